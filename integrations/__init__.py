@@ -1,0 +1,1 @@
+"""Partners, connections, mappings, and the synchronisation between them."""

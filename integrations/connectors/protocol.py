@@ -1,0 +1,160 @@
+"""What a connector must do.  The engine asks `Capabilities` instead of testing for a vendor's name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar, Protocol
+
+from integrations.canonical import (
+    Account,
+    Attachment,
+    Changed,
+    CommentDraft,
+    Draft,
+    Fields,
+    FieldSpec,
+    History,
+    Snapshot,
+    Value,
+    Written,
+)
+from integrations.connectors.http import Http
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a system can do and how far it can be trusted to be quick.
+
+    `late_execution_s`: the longest time after our time limit that the system may still carry a request out.
+    `search_lag_s`: how long a new ticket may be missing from the search that finds it by marker.
+    `idempotent_create`: a repeated create with the same marker gives the first ticket again.
+    `has_internal_comments`: internal notes exist; a comment that is not public is refused elsewhere.
+    """
+
+    idempotent_create: bool
+    has_internal_comments: bool
+    late_execution_s: int
+    search_lag_s: int
+    max_attachment_bytes: int
+    poll_overlap_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class SettingSpec:
+    """One thing the form for a system asks.  A secret is write-only and stored encrypted."""
+
+    name: str
+    label: str
+    help: str = ""
+    is_secret: bool = False
+    is_required: bool = True
+    default: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HookRequest:
+    """A web hook as it came in.  Header names are lower case; `body` is the raw bytes that were signed."""
+
+    headers: Mapping[str, str]
+    body: bytes
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """What a proven web hook hints at: these tickets changed, done by this account.
+
+    `delivery_id` is the same when the vendor sends it again.  Nothing else of the body is ever used.
+    """
+
+    delivery_id: str
+    remote_ids: tuple[str, ...]
+    actor_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FileDraft:
+    """A file to be written.  `chunks` may be read once; `marker` is planted where the system allows it."""
+
+    name: str
+    content_type: str
+    size_bytes: int
+    chunks: Iterator[bytes]
+    is_public: bool
+    marker: str
+
+
+class Connector(Protocol):
+    """One partner's system, opened with that partner's settings.
+
+    Every method may raise ConnectorError and nothing else.  A method that writes is called only after an attempt has
+    been recorded; when it raises with `outcome_unknown`, the caller looks for the effect before it tries again.
+    All times in answers are aware and in UTC.
+    """
+
+    kind: ClassVar[str]
+    label: ClassVar[str]
+    capabilities: ClassVar[Capabilities]
+    settings: ClassVar[Sequence[SettingSpec]]
+
+    def __init__(self, settings: Mapping[str, str], http: Http) -> None: ...
+
+    def check(self) -> Account:
+        """Sign in and tell who we are and what is missing.  May be repeated."""
+        ...
+
+    def fields(self) -> tuple[FieldSpec, ...]:
+        """The fields of the tickets we exchange, read from the system.  May be repeated."""
+        ...
+
+    def history(self, remote_id: str, since: str) -> History:
+        """Changes after the cursor `since` ("" from the beginning), in the system's own order.  May be repeated."""
+        ...
+
+    def read(self, remote_id: str) -> Snapshot:
+        """The ticket as it stands now.  May be repeated."""
+        ...
+
+    def changed_since(self, cursor: str) -> Changed:
+        """Tickets changed after the cursor ("" = start now, minus the overlap).  Overlaps; may be repeated."""
+        ...
+
+    def create(self, draft: Draft) -> Written:
+        """Create a ticket carrying `draft.marker`."""
+        ...
+
+    def update(self, remote_id: str, fields: Fields, *, current: Fields, marker: str) -> Written:
+        """Set these fields.  `current` is what the ticket is known to hold, for choosing a workflow step."""
+        ...
+
+    def comment(self, remote_id: str, draft: CommentDraft) -> Written:
+        """Add a comment; internal stays internal or raises Refused, it never becomes public."""
+        ...
+
+    def attach(self, remote_id: str, file: FileDraft) -> Written:
+        """Add a file, streamed."""
+        ...
+
+    def open_attachment(self, attachment: Attachment) -> Iterator[bytes]:
+        """The file's bytes in chunks.  Credentials never go to another host.  May be repeated."""
+        ...
+
+    def find(self, marker: str) -> Written | None:
+        """The ticket that was created with this marker, or None.  May lag by `search_lag_s`.  May be repeated."""
+        ...
+
+    def settled(self, field: str, value: Value) -> Value:
+        """What the system will hold after `value` is written to `field`: cut, trimmed, its markup's round trip.
+
+        Pure; used to tell "already equal" from "differs"."""
+        ...
+
+    def verify_hook(self, request: HookRequest, secrets: Sequence[str]) -> Hook:
+        """Prove a web hook with any of the secrets and read which tickets it names, or raise HookRefused.  Pure."""
+        ...
+
+    def hook_steps(self, url: str) -> tuple[str, ...]:
+        """What the partner's administrator has to do for web hooks to arrive at `url`, step by step.  Pure."""
+        ...
