@@ -41,6 +41,7 @@ OLDEST_PYTHON = (3, 11)
 NEWER_PYTHONS = ("python3.14", "python3.13", "python3.12", "python3.11")
 PACKAGES_PER_LINE = 20
 PIP_LINES_SHOWN = 8
+PIP_LINE_WIDTH = 200
 NETWORK_SIGNS = (
     "NewConnectionError",
     "ConnectTimeoutError",
@@ -128,7 +129,7 @@ def pip_complaint(lines: Sequence[str]) -> str:
         reason = "the package index could not be reached; is there a network connection?"
     else:
         reason = "pip reported an error."
-    shown = "\n".join(f"  {line}" for line in lines[-PIP_LINES_SHOWN:])
+    shown = "\n".join(f"  {line[:PIP_LINE_WIDTH]}" for line in lines[-PIP_LINES_SHOWN:])
     return f"Concord's packages could not be installed: {reason}\nThe end of pip's report:\n{shown}"
 
 
@@ -154,8 +155,10 @@ def prepare(lock: Path) -> None:
         # Another start may have done the work while this one waited.
         if is_ready(VENV, lock):
             return
-        say("Setting up Concord: installing its packages into .venv. This takes about a minute, once.")
-        create_venv()
+        if create_venv():
+            say("Setting up Concord: installing its packages into .venv. This takes about a minute, once.")
+        else:
+            say("Setting up Concord: the list of packages has changed, bringing .venv up to date.")
         install(lock)
         say("Setting up Concord: done.")
 
@@ -203,17 +206,16 @@ def wait_for_lock(handle: IO[str]) -> None:
         fcntl.flock(handle, fcntl.LOCK_EX)
 
 
-def create_venv() -> None:
-    """Make the folder unless there is one to build on, and mark it as unfinished.
+def create_venv() -> bool:
+    """Make the folder, or take the one there is; mark it as unfinished and return whether it is new.
 
     It is built in its final place, because the scripts in a virtual environment hold its path and do not
     survive a move. The note comes first: whatever happens next, a half-made folder is never taken for a ready one.
     """
     note = VENV / NOTE_NAME
-    complete = venv_python(VENV).exists() and note.exists()
-    if complete:
+    if venv_python(VENV).exists() and note.exists() and note.read_text() != UNFINISHED:
         note.write_text(UNFINISHED)
-        return
+        return False
     if importlib.util.find_spec("venv") is None or importlib.util.find_spec("ensurepip") is None:
         raise SetupError(
             "Python's venv module is missing; on Debian and Ubuntu install it with: sudo apt install python3-venv"
@@ -222,11 +224,14 @@ def create_venv() -> None:
         shutil.rmtree(VENV)
     VENV.mkdir(exist_ok=True)
     note.write_text(UNFINISHED)
+    # Started from inside the folder, sys.executable went with it a line ago.
+    python = getattr(sys, "_base_executable", sys.executable)
     outcome = subprocess.run(
-        [sys.executable, "-m", "venv", str(VENV)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [python, "-m", "venv", str(VENV)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     if outcome.returncode != 0:
         raise SetupError(f"Python could not make a virtual environment: {outcome.stdout.strip()}")
+    return True
 
 
 def install(lock: Path) -> None:
@@ -234,7 +239,7 @@ def install(lock: Path) -> None:
     total = sum("==" in line for line in lock.read_text().splitlines())
     # Only wheels: a source package would need a compiler, and run code before its hash says anything.
     command = [str(venv_python(VENV)), "-m", "pip", "install", "--require-hashes", "--only-binary", ":all:"]
-    command += ["--progress-bar", "off", "--no-input", "-r", str(lock)]
+    command += ["--progress-bar", "off", "--no-input", "--retries", "2", "-r", str(lock)]
     environment = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PYTHONUNBUFFERED": "1"}
     lines: list[str] = []
     with subprocess.Popen(
