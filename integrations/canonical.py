@@ -12,12 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from types import MappingProxyType
 
 Value = None | bool | int | float | str | list | dict
 Fields = Mapping[str, Value]
-
-NO_FIELDS: Fields = MappingProxyType({})
 
 
 class ChangeKind(StrEnum):
@@ -91,8 +88,8 @@ class Change:
     at: datetime
     actor: Person
     kind: ChangeKind = ChangeKind.UPDATED
-    fields: Fields = NO_FIELDS
-    before: Fields = NO_FIELDS
+    fields: Fields = field(default_factory=dict)
+    before: Fields = field(default_factory=dict)
     comments: tuple[Comment, ...] = ()
     attachments: tuple[Attachment, ...] = ()
     marker: str = ""

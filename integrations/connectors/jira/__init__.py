@@ -1,0 +1,1 @@
+"""Jira Cloud: `connector` is the way in, the other modules each hold one side of it."""

@@ -1,0 +1,39 @@
+"""Domain events: what others may want to know of the synchronisation.
+
+Sent inside the transaction that records the fact, so that a receiver's own rows are written together with it or not
+at all.  Receivers must be quick and must not call other systems.  Times are the source system's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from django.dispatch import Signal
+
+from integrations.canonical import Value
+from integrations.models import SyncEvent
+
+
+@dataclass(frozen=True, slots=True)
+class SeenChange:
+    """One change seen in a ticket's own history, and what it means in the words of the data dictionary.
+
+    `values` holds the dictionary fields that changed (`status`, `priority`, `impact`, ...), as far as the side's
+    outgoing rules know them.  `public_comments` counts comments that customers can read.
+    """
+
+    event: SyncEvent
+    values: Mapping[str, Value]
+    public_comments: int = 0
+
+
+# linked_ticket: LinkedTicket, side: Side (where it was raised), ticket: Ticket
+ticket_linked = Signal()
+# linked_ticket: LinkedTicket, side: Side, ticket: Ticket, changes: list[SeenChange] in the ticket's own order.
+# Our own writes coming back are not among them: a status set in Jira counts at Jira's time, not again when it
+# arrives in Zendesk.
+changes_seen = Signal()
+# lane: Lane
+lane_parked = Signal()
+lane_resumed = Signal()

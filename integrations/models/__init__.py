@@ -1,0 +1,33 @@
+"""The records of partners, their systems and connections, and of every change that travelled."""
+
+from integrations.models.connections import Connection, Side
+from integrations.models.deliveries import Attempt, Delivery, Effect, Lane, SyncEvent
+from integrations.models.mappings import DictionaryField, FieldRule, MappingSet, ValueMap, ValuePair
+from integrations.models.partners import Partner, PartnerGroupObjectPermission, PartnerUserObjectPermission
+from integrations.models.systems import HookReceipt, System, SystemSecret
+from integrations.models.tickets import LinkedTicket, PartnerTicket, Ticket, TicketSide
+
+__all__ = [
+    "Attempt",
+    "Connection",
+    "Delivery",
+    "DictionaryField",
+    "Effect",
+    "FieldRule",
+    "HookReceipt",
+    "Lane",
+    "LinkedTicket",
+    "MappingSet",
+    "Partner",
+    "PartnerGroupObjectPermission",
+    "PartnerTicket",
+    "PartnerUserObjectPermission",
+    "Side",
+    "SyncEvent",
+    "System",
+    "SystemSecret",
+    "Ticket",
+    "TicketSide",
+    "ValueMap",
+    "ValuePair",
+]

@@ -1,0 +1,124 @@
+"""Tickets as the systems have them, and linked tickets: the same matter on both sides of a connection."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from integrations.models.connections import Connection, Side
+from integrations.models.partners import Partner
+from integrations.models.systems import System
+from integrations.querysets import LinkedTicketQuerySet, TicketQuerySet
+
+
+class Ticket(models.Model):
+    """One system's ticket: what its history told us so far.
+
+    `actual` is the value last seen in the remote history; `winners` holds per field the value and stamp that should
+    stand (`{"status": {"value": ..., "stamp": [ms, system_id]}}`).  The two differ exactly when a repair is due, so
+    they are never mixed.  `version` goes up with every reading that is stored; a reading is stored only if the
+    version is still the one it started from.
+    """
+
+    system = models.ForeignKey(System, on_delete=models.PROTECT, related_name="tickets")
+    remote_id = models.CharField(max_length=100)
+    key = models.CharField(max_length=100, blank=True)
+    url = models.CharField(max_length=500, blank=True)
+    title = models.CharField(max_length=300, blank=True)
+    cursor = models.TextField(blank=True)
+    version = models.PositiveIntegerField(default=0)
+    actual = models.JSONField(default=dict, blank=True)
+    winners = models.JSONField(default=dict, blank=True)
+    # The marker we planted when we created it; empty when a person did.
+    marker = models.CharField(max_length=80, blank=True, db_index=True)
+    is_gone = models.BooleanField(default=False)
+    opened_at = models.DateTimeField(null=True, blank=True)
+    changed_at = models.DateTimeField(null=True, blank=True)
+    # When the latest reason to read arose, and when to read; no due time means what we know is current.
+    stale_since = models.DateTimeField(null=True, blank=True)
+    read_due_at = models.DateTimeField(null=True, blank=True)
+    read_at = models.DateTimeField(null=True, blank=True)
+    read_failures = models.PositiveIntegerField(default=0)
+
+    objects = TicketQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["system", "remote_id"], name="ticket_known_once")]
+        indexes = [
+            models.Index(
+                fields=["read_due_at"], name="ticket_read_due", condition=models.Q(read_due_at__isnull=False)
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.key or self.remote_id
+
+
+class LinkedTicket(models.Model):
+    """The same matter on both sides of a connection."""
+
+    class State(models.TextChoices):
+        ACTIVE = "active", "Active"
+        PAUSED = "paused", "Paused"
+        ENDED = "ended", "Ended"
+
+    connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="linked_tickets")
+    state = models.CharField(max_length=10, choices=State, default=State.ACTIVE)
+    title = models.CharField(max_length=300, blank=True)
+    # Who raised it: the side whose ticket was there first.
+    origin = models.ForeignKey(Side, on_delete=models.PROTECT, related_name="+")
+    opened_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField()
+
+    objects = LinkedTicketQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["-updated_at", "-id"], name="linked_ticket_latest"),
+            models.Index(fields=["connection", "-updated_at"], name="linked_ticket_by_connection"),
+        ]
+
+    def __str__(self) -> str:
+        return self.number
+
+    @property
+    def number(self) -> str:
+        """How people name it."""
+        return f"LT-{self.pk}"
+
+
+class TicketSide(models.Model):
+    """One side of a linked ticket; `ticket` is empty until it exists there."""
+
+    linked_ticket = models.ForeignKey(LinkedTicket, on_delete=models.CASCADE, related_name="sides")
+    side = models.ForeignKey(Side, on_delete=models.PROTECT, related_name="ticket_sides")
+    ticket = models.ForeignKey(Ticket, null=True, blank=True, on_delete=models.PROTECT, related_name="sides")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["linked_ticket", "side"], name="linked_ticket_side_once"),
+            # The link table is the only truth against doubles: a ticket stands in a connection once.
+            models.UniqueConstraint(fields=["side", "ticket"], name="ticket_linked_once_per_connection"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.side_id} of {self.linked_ticket_id}"
+
+
+class PartnerTicket(models.Model):
+    """Which partner may see which linked ticket, newest first: the one table that pages of partners start from."""
+
+    partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="partner_tickets")
+    linked_ticket = models.ForeignKey(LinkedTicket, on_delete=models.CASCADE, related_name="partner_tickets")
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["partner", "linked_ticket"], name="partner_ticket_once")
+        ]
+        indexes = [
+            models.Index(fields=["partner", "-updated_at", "linked_ticket"], name="partner_ticket_latest")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.linked_ticket_id} for {self.partner_id}"

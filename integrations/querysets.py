@@ -1,0 +1,130 @@
+"""Named questions about rows.  Imports no model of ours: `get_objects_for_user` finds Partner by its permission."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Self
+
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.db import models
+from django.db.models import Exists, F, OuterRef, Q
+from guardian.shortcuts import get_objects_for_user
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
+User = AbstractBaseUser | AnonymousUser
+
+
+def partners_of(user: User, permission: str = "view_tickets") -> QuerySet[Any]:
+    """Partners on which the user holds this permission, directly or through a group; none by default.
+
+    `accept_global_perms=False`: a model-wide right would open every partner.  Superusers get nothing by being
+    superusers: what they see is granted like everybody's.
+    """
+    return get_objects_for_user(
+        user, f"integrations.{permission}", accept_global_perms=False, with_superuser=False
+    )
+
+
+class PartnerQuerySet(models.QuerySet):
+    """Questions about partners."""
+
+    def visible_to(self, user: User) -> Self:
+        """Partners whose tickets the user may see."""
+        return self.filter(pk__in=partners_of(user).values("pk"))
+
+    def managed_by(self, user: User) -> Self:
+        """Partners whose systems and rules the user may change."""
+        return self.filter(pk__in=partners_of(user, "manage_partner").values("pk"))
+
+
+class SystemQuerySet(models.QuerySet):
+    """Questions about systems."""
+
+    def visible_to(self, user: User) -> Self:
+        """Systems of partners that the user may see."""
+        return self.filter(partner__in=partners_of(user).values("pk"))
+
+    def callable_at(self, now: datetime) -> Self:
+        """Systems that may be called now: active, and the breaker closed."""
+        return self.filter(Q(paused_until__isnull=True) | Q(paused_until__lte=now), state="active")
+
+    def poll_due(self, now: datetime) -> Self:
+        """Systems in use whose changes are to be asked for now."""
+        return self.callable_at(now).filter(
+            Q(poll_due_at__isnull=True) | Q(poll_due_at__lte=now), sides__isnull=False
+        )
+
+
+class ConnectionQuerySet(models.QuerySet):
+    """Questions about connections."""
+
+    def visible_to(self, user: User) -> Self:
+        """Connections with a side of a partner that the user may see."""
+        sides = self.model._meta.get_field("sides").related_model.objects
+        mine = sides.filter(connection=OuterRef("pk"), system__partner__in=partners_of(user).values("pk"))
+        return self.filter(Exists(mine))
+
+
+class MappingSetQuerySet(models.QuerySet):
+    """Questions about mapping sets."""
+
+    def visible_to(self, user: User) -> Self:
+        """Rules of sides whose partner the user may see.  The other side's rules stay its own."""
+        return self.filter(side__system__partner__in=partners_of(user).values("pk"))
+
+
+class TicketQuerySet(models.QuerySet):
+    """Questions about one system's tickets."""
+
+    def visible_to(self, user: User) -> Self:
+        """Tickets in systems of partners that the user may see."""
+        return self.filter(system__partner__in=partners_of(user).values("pk"))
+
+    def read_due(self, now: datetime) -> Self:
+        """Tickets whose history is to be read now."""
+        return self.filter(read_due_at__lte=now)
+
+
+class LinkedTicketQuerySet(models.QuerySet):
+    """Questions about linked tickets."""
+
+    def visible_to(self, user: User) -> Self:
+        """Linked tickets with a side belonging to a partner the user may see; none by default.
+
+        Goes through PartnerTicket, whose index answers in a millisecond at a million tickets; the partners' keys are
+        fetched first because the joined form is forty times slower there.
+        """
+        partners = list(partners_of(user).values_list("pk", flat=True))
+        shared = self.model._meta.get_field("partner_tickets").related_model.objects
+        return self.filter(Exists(shared.filter(linked_ticket=OuterRef("pk"), partner__in=partners)))
+
+
+class LaneQuerySet(models.QuerySet):
+    """Questions about lanes."""
+
+    def visible_to(self, user: User) -> Self:
+        """Lanes of connections in which a partner of the user takes part."""
+        partners = list(partners_of(user).values_list("pk", flat=True))
+        shared = self.model._meta.get_field("linked_ticket").related_model
+        shared = shared._meta.get_field("partner_tickets").related_model.objects
+        return self.filter(
+            Exists(shared.filter(linked_ticket=OuterRef("linked_ticket_id"), partner__in=partners))
+        )
+
+    def waiting(self) -> Self:
+        """Lanes with something to deliver."""
+        return self.filter(waits=True)
+
+    def parked(self) -> Self:
+        """Lanes that wait for a person."""
+        return self.filter(waits=True, state="parked")
+
+
+class DeliveryQuerySet(models.QuerySet):
+    """Questions about deliveries."""
+
+    def waiting(self) -> Self:
+        """Deliveries that have not reached the other side yet, in their order."""
+        return self.filter(number__gte=F("lane__head"), state__in=("new", "sent")).order_by("lane", "number")
