@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
+
+from integrations.canonical import Value
+from integrations.mapping.rules import RuleSet
 
 
 class Operation(StrEnum):
@@ -49,7 +54,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Stamp:
-    """A hybrid logical time: newer wins, the system's key breaks ties the same way everywhere."""
+    """A hybrid logical time: newer wins; the system's key breaks ties the same way everywhere."""
 
     ms: int
     system_id: int
@@ -64,6 +69,137 @@ NO_STAMP = Stamp(0, 0)
 
 def stamp_from(value: object) -> Stamp:
     """A stamp from its JSON form; the oldest possible one when there is none."""
-    if isinstance(value, list | tuple) and len(value) == 2:
+    if isinstance(value, list | tuple) and len(value) >= 2:
         return Stamp(int(value[0]), int(value[1]))
     return NO_STAMP
+
+
+@dataclass(frozen=True, slots=True)
+class Winner:
+    """The value of a field that should stand, and its stamp."""
+
+    value: Value
+    stamp: Stamp
+
+
+@dataclass(frozen=True, slots=True)
+class SideView:
+    """One side of a connection with its published rules.  `trigger` is in the side's own field names."""
+
+    id: int
+    system_id: int
+    partner_name: str
+    starts: bool
+    trigger: Mapping[str, tuple[str, ...]]
+    outgoing: RuleSet
+    incoming: RuleSet
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionView:
+    """A connection as the engine reads it.  `collects` is false only for a draft: a paused one still collects."""
+
+    id: int
+    collects: bool
+    left: SideView
+    right: SideView
+
+    def side(self, side_id: int) -> SideView:
+        """The side with this key."""
+        return self.left if self.left.id == side_id else self.right
+
+    def other(self, side_id: int) -> SideView:
+        """The side opposite to this key."""
+        return self.right if self.left.id == side_id else self.left
+
+    def side_in(self, system_id: int) -> SideView | None:
+        """The side in this system, if it takes part."""
+        return next((side for side in (self.left, self.right) if side.system_id == system_id), None)
+
+
+@dataclass(frozen=True, slots=True)
+class TicketState:
+    """What is known of one system's ticket."""
+
+    id: int
+    system_id: int
+    remote_id: str
+    cursor: str
+    version: int
+    event_count: int
+    actual: Mapping[str, Value]
+    winners: Mapping[str, Winner]
+    marker: str = ""
+    is_gone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LinkState:
+    """A linked ticket seen from one of its tickets."""
+
+    linked_ticket_id: int
+    connection_id: int
+    side_id: int
+    other_side_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenWrite:
+    """A write of ours to a ticket that its history has not shown entirely yet.
+
+    `fields` are the settled values still expected; `comment` is the body expected (None when nothing is), `file` the
+    name; `creates` is true until the ticket's creation was seen.  The ids are known once the system has answered.
+    """
+
+    delivery_id: int
+    connection_id: int
+    state: DeliveryState
+    stamp: Stamp
+    origin: str
+    hops: int
+    marker: str
+    creates: bool = False
+    fields: Mapping[str, Value] = field(default_factory=dict)
+    comment: Mapping | None = None
+    file: str = ""
+    change_ids: tuple[str, ...] = ()
+    comment_id: str = ""
+    attachment_id: str = ""
+    done_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TicketView:
+    """Everything a reading of a ticket is judged by.  Loaded after the history was fetched, never before."""
+
+    ticket: TicketState
+    account_id: str
+    connections: tuple[ConnectionView, ...]
+    links: tuple[LinkState, ...]
+    open_writes: tuple[OpenWrite, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HeadView:
+    """The delivery at the head of a lane and everything needed to carry it out."""
+
+    lane_id: int
+    delivery_id: int
+    number: int
+    operation: Operation
+    state: DeliveryState
+    marker: str
+    origin: str
+    stamp: Stamp
+    envelope: Mapping
+    problem: Mapping
+    wanted: Mapping[str, Value]
+    is_recognised: bool
+    has_effect: bool
+    send_by: datetime | None
+    tries: int
+    lane_tries: int
+    side: SideView
+    sender: SideView
+    target: TicketState | None
+    source_system_id: int

@@ -7,7 +7,7 @@ waits there until a person has decided.
 from __future__ import annotations
 
 import string
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from integrations.canonical import Fields, Value
@@ -38,21 +38,23 @@ class Mapped:
     problem: Problem | None = None
 
 
-def release(rules: RuleSet, fields: Fields) -> Mapped:
-    """What of these fields leaves, in the words of the data dictionary.
+def release(rules: RuleSet, fields: Fields, *, changed: Collection[str] | None = None) -> Mapped:
+    """What of a ticket leaves, in the words of the data dictionary.
 
-    Only fields that an outgoing rule names leave.  A template or constant leaves with any field it reads, or with a
-    whole new ticket (`fields` then holds everything).
+    Only fields that an outgoing rule names leave.  `fields` is the whole ticket; with `changed` only rules that read
+    one of these fields apply, so that a template is filled in completely when one of its fields changes.
     """
+    touched = fields.keys() if changed is None else changed
     released: dict[str, Value] = {}
+    first_problem: Problem | None = None
     for rule in rules.rules:
-        if not _reads_any(rule, fields):
+        if not _reads_any(rule, touched):
             continue
         value, problem = _apply(rule, fields)
-        if problem:
-            return Mapped(released, problem)
-        released[rule.target] = value
-    return Mapped(released)
+        if problem is None:
+            released[rule.target] = value
+        first_problem = first_problem or problem
+    return Mapped(released, first_problem)
 
 
 def receive(rules: RuleSet, envelope: Fields, *, current: Fields, is_new: bool) -> Mapped:
@@ -86,7 +88,7 @@ def compare_value(rules: RuleSet, envelope: Fields, target: str) -> tuple[bool, 
     return False, None
 
 
-def _reads_any(rule: FieldRule, fields: Fields) -> bool:
+def _reads_any(rule: FieldRule, fields: Collection[str]) -> bool:
     if rule.transform is Transform.TEMPLATE:
         return any(name in fields for name in _template_fields(rule.argument)) or rule.source in fields
     return rule.source in fields if rule.source else False

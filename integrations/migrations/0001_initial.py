@@ -8,512 +8,1076 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('auth', '0012_alter_user_first_name_max_length'),
+        ("auth", "0012_alter_user_first_name_max_length"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Connection',
+            name="Connection",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=160, unique=True)),
-                ('state', models.CharField(choices=[('draft', 'Draft'), ('active', 'Active'), ('paused', 'Paused')], default='draft', max_length=20)),
-                ('note', models.TextField(blank=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=160, unique=True)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("draft", "Draft"), ("active", "Active"), ("paused", "Paused")],
+                        default="draft",
+                        max_length=20,
+                    ),
+                ),
+                ("note", models.TextField(blank=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
             ],
             options={
-                'ordering': ['name'],
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='Partner',
+            name="Partner",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(error_messages={'unique': 'A partner has this name already.'}, max_length=120, unique=True)),
-                ('slug', models.SlugField(max_length=60, unique=True)),
-                ('is_customer', models.BooleanField(default=False, verbose_name='customer organisation')),
-                ('is_integrator', models.BooleanField(default=False, verbose_name='service integrator')),
-                ('is_provider', models.BooleanField(default=False, verbose_name='service provider')),
-                ('contact', models.CharField(blank=True, help_text='Who to talk to, with telephone or mail address.', max_length=200)),
-                ('note', models.TextField(blank=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "name",
+                    models.CharField(
+                        error_messages={"unique": "A partner has this name already."},
+                        max_length=120,
+                        unique=True,
+                    ),
+                ),
+                ("slug", models.SlugField(max_length=60, unique=True)),
+                ("is_customer", models.BooleanField(default=False, verbose_name="customer organisation")),
+                ("is_integrator", models.BooleanField(default=False, verbose_name="service integrator")),
+                ("is_provider", models.BooleanField(default=False, verbose_name="service provider")),
+                (
+                    "contact",
+                    models.CharField(
+                        blank=True,
+                        help_text="Who to talk to, with telephone or mail address.",
+                        max_length=200,
+                    ),
+                ),
+                ("note", models.TextField(blank=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
             ],
             options={
-                'ordering': ['name'],
-                'permissions': [('view_tickets', 'Can see the tickets of this partner'), ('manage_partner', "Can manage this partner's systems and rules")],
+                "ordering": ["name"],
+                "permissions": [
+                    ("view_tickets", "Can see the tickets of this partner"),
+                    ("manage_partner", "Can manage this partner's systems and rules"),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='LinkedTicket',
+            name="LinkedTicket",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('state', models.CharField(choices=[('active', 'Active'), ('paused', 'Paused'), ('ended', 'Ended')], default='active', max_length=10)),
-                ('title', models.CharField(blank=True, max_length=300)),
-                ('opened_at', models.DateTimeField(blank=True, null=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('updated_at', models.DateTimeField()),
-                ('connection', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='linked_tickets', to='integrations.connection')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("active", "Active"), ("paused", "Paused"), ("ended", "Ended")],
+                        default="active",
+                        max_length=10,
+                    ),
+                ),
+                ("title", models.CharField(blank=True, max_length=300)),
+                ("opened_at", models.DateTimeField(blank=True, null=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField()),
+                (
+                    "connection",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="linked_tickets",
+                        to="integrations.connection",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Lane',
+            name="Lane",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('state', models.CharField(choices=[('ready', 'Ready'), ('parked', 'Waits for a person'), ('held', 'Held')], default='ready', max_length=10)),
-                ('head', models.PositiveIntegerField(default=1)),
-                ('tail', models.PositiveIntegerField(default=0)),
-                ('waits', models.BooleanField(default=False)),
-                ('next_at', models.DateTimeField()),
-                ('waits_since', models.DateTimeField(blank=True, null=True)),
-                ('fence', models.PositiveBigIntegerField(default=0)),
-                ('owner', models.CharField(blank=True, max_length=60)),
-                ('leased_until', models.DateTimeField(blank=True, null=True)),
-                ('tries', models.PositiveIntegerField(default=0)),
-                ('failure_code', models.CharField(blank=True, max_length=40)),
-                ('failure_message', models.CharField(blank=True, max_length=500)),
-                ('connection', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='lanes', to='integrations.connection')),
-                ('linked_ticket', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='lanes', to='integrations.linkedticket')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("ready", "Ready"), ("parked", "Waits for a person"), ("held", "Held")],
+                        default="ready",
+                        max_length=10,
+                    ),
+                ),
+                ("head", models.PositiveIntegerField(default=1)),
+                ("tail", models.PositiveIntegerField(default=0)),
+                ("waits", models.BooleanField(default=False)),
+                ("next_at", models.DateTimeField()),
+                ("waits_since", models.DateTimeField(blank=True, null=True)),
+                ("fence", models.PositiveBigIntegerField(default=0)),
+                ("owner", models.CharField(blank=True, max_length=60)),
+                ("leased_until", models.DateTimeField(blank=True, null=True)),
+                ("tries", models.PositiveIntegerField(default=0)),
+                ("failure_code", models.CharField(blank=True, max_length=40)),
+                ("failure_message", models.CharField(blank=True, max_length=500)),
+                (
+                    "connection",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="lanes",
+                        to="integrations.connection",
+                    ),
+                ),
+                (
+                    "linked_ticket",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="lanes",
+                        to="integrations.linkedticket",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='MappingSet',
+            name="MappingSet",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('direction', models.CharField(choices=[('outgoing', 'What this side sends'), ('incoming', 'How this side treats what comes in')], max_length=10)),
-                ('version', models.PositiveIntegerField()),
-                ('state', models.CharField(choices=[('draft', 'Draft'), ('published', 'Published'), ('retired', 'Retired')], default='draft', max_length=10)),
-                ('shares_public_comments', models.BooleanField(default=True)),
-                ('shares_internal_comments', models.BooleanField(default=False)),
-                ('shares_files', models.BooleanField(default=True)),
-                ('comment_heading', models.CharField(blank=True, default='{author} ({partner})', max_length=200)),
-                ('comments_become_public', models.BooleanField(default=True)),
-                ('note', models.CharField(blank=True, max_length=300)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('published_at', models.DateTimeField(blank=True, null=True)),
-                ('published_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "direction",
+                    models.CharField(
+                        choices=[
+                            ("outgoing", "What this side sends"),
+                            ("incoming", "How this side treats what comes in"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("version", models.PositiveIntegerField()),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("draft", "Draft"), ("published", "Published"), ("retired", "Retired")],
+                        default="draft",
+                        max_length=10,
+                    ),
+                ),
+                ("shares_public_comments", models.BooleanField(default=True)),
+                ("shares_internal_comments", models.BooleanField(default=False)),
+                ("shares_files", models.BooleanField(default=True)),
+                (
+                    "comment_heading",
+                    models.CharField(blank=True, default="{author} ({partner})", max_length=200),
+                ),
+                ("comments_become_public", models.BooleanField(default=True)),
+                ("note", models.CharField(blank=True, max_length=300)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("published_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "published_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['side', 'direction', '-version'],
+                "ordering": ["side", "direction", "-version"],
             },
         ),
         migrations.CreateModel(
-            name='Delivery',
+            name="Delivery",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField()),
-                ('operation', models.CharField(choices=[('create', 'Create'), ('update', 'Update'), ('comment', 'Comment'), ('file', 'File'), ('repair', 'Repair')], max_length=10)),
-                ('state', models.CharField(choices=[('new', 'Waiting'), ('sent', 'Being verified'), ('done', 'Delivered'), ('superseded', 'Overtaken'), ('skipped', 'Skipped')], default='new', max_length=12)),
-                ('marker', models.CharField(max_length=80, unique=True)),
-                ('origin', models.CharField(max_length=200)),
-                ('stamp', models.JSONField()),
-                ('hops', models.PositiveSmallIntegerField(default=1)),
-                ('envelope', models.JSONField(default=dict)),
-                ('problem', models.JSONField(blank=True, default=dict)),
-                ('wanted', models.JSONField(blank=True, default=dict)),
-                ('unseen', models.JSONField(blank=True, default=dict)),
-                ('is_recognised', models.BooleanField(default=True)),
-                ('pre_image', models.JSONField(blank=True, default=dict)),
-                ('send_by', models.DateTimeField(blank=True, null=True)),
-                ('tries', models.PositiveIntegerField(default=0)),
-                ('result', models.JSONField(blank=True, default=dict)),
-                ('queued_at', models.DateTimeField()),
-                ('done_at', models.DateTimeField(blank=True, null=True)),
-                ('skipped_reason', models.CharField(blank=True, max_length=300)),
-                ('lane', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='deliveries', to='integrations.lane')),
-                ('incoming', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='integrations.mappingset')),
-                ('outgoing', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='integrations.mappingset')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("number", models.PositiveIntegerField()),
+                (
+                    "operation",
+                    models.CharField(
+                        choices=[
+                            ("create", "Create"),
+                            ("update", "Update"),
+                            ("comment", "Comment"),
+                            ("file", "File"),
+                            ("repair", "Repair"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("new", "Waiting"),
+                            ("sent", "Being verified"),
+                            ("done", "Delivered"),
+                            ("superseded", "Overtaken"),
+                            ("skipped", "Skipped"),
+                        ],
+                        default="new",
+                        max_length=12,
+                    ),
+                ),
+                ("marker", models.CharField(max_length=80, unique=True)),
+                ("origin", models.CharField(max_length=200)),
+                ("stamp", models.JSONField()),
+                ("hops", models.PositiveSmallIntegerField(default=1)),
+                ("envelope", models.JSONField(default=dict)),
+                ("problem", models.JSONField(blank=True, default=dict)),
+                ("wanted", models.JSONField(blank=True, default=dict)),
+                ("unseen", models.JSONField(blank=True, default=dict)),
+                ("is_recognised", models.BooleanField(default=True)),
+                ("pre_image", models.JSONField(blank=True, default=dict)),
+                ("send_by", models.DateTimeField(blank=True, null=True)),
+                ("tries", models.PositiveIntegerField(default=0)),
+                ("result", models.JSONField(blank=True, default=dict)),
+                ("queued_at", models.DateTimeField()),
+                ("done_at", models.DateTimeField(blank=True, null=True)),
+                ("skipped_reason", models.CharField(blank=True, max_length=300)),
+                (
+                    "lane",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="deliveries",
+                        to="integrations.lane",
+                    ),
+                ),
+                (
+                    "incoming",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="integrations.mappingset",
+                    ),
+                ),
+                (
+                    "outgoing",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="integrations.mappingset",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['lane', 'number'],
+                "ordering": ["lane", "number"],
             },
         ),
         migrations.CreateModel(
-            name='Side',
+            name="Side",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('position', models.CharField(choices=[('left', 'Left'), ('right', 'Right')], max_length=5)),
-                ('starts', models.BooleanField(default=False, verbose_name='opens tickets on the other side')),
-                ('trigger', models.JSONField(blank=True, default=dict)),
-                ('is_paused', models.BooleanField(default=False)),
-                ('paused_reason', models.CharField(blank=True, max_length=300)),
-                ('connection', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='sides', to='integrations.connection')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("position", models.CharField(choices=[("left", "Left"), ("right", "Right")], max_length=5)),
+                (
+                    "starts",
+                    models.BooleanField(default=False, verbose_name="opens tickets on the other side"),
+                ),
+                ("trigger", models.JSONField(blank=True, default=dict)),
+                ("is_paused", models.BooleanField(default=False)),
+                ("paused_reason", models.CharField(blank=True, max_length=300)),
+                (
+                    "connection",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="sides",
+                        to="integrations.connection",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['connection', 'position'],
+                "ordering": ["connection", "position"],
             },
         ),
         migrations.AddField(
-            model_name='mappingset',
-            name='side',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='mapping_sets', to='integrations.side'),
+            model_name="mappingset",
+            name="side",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="mapping_sets",
+                to="integrations.side",
+            ),
         ),
         migrations.AddField(
-            model_name='linkedticket',
-            name='origin',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='integrations.side'),
+            model_name="linkedticket",
+            name="origin",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="+", to="integrations.side"
+            ),
         ),
         migrations.AddField(
-            model_name='lane',
-            name='target',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='lanes', to='integrations.side'),
+            model_name="lane",
+            name="target",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="lanes", to="integrations.side"
+            ),
         ),
         migrations.CreateModel(
-            name='SyncEvent',
+            name="SyncEvent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('change_id', models.CharField(max_length=120)),
-                ('position', models.PositiveIntegerField()),
-                ('kind', models.CharField(choices=[('created', 'Created'), ('updated', 'Updated'), ('deleted', 'Deleted'), ('restored', 'Restored')], max_length=10)),
-                ('actor_id', models.CharField(blank=True, max_length=200)),
-                ('actor_name', models.CharField(blank=True, max_length=200)),
-                ('happened_at', models.DateTimeField()),
-                ('seen_at', models.DateTimeField()),
-                ('fields', models.JSONField(default=dict)),
-                ('before', models.JSONField(default=dict)),
-                ('comments', models.JSONField(default=list)),
-                ('attachments', models.JSONField(default=list)),
-                ('caused_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='seen_as', to='integrations.delivery')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("change_id", models.CharField(max_length=120)),
+                ("position", models.PositiveIntegerField()),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("created", "Created"),
+                            ("updated", "Updated"),
+                            ("deleted", "Deleted"),
+                            ("restored", "Restored"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("actor_id", models.CharField(blank=True, max_length=200)),
+                ("actor_name", models.CharField(blank=True, max_length=200)),
+                ("happened_at", models.DateTimeField()),
+                ("seen_at", models.DateTimeField()),
+                ("fields", models.JSONField(default=dict)),
+                ("before", models.JSONField(default=dict)),
+                ("comments", models.JSONField(default=list)),
+                ("attachments", models.JSONField(default=list)),
+                (
+                    "caused_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="seen_as",
+                        to="integrations.delivery",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['ticket', 'position'],
-            },
-        ),
-        migrations.AddField(
-            model_name='delivery',
-            name='event',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='deliveries', to='integrations.syncevent'),
-        ),
-        migrations.CreateModel(
-            name='System',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=120)),
-                ('kind', models.CharField(choices=integrations.connectors.registry.labels, max_length=40)),
-                ('base_url', models.URLField(max_length=300, verbose_name='address')),
-                ('environment', models.CharField(choices=[('sandbox', 'Sandbox'), ('staging', 'Staging'), ('production', 'Production')], default='sandbox', max_length=20)),
-                ('settings', models.JSONField(blank=True, default=dict)),
-                ('state', models.CharField(choices=[('active', 'Active'), ('paused', 'Paused'), ('stopped', 'Stopped')], default='active', max_length=20)),
-                ('failure_code', models.CharField(blank=True, max_length=40)),
-                ('failure_message', models.CharField(blank=True, max_length=500)),
-                ('failed_at', models.DateTimeField(blank=True, null=True)),
-                ('fail_streak', models.PositiveIntegerField(default=0)),
-                ('paused_until', models.DateTimeField(blank=True, null=True)),
-                ('account_id', models.CharField(blank=True, max_length=200)),
-                ('account_name', models.CharField(blank=True, max_length=200)),
-                ('checked_at', models.DateTimeField(blank=True, null=True)),
-                ('check_problems', models.JSONField(blank=True, default=list)),
-                ('metadata', models.JSONField(blank=True, default=dict)),
-                ('metadata_at', models.DateTimeField(blank=True, null=True)),
-                ('hook_token', models.CharField(default=integrations.models.systems.new_hook_token, max_length=64, unique=True)),
-                ('hooked_at', models.DateTimeField(blank=True, null=True, verbose_name='last web hook')),
-                ('poll_cursor', models.TextField(blank=True)),
-                ('poll_due_at', models.DateTimeField(blank=True, null=True)),
-                ('polled_at', models.DateTimeField(blank=True, null=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('partner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='systems', to='integrations.partner')),
-            ],
-            options={
-                'ordering': ['partner__name', 'name'],
+                "ordering": ["ticket", "position"],
             },
         ),
         migrations.AddField(
-            model_name='side',
-            name='system',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='sides', to='integrations.system'),
+            model_name="delivery",
+            name="event",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="deliveries",
+                to="integrations.syncevent",
+            ),
+        ),
+        migrations.CreateModel(
+            name="System",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=120)),
+                ("kind", models.CharField(choices=integrations.connectors.registry.labels, max_length=40)),
+                ("base_url", models.URLField(max_length=300, verbose_name="address")),
+                (
+                    "environment",
+                    models.CharField(
+                        choices=[
+                            ("sandbox", "Sandbox"),
+                            ("staging", "Staging"),
+                            ("production", "Production"),
+                        ],
+                        default="sandbox",
+                        max_length=20,
+                    ),
+                ),
+                ("settings", models.JSONField(blank=True, default=dict)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("active", "Active"), ("paused", "Paused"), ("stopped", "Stopped")],
+                        default="active",
+                        max_length=20,
+                    ),
+                ),
+                ("failure_code", models.CharField(blank=True, max_length=40)),
+                ("failure_message", models.CharField(blank=True, max_length=500)),
+                ("failed_at", models.DateTimeField(blank=True, null=True)),
+                ("fail_streak", models.PositiveIntegerField(default=0)),
+                ("paused_until", models.DateTimeField(blank=True, null=True)),
+                ("account_id", models.CharField(blank=True, max_length=200)),
+                ("account_name", models.CharField(blank=True, max_length=200)),
+                ("checked_at", models.DateTimeField(blank=True, null=True)),
+                ("check_problems", models.JSONField(blank=True, default=list)),
+                ("metadata", models.JSONField(blank=True, default=dict)),
+                ("metadata_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "hook_token",
+                    models.CharField(
+                        default=integrations.models.systems.new_hook_token, max_length=64, unique=True
+                    ),
+                ),
+                ("hooked_at", models.DateTimeField(blank=True, null=True, verbose_name="last web hook")),
+                ("poll_cursor", models.TextField(blank=True)),
+                ("poll_due_at", models.DateTimeField(blank=True, null=True)),
+                ("polled_at", models.DateTimeField(blank=True, null=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "partner",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="systems",
+                        to="integrations.partner",
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ["partner__name", "name"],
+            },
         ),
         migrations.AddField(
-            model_name='lane',
-            name='system',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='lanes', to='integrations.system'),
+            model_name="side",
+            name="system",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="sides", to="integrations.system"
+            ),
+        ),
+        migrations.AddField(
+            model_name="lane",
+            name="system",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="lanes", to="integrations.system"
+            ),
         ),
         migrations.CreateModel(
-            name='HookReceipt',
+            name="HookReceipt",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('delivery_id', models.CharField(max_length=200)),
-                ('received_at', models.DateTimeField(db_index=True)),
-                ('system', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='hook_receipts', to='integrations.system')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("delivery_id", models.CharField(max_length=200)),
+                ("received_at", models.DateTimeField(db_index=True)),
+                (
+                    "system",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="hook_receipts",
+                        to="integrations.system",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='SystemSecret',
+            name="SystemSecret",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=60)),
-                ('sealed', models.TextField()),
-                ('hint', models.CharField(blank=True, max_length=8)),
-                ('changed_at', models.DateTimeField(auto_now=True)),
-                ('system', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='secrets', to='integrations.system')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=60)),
+                ("sealed", models.TextField()),
+                ("hint", models.CharField(blank=True, max_length=8)),
+                ("changed_at", models.DateTimeField(auto_now=True)),
+                (
+                    "system",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="secrets",
+                        to="integrations.system",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Ticket',
+            name="Ticket",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('remote_id', models.CharField(max_length=100)),
-                ('key', models.CharField(blank=True, max_length=100)),
-                ('url', models.CharField(blank=True, max_length=500)),
-                ('title', models.CharField(blank=True, max_length=300)),
-                ('cursor', models.TextField(blank=True)),
-                ('version', models.PositiveIntegerField(default=0)),
-                ('actual', models.JSONField(blank=True, default=dict)),
-                ('winners', models.JSONField(blank=True, default=dict)),
-                ('marker', models.CharField(blank=True, db_index=True, max_length=80)),
-                ('is_gone', models.BooleanField(default=False)),
-                ('opened_at', models.DateTimeField(blank=True, null=True)),
-                ('changed_at', models.DateTimeField(blank=True, null=True)),
-                ('stale_since', models.DateTimeField(blank=True, null=True)),
-                ('read_due_at', models.DateTimeField(blank=True, null=True)),
-                ('read_at', models.DateTimeField(blank=True, null=True)),
-                ('read_failures', models.PositiveIntegerField(default=0)),
-                ('system', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='tickets', to='integrations.system')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("remote_id", models.CharField(max_length=100)),
+                ("key", models.CharField(blank=True, max_length=100)),
+                ("url", models.CharField(blank=True, max_length=500)),
+                ("title", models.CharField(blank=True, max_length=300)),
+                ("cursor", models.TextField(blank=True)),
+                ("version", models.PositiveIntegerField(default=0)),
+                ("actual", models.JSONField(blank=True, default=dict)),
+                ("winners", models.JSONField(blank=True, default=dict)),
+                ("marker", models.CharField(blank=True, db_index=True, max_length=80)),
+                ("is_gone", models.BooleanField(default=False)),
+                ("opened_at", models.DateTimeField(blank=True, null=True)),
+                ("changed_at", models.DateTimeField(blank=True, null=True)),
+                ("stale_since", models.DateTimeField(blank=True, null=True)),
+                ("read_due_at", models.DateTimeField(blank=True, null=True)),
+                ("read_at", models.DateTimeField(blank=True, null=True)),
+                ("read_failures", models.PositiveIntegerField(default=0)),
+                (
+                    "system",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="tickets",
+                        to="integrations.system",
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='syncevent',
-            name='ticket',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='events', to='integrations.ticket'),
+            model_name="syncevent",
+            name="ticket",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="events", to="integrations.ticket"
+            ),
         ),
         migrations.CreateModel(
-            name='Effect',
+            name="Effect",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('origin', models.CharField(max_length=200)),
-                ('remote_ref', models.CharField(blank=True, max_length=120)),
-                ('delivery', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='effects', to='integrations.delivery')),
-                ('ticket', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='effects', to='integrations.ticket')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("origin", models.CharField(max_length=200)),
+                ("remote_ref", models.CharField(blank=True, max_length=120)),
+                (
+                    "delivery",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="effects",
+                        to="integrations.delivery",
+                    ),
+                ),
+                (
+                    "ticket",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="effects",
+                        to="integrations.ticket",
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='delivery',
-            name='target',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='deliveries', to='integrations.ticket'),
+            model_name="delivery",
+            name="target",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="deliveries",
+                to="integrations.ticket",
+            ),
         ),
         migrations.CreateModel(
-            name='TicketSide',
+            name="TicketSide",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('linked_ticket', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='sides', to='integrations.linkedticket')),
-                ('side', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='ticket_sides', to='integrations.side')),
-                ('ticket', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='sides', to='integrations.ticket')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "linked_ticket",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="sides",
+                        to="integrations.linkedticket",
+                    ),
+                ),
+                (
+                    "side",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="ticket_sides",
+                        to="integrations.side",
+                    ),
+                ),
+                (
+                    "ticket",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="sides",
+                        to="integrations.ticket",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='ValueMap',
+            name="ValueMap",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.SlugField(max_length=60)),
-                ('mapping_set', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='value_maps', to='integrations.mappingset')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.SlugField(max_length=60)),
+                (
+                    "mapping_set",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="value_maps",
+                        to="integrations.mappingset",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['mapping_set', 'name'],
+                "ordering": ["mapping_set", "name"],
             },
         ),
         migrations.CreateModel(
-            name='FieldRule',
+            name="FieldRule",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('position', models.PositiveSmallIntegerField(default=0)),
-                ('source', models.CharField(blank=True, max_length=120)),
-                ('target', models.CharField(max_length=120)),
-                ('transform', models.CharField(choices=[('copy', 'Copy'), ('value_map', 'Value map'), ('template', 'Template'), ('constant', 'Constant'), ('redact', 'Redact')], default='copy', max_length=20)),
-                ('mode', models.CharField(choices=[('overwrite', 'Overwrite'), ('only_if_empty', 'Only if empty'), ('only_if_new', 'Only on new tickets'), ('append', 'Append to list')], default='overwrite', max_length=20)),
-                ('argument', models.CharField(blank=True, max_length=500)),
-                ('mapping_set', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='rules', to='integrations.mappingset')),
-                ('value_map', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='rules', to='integrations.valuemap')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("position", models.PositiveSmallIntegerField(default=0)),
+                ("source", models.CharField(blank=True, max_length=120)),
+                ("target", models.CharField(max_length=120)),
+                (
+                    "transform",
+                    models.CharField(
+                        choices=[
+                            ("copy", "Copy"),
+                            ("value_map", "Value map"),
+                            ("template", "Template"),
+                            ("constant", "Constant"),
+                            ("redact", "Redact"),
+                        ],
+                        default="copy",
+                        max_length=20,
+                    ),
+                ),
+                (
+                    "mode",
+                    models.CharField(
+                        choices=[
+                            ("overwrite", "Overwrite"),
+                            ("only_if_empty", "Only if empty"),
+                            ("only_if_new", "Only on new tickets"),
+                            ("append", "Append to list"),
+                        ],
+                        default="overwrite",
+                        max_length=20,
+                    ),
+                ),
+                ("argument", models.CharField(blank=True, max_length=500)),
+                (
+                    "mapping_set",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="rules",
+                        to="integrations.mappingset",
+                    ),
+                ),
+                (
+                    "value_map",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="rules",
+                        to="integrations.valuemap",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['mapping_set', 'position', 'pk'],
+                "ordering": ["mapping_set", "position", "pk"],
             },
         ),
         migrations.CreateModel(
-            name='ValuePair',
+            name="ValuePair",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('source', models.CharField(max_length=200)),
-                ('target', models.CharField(max_length=200)),
-                ('position', models.PositiveSmallIntegerField(default=0)),
-                ('value_map', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='pairs', to='integrations.valuemap')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("source", models.CharField(max_length=200)),
+                ("target", models.CharField(max_length=200)),
+                ("position", models.PositiveSmallIntegerField(default=0)),
+                (
+                    "value_map",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="pairs",
+                        to="integrations.valuemap",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['value_map', 'position', 'pk'],
+                "ordering": ["value_map", "position", "pk"],
             },
         ),
         migrations.CreateModel(
-            name='Attempt',
+            name="Attempt",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField()),
-                ('fence', models.PositiveBigIntegerField()),
-                ('started_at', models.DateTimeField()),
-                ('ended_at', models.DateTimeField(blank=True, null=True)),
-                ('outcome', models.CharField(choices=[('started', 'Started'), ('done', 'Done'), ('retry', 'To be tried again'), ('unknown', 'Outcome unknown'), ('refused', 'Refused')], default='started', max_length=10)),
-                ('status', models.PositiveSmallIntegerField(blank=True, null=True)),
-                ('code', models.CharField(blank=True, max_length=40)),
-                ('message', models.CharField(blank=True, max_length=500)),
-                ('delivery', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='attempts', to='integrations.delivery')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("number", models.PositiveIntegerField()),
+                ("fence", models.PositiveBigIntegerField()),
+                ("started_at", models.DateTimeField()),
+                ("ended_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "outcome",
+                    models.CharField(
+                        choices=[
+                            ("started", "Started"),
+                            ("done", "Done"),
+                            ("retry", "To be tried again"),
+                            ("unknown", "Outcome unknown"),
+                            ("refused", "Refused"),
+                        ],
+                        default="started",
+                        max_length=10,
+                    ),
+                ),
+                ("status", models.PositiveSmallIntegerField(blank=True, null=True)),
+                ("code", models.CharField(blank=True, max_length=40)),
+                ("message", models.CharField(blank=True, max_length=500)),
+                (
+                    "delivery",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="attempts",
+                        to="integrations.delivery",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['delivery', 'number'],
-                'constraints': [models.UniqueConstraint(fields=('delivery', 'number'), name='attempt_number_once')],
+                "ordering": ["delivery", "number"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("delivery", "number"), name="attempt_number_once")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='DictionaryField',
+            name="DictionaryField",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.SlugField(max_length=60)),
-                ('label', models.CharField(max_length=120)),
-                ('kind', models.CharField(choices=[('text', 'Text'), ('rich_text', 'Formatted text'), ('choice', 'Choice'), ('status', 'Status'), ('labels', 'Labels'), ('person', 'Person'), ('number', 'Number'), ('datetime', 'Date and time')], default='text', max_length=20)),
-                ('meaning', models.TextField(blank=True)),
-                ('values', models.JSONField(blank=True, default=list)),
-                ('max_length', models.PositiveIntegerField(default=0)),
-                ('position', models.PositiveSmallIntegerField(default=0)),
-                ('connection', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='dictionary', to='integrations.connection')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.SlugField(max_length=60)),
+                ("label", models.CharField(max_length=120)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("text", "Text"),
+                            ("rich_text", "Formatted text"),
+                            ("choice", "Choice"),
+                            ("status", "Status"),
+                            ("labels", "Labels"),
+                            ("person", "Person"),
+                            ("number", "Number"),
+                            ("datetime", "Date and time"),
+                        ],
+                        default="text",
+                        max_length=20,
+                    ),
+                ),
+                ("meaning", models.TextField(blank=True)),
+                ("values", models.JSONField(blank=True, default=list)),
+                ("max_length", models.PositiveIntegerField(default=0)),
+                ("position", models.PositiveSmallIntegerField(default=0)),
+                (
+                    "connection",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="dictionary",
+                        to="integrations.connection",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['connection', 'position', 'name'],
-                'constraints': [models.UniqueConstraint(fields=('connection', 'name'), name='dictionary_field_once')],
+                "ordering": ["connection", "position", "name"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("connection", "name"), name="dictionary_field_once")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='PartnerGroupObjectPermission',
+            name="PartnerGroupObjectPermission",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('content_object', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='integrations.partner')),
-                ('group', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='auth.group')),
-                ('permission', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='auth.permission')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "content_object",
+                    models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to="integrations.partner"),
+                ),
+                ("group", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to="auth.group")),
+                (
+                    "permission",
+                    models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to="auth.permission"),
+                ),
             ],
             options={
-                'abstract': False,
-                'unique_together': {('group', 'permission', 'content_object')},
+                "abstract": False,
+                "unique_together": {("group", "permission", "content_object")},
             },
         ),
         migrations.CreateModel(
-            name='PartnerTicket',
+            name="PartnerTicket",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('updated_at', models.DateTimeField()),
-                ('linked_ticket', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='partner_tickets', to='integrations.linkedticket')),
-                ('partner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='partner_tickets', to='integrations.partner')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("updated_at", models.DateTimeField()),
+                (
+                    "linked_ticket",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="partner_tickets",
+                        to="integrations.linkedticket",
+                    ),
+                ),
+                (
+                    "partner",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="partner_tickets",
+                        to="integrations.partner",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['partner', '-updated_at', 'linked_ticket'], name='partner_ticket_latest')],
-                'constraints': [models.UniqueConstraint(fields=('partner', 'linked_ticket'), name='partner_ticket_once')],
+                "indexes": [
+                    models.Index(
+                        fields=["partner", "-updated_at", "linked_ticket"], name="partner_ticket_latest"
+                    )
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("partner", "linked_ticket"), name="partner_ticket_once")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='PartnerUserObjectPermission',
+            name="PartnerUserObjectPermission",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('content_object', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='integrations.partner')),
-                ('permission', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='auth.permission')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "content_object",
+                    models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to="integrations.partner"),
+                ),
+                (
+                    "permission",
+                    models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to="auth.permission"),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, to=settings.AUTH_USER_MODEL
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'unique_together': {('user', 'permission', 'content_object')},
+                "abstract": False,
+                "unique_together": {("user", "permission", "content_object")},
             },
         ),
         migrations.AddConstraint(
-            model_name='mappingset',
-            constraint=models.UniqueConstraint(fields=('side', 'direction', 'version'), name='mapping_version_once'),
+            model_name="mappingset",
+            constraint=models.UniqueConstraint(
+                fields=("side", "direction", "version"), name="mapping_version_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='mappingset',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'published')), fields=('side', 'direction'), name='one_published_mapping_a_direction'),
+            model_name="mappingset",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state", "published")),
+                fields=("side", "direction"),
+                name="one_published_mapping_a_direction",
+            ),
         ),
         migrations.AddIndex(
-            model_name='linkedticket',
-            index=models.Index(fields=['-updated_at', '-id'], name='linked_ticket_latest'),
+            model_name="linkedticket",
+            index=models.Index(fields=["-updated_at", "-id"], name="linked_ticket_latest"),
         ),
         migrations.AddIndex(
-            model_name='linkedticket',
-            index=models.Index(fields=['connection', '-updated_at'], name='linked_ticket_by_connection'),
+            model_name="linkedticket",
+            index=models.Index(fields=["connection", "-updated_at"], name="linked_ticket_by_connection"),
         ),
         migrations.AddConstraint(
-            model_name='system',
-            constraint=models.UniqueConstraint(fields=('partner', 'name'), name='system_name_once_per_partner', violation_error_message='This partner has a system of that name already.'),
+            model_name="system",
+            constraint=models.UniqueConstraint(
+                fields=("partner", "name"),
+                name="system_name_once_per_partner",
+                violation_error_message="This partner has a system of that name already.",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='side',
-            constraint=models.UniqueConstraint(fields=('connection', 'position'), name='one_side_left_one_right'),
+            model_name="side",
+            constraint=models.UniqueConstraint(
+                fields=("connection", "position"), name="one_side_left_one_right"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='side',
-            constraint=models.UniqueConstraint(fields=('connection', 'system'), name='system_once_per_connection', violation_error_message='A connection joins two different systems.'),
+            model_name="side",
+            constraint=models.UniqueConstraint(
+                fields=("connection", "system"),
+                name="system_once_per_connection",
+                violation_error_message="A connection joins two different systems.",
+            ),
         ),
         migrations.AddIndex(
-            model_name='lane',
-            index=models.Index(condition=models.Q(('state', 'ready'), ('waits', True)), fields=['next_at'], name='lane_due'),
+            model_name="lane",
+            index=models.Index(
+                condition=models.Q(("state", "ready"), ("waits", True)), fields=["next_at"], name="lane_due"
+            ),
         ),
         migrations.AddIndex(
-            model_name='lane',
-            index=models.Index(condition=models.Q(('waits', True)), fields=['state', 'waits_since'], name='lane_waiting'),
+            model_name="lane",
+            index=models.Index(
+                condition=models.Q(("waits", True)), fields=["state", "waits_since"], name="lane_waiting"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='lane',
-            constraint=models.UniqueConstraint(fields=('linked_ticket', 'target'), name='lane_once_a_direction'),
+            model_name="lane",
+            constraint=models.UniqueConstraint(
+                fields=("linked_ticket", "target"), name="lane_once_a_direction"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='hookreceipt',
-            constraint=models.UniqueConstraint(fields=('system', 'delivery_id'), name='hook_taken_once'),
+            model_name="hookreceipt",
+            constraint=models.UniqueConstraint(fields=("system", "delivery_id"), name="hook_taken_once"),
         ),
         migrations.AddConstraint(
-            model_name='systemsecret',
-            constraint=models.UniqueConstraint(fields=('system', 'name'), name='secret_once_per_system'),
+            model_name="systemsecret",
+            constraint=models.UniqueConstraint(fields=("system", "name"), name="secret_once_per_system"),
         ),
         migrations.AddIndex(
-            model_name='ticket',
-            index=models.Index(condition=models.Q(('read_due_at__isnull', False)), fields=['read_due_at'], name='ticket_read_due'),
+            model_name="ticket",
+            index=models.Index(
+                condition=models.Q(("read_due_at__isnull", False)),
+                fields=["read_due_at"],
+                name="ticket_read_due",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='ticket',
-            constraint=models.UniqueConstraint(fields=('system', 'remote_id'), name='ticket_known_once'),
+            model_name="ticket",
+            constraint=models.UniqueConstraint(fields=("system", "remote_id"), name="ticket_known_once"),
         ),
         migrations.AddConstraint(
-            model_name='syncevent',
-            constraint=models.UniqueConstraint(fields=('ticket', 'change_id'), name='change_seen_once'),
+            model_name="syncevent",
+            constraint=models.UniqueConstraint(fields=("ticket", "change_id"), name="change_seen_once"),
         ),
         migrations.AddConstraint(
-            model_name='syncevent',
-            constraint=models.UniqueConstraint(fields=('ticket', 'position'), name='change_has_its_place'),
+            model_name="syncevent",
+            constraint=models.UniqueConstraint(fields=("ticket", "position"), name="change_has_its_place"),
         ),
         migrations.AddConstraint(
-            model_name='effect',
-            constraint=models.UniqueConstraint(fields=('ticket', 'origin'), name='fact_takes_effect_once'),
+            model_name="effect",
+            constraint=models.UniqueConstraint(fields=("ticket", "origin"), name="fact_takes_effect_once"),
         ),
         migrations.AddIndex(
-            model_name='delivery',
-            index=models.Index(condition=models.Q(('is_recognised', False)), fields=['target'], name='delivery_unrecognised'),
+            model_name="delivery",
+            index=models.Index(
+                condition=models.Q(("is_recognised", False)), fields=["target"], name="delivery_unrecognised"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='delivery',
-            constraint=models.UniqueConstraint(fields=('lane', 'number'), name='delivery_has_its_number'),
+            model_name="delivery",
+            constraint=models.UniqueConstraint(fields=("lane", "number"), name="delivery_has_its_number"),
         ),
         migrations.AddConstraint(
-            model_name='ticketside',
-            constraint=models.UniqueConstraint(fields=('linked_ticket', 'side'), name='linked_ticket_side_once'),
+            model_name="ticketside",
+            constraint=models.UniqueConstraint(
+                fields=("linked_ticket", "side"), name="linked_ticket_side_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='ticketside',
-            constraint=models.UniqueConstraint(fields=('side', 'ticket'), name='ticket_linked_once_per_connection'),
+            model_name="ticketside",
+            constraint=models.UniqueConstraint(
+                fields=("side", "ticket"), name="ticket_linked_once_per_connection"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='valuemap',
-            constraint=models.UniqueConstraint(fields=('mapping_set', 'name'), name='value_map_once'),
+            model_name="valuemap",
+            constraint=models.UniqueConstraint(fields=("mapping_set", "name"), name="value_map_once"),
         ),
         migrations.AddConstraint(
-            model_name='fieldrule',
-            constraint=models.UniqueConstraint(fields=('mapping_set', 'target'), name='field_written_by_one_rule', violation_error_message='Another rule writes this field already.'),
+            model_name="fieldrule",
+            constraint=models.UniqueConstraint(
+                fields=("mapping_set", "target"),
+                name="field_written_by_one_rule",
+                violation_error_message="Another rule writes this field already.",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='valuepair',
-            constraint=models.UniqueConstraint(fields=('value_map', 'source'), name='value_mapped_once'),
+            model_name="valuepair",
+            constraint=models.UniqueConstraint(fields=("value_map", "source"), name="value_mapped_once"),
         ),
     ]

@@ -4,7 +4,7 @@ from integrations.models.connections import Connection, Side
 from integrations.models.deliveries import Attempt, Delivery, Effect, Lane, SyncEvent
 from integrations.models.mappings import DictionaryField, FieldRule, MappingSet, ValueMap, ValuePair
 from integrations.models.partners import Partner, PartnerGroupObjectPermission, PartnerUserObjectPermission
-from integrations.models.systems import HookReceipt, System, SystemSecret
+from integrations.models.systems import Heartbeat, HookReceipt, System, SystemSecret
 from integrations.models.tickets import LinkedTicket, PartnerTicket, Ticket, TicketSide
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "DictionaryField",
     "Effect",
     "FieldRule",
+    "Heartbeat",
     "HookReceipt",
     "Lane",
     "LinkedTicket",

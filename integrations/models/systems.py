@@ -120,3 +120,13 @@ class HookReceipt(models.Model):
 
     def __str__(self) -> str:
         return self.delivery_id
+
+
+class Heartbeat(models.Model):
+    """When a part of the background work last ran; a page warns when it did not."""
+
+    name = models.CharField(max_length=40, unique=True)
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.name

@@ -26,6 +26,7 @@ class Ticket(models.Model):
     title = models.CharField(max_length=300, blank=True)
     cursor = models.TextField(blank=True)
     version = models.PositiveIntegerField(default=0)
+    event_count = models.PositiveIntegerField(default=0)
     actual = models.JSONField(default=dict, blank=True)
     winners = models.JSONField(default=dict, blank=True)
     # The marker we planted when we created it; empty when a person did.

@@ -1,0 +1,341 @@
+"""Carries out the deliveries of one lane in their order.  Read this first.
+
+For each delivery at the head of the lane: read the target's history (pull before push), decide what is still to be
+written, record the attempt, send under guard, commit under fence.  A write whose outcome is unknown is looked for
+in the receiver's own history, and sent again only when it can no longer turn up by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from integrations.canonical import Attachment, CommentDraft, Draft, Value
+from integrations.connectors.errors import (
+    ConnectorError,
+    Refused,
+    Unauthorized,
+)
+from integrations.engine import effects, timing
+from integrations.engine.effects import Steps
+from integrations.engine.ports import ClaimedLane, Context
+from integrations.engine.values import NO_STAMP, DeliveryState, HeadView, Operation, Outcome, TicketState
+from integrations.mapping import plan as mapping
+
+# A claim ends after this many deliveries, so that no lane keeps a worker to itself.
+DELIVERIES_PER_CLAIM = 20
+
+# What became of one delivery: True to go on with the lane, False when the lane was given back or lost.
+_Step = Generator[effects.Effect, Any, bool]
+
+
+def deliver_lane(lane: ClaimedLane, context: Context) -> Steps:
+    """Deliver what waits in a claimed lane until it is empty, has to wait, or the claim runs out."""
+    for _ in range(DELIVERIES_PER_CLAIM):
+        (head,) = yield (effects.LoadHead(lane.id, lane.fence),)
+        if head is None:
+            return
+        if context.clock.now() >= timing.send_by(lane.leased_until, context.request_timeout_s):
+            break
+        goes_on = yield from _Delivering(lane, context, head).run()
+        if not goes_on:
+            return
+    now = context.clock.now()
+    yield (effects.Release(lane.id, lane.fence, next_at=now, at=now),)
+
+
+class _Delivering:
+    """One delivery under one claim."""
+
+    def __init__(self, lane: ClaimedLane, context: Context, head: HeadView) -> None:
+        self.lane = lane
+        self.context = context
+        self.head = head
+        self.system_id = head.side.system_id
+        self.send_by = timing.send_by(lane.leased_until, context.request_timeout_s)
+
+    def run(self) -> _Step:
+        """Carry the delivery as far as it goes now."""
+        head = self.head
+        if head.problem:
+            return (yield from self._park(head.problem["code"], head.problem["message"]))
+        if head.operation is Operation.CREATE and head.target is None:
+            return (yield from self._create())
+        if head.target is None:
+            return (yield from self._finish(DeliveryState.SKIPPED, reason="The ticket was never made there."))
+        if head.has_effect:
+            # The same fact has reached this ticket by another way.
+            return (yield from self._finish(DeliveryState.DONE))
+        if head.operation in (Operation.COMMENT, Operation.FILE):
+            return (yield from self._add(head.target))
+        return (yield from self._set_fields(head.target))
+
+    # Creating.
+
+    def _create(self) -> _Step:
+        head = self.head
+        if head.state is DeliveryState.SENT:
+            try:
+                found = yield effects.FindTicket(self.system_id, marker=head.marker)
+            except ConnectorError as error:
+                return (yield from self._failed(error, sent=False))
+            if found:
+                return (yield from self._created(found))
+            if self._may_still_turn_up():
+                return (yield from self._wait_to_settle())
+        mapped = mapping.receive(head.side.incoming, head.envelope["fields"], current={}, is_new=True)
+        if mapped.problem:
+            return (yield from self._park(mapped.problem.code, mapped.problem.message))
+        settled = self._settled(mapped.fields)
+        if not (yield from self._mark_sent(mapped.fields, {"fields": settled, "creates": True}, {})):
+            return False
+        try:
+            written = yield effects.CreateTicket(
+                self.system_id, self.send_by, draft=Draft(mapped.fields, head.marker)
+            )
+        except ConnectorError as error:
+            return (yield from self._failed(error, sent=True))
+        return (yield from self._created(written))
+
+    def _created(self, written: Any) -> _Step:
+        request = effects.StoreCreated(
+            self.lane.id, self.lane.fence, self.head.delivery_id, written, self.context.clock.now()
+        )
+        (stored,) = yield (request,)
+        return stored
+
+    # Fields.
+
+    def _set_fields(self, target: TicketState) -> _Step:
+        head = yield from self._pull(target)
+        if head is None:
+            return False
+        target = head.target
+        if head.state is DeliveryState.SENT and head.is_recognised:
+            return (yield from self._finish(DeliveryState.DONE))
+        wanted, problem = self._wanted(target)
+        if problem:
+            return (yield from self._park(problem.code, problem.message))
+        equal = {name: value for name, value in wanted.items() if self._holds(target, name, value)}
+        if head.state is DeliveryState.SENT and self._may_still_turn_up():
+            return (yield from self._wait_to_settle())
+        open_fields = {
+            name: value
+            for name, value in wanted.items()
+            if name not in equal and self._is_newer(target, name)
+        }
+        if not open_fields:
+            was_overtaken = len(equal) < len(wanted)
+            state = DeliveryState.SUPERSEDED if was_overtaken and not equal else DeliveryState.DONE
+            return (yield from self._finish(state, accepted=self._settled(equal)))
+        before = {name: target.actual.get(name) for name in open_fields}
+        if not (yield from self._mark_sent(open_fields, {"fields": self._settled(open_fields)}, before)):
+            return False
+        try:
+            written = yield effects.UpdateTicket(
+                self.system_id,
+                self.send_by,
+                remote_id=target.remote_id,
+                fields=open_fields,
+                current=target.actual,
+                marker=head.marker,
+            )
+        except ConnectorError as error:
+            return (yield from self._failed(error, sent=True))
+        return (yield from self._finish(DeliveryState.DONE, written=written))
+
+    def _wanted(self, target: TicketState) -> tuple[Mapping[str, Value], mapping.Problem | None]:
+        head = self.head
+        if head.operation is Operation.REPAIR:
+            return head.envelope["fields"], None
+        if head.operation is Operation.CREATE:
+            # The ticket stands; what creating it could not set is what is still wanted.
+            return head.wanted, None
+        mapped = mapping.receive(
+            head.side.incoming, head.envelope["fields"], current=target.actual, is_new=False
+        )
+        return mapped.fields, mapped.problem
+
+    def _holds(self, target: TicketState, name: str, value: Value) -> bool:
+        return target.actual.get(name) == self.context.systems.settled(self.system_id, name, value)
+
+    def _is_newer(self, target: TicketState, name: str) -> bool:
+        winner = target.winners.get(name)
+        stamp = winner.stamp if winner else NO_STAMP
+        if self.head.operation is Operation.REPAIR:
+            return stamp == self.head.stamp
+        return stamp < self.head.stamp
+
+    # Comments and files.
+
+    def _add(self, target: TicketState) -> _Step:
+        head = self.head
+        if head.state is DeliveryState.SENT:
+            head = yield from self._pull(target)
+            if head is None:
+                return False
+            if head.is_recognised:
+                return (yield from self._finish(DeliveryState.DONE))
+            if self._may_still_turn_up():
+                return (yield from self._wait_to_settle())
+        call, unseen = self._comment(target) if head.operation is Operation.COMMENT else self._file(target)
+        if not (yield from self._mark_sent({}, unseen, {})):
+            return False
+        try:
+            written = yield call
+        except ConnectorError as error:
+            return (yield from self._failed(error, sent=True))
+        return (yield from self._finish(DeliveryState.DONE, written=written))
+
+    def _comment(self, target: TicketState) -> tuple[effects.Call, Mapping]:
+        comment, rules = self.head.envelope["comment"], self.head.side.incoming
+        line = mapping.heading(
+            rules.comment_heading, author=comment["author"], partner=self.head.sender.partner_name
+        )
+        body = self.context.systems.settled(self.system_id, "comment", mapping.headed(comment["body"], line))
+        draft = CommentDraft(
+            body=body,  # type: ignore[arg-type]
+            # What was internal never becomes public, whatever the receiver's rules say.
+            is_public=comment["is_public"] and rules.comments_become_public,
+            marker=self.head.marker,
+        )
+        call = effects.AddComment(self.system_id, self.send_by, remote_id=target.remote_id, draft=draft)
+        return call, {"comment": body}
+
+    def _file(self, target: TicketState) -> tuple[effects.Call, Mapping]:
+        file = self.head.envelope["file"]
+        attachment = Attachment(
+            file["id"], file["name"], file["content_type"], file["size_bytes"], file["locator"]
+        )
+        call = effects.CarryFile(
+            self.system_id,
+            self.send_by,
+            remote_id=target.remote_id,
+            source_system_id=self.head.source_system_id,
+            attachment=attachment,
+            is_public=file["is_public"] and self.head.side.incoming.comments_become_public,
+            marker=self.head.marker,
+        )
+        return call, {"file": file["name"]}
+
+    # Shared.
+
+    def _pull(self, target: TicketState) -> Generator[effects.Effect, Any, HeadView | None]:
+        """Read the target's history now and load the head anew; None when that failed or the claim was lost."""
+        started_at = self.context.clock.now()
+        try:
+            history = yield effects.ReadHistory(
+                self.system_id, remote_id=target.remote_id, since=target.cursor
+            )
+        except ConnectorError as error:
+            yield from self._failed(error, sent=False)
+            return None
+        stored, head = yield (
+            effects.StoreReading(target.id, target.version, history, started_at),
+            effects.LoadHead(self.lane.id, self.lane.fence),
+        )
+        if head is None or not stored or history.has_more:
+            # Another reading got there first, or there is more to read: decide on what is known then.
+            if head is not None:
+                now = self.context.clock.now()
+                yield (effects.Release(self.lane.id, self.lane.fence, next_at=now, at=now),)
+            return None
+        self.head = head
+        return head
+
+    def _settled(self, fields: Mapping[str, Value]) -> dict[str, Value]:
+        settled = self.context.systems.settled
+        return {name: settled(self.system_id, name, value) for name, value in fields.items()}
+
+    def _may_still_turn_up(self) -> bool:
+        return self.context.clock.now() < self._settles_at()
+
+    def _settles_at(self) -> datetime:
+        capabilities = self.context.systems.capabilities(self.system_id)
+        window_s = timing.settle_s(capabilities, self.head.operation, self.context.request_timeout_s)
+        # Counted from the last moment at which the guard let the bytes leave, not from the record of the attempt.
+        last_leaving = self.head.send_by or self.context.clock.now()
+        return last_leaving + timedelta(seconds=window_s)
+
+    def _wait_to_settle(self) -> _Step:
+        now = self.context.clock.now()
+        soon = min(self._settles_at(), now + timedelta(seconds=5))
+        yield (effects.Release(self.lane.id, self.lane.fence, next_at=soon, at=now),)
+        return False
+
+    def _mark_sent(
+        self, wanted: Mapping[str, Value], unseen: Mapping, before: Mapping[str, Value]
+    ) -> Generator[effects.Effect, Any, bool]:
+        now = self.context.clock.now()
+        if now >= self.send_by:
+            yield (effects.Release(self.lane.id, self.lane.fence, next_at=now, at=now),)
+            return False
+        request = effects.MarkSent(
+            self.lane.id,
+            self.lane.fence,
+            self.head.delivery_id,
+            number=self.head.tries + 1,
+            target_id=self.head.target.id if self.head.target else None,
+            wanted=wanted,
+            unseen=unseen,
+            pre_image=before,
+            incoming_id=self.head.side.incoming.id,
+            at=now,
+            send_by=self.send_by,
+        )
+        (marked,) = yield (request,)
+        return marked
+
+    def _finish(
+        self,
+        state: DeliveryState,
+        *,
+        written: Any = None,
+        accepted: Mapping[str, Value] | None = None,
+        reason: str = "",
+    ) -> _Step:
+        request = effects.Finish(
+            self.lane.id,
+            self.lane.fence,
+            self.head.delivery_id,
+            state,
+            at=self.context.clock.now(),
+            written=written,
+            accepted=accepted,
+            reason=reason,
+        )
+        (finished,) = yield (request,)
+        return finished
+
+    def _park(self, code: str, message: str, error: ConnectorError | None = None) -> _Step:
+        now = self.context.clock.now()
+        yield (effects.Park(self.lane.id, self.lane.fence, self.head.delivery_id, code, message, now, error),)
+        return False
+
+    def _failed(self, error: ConnectorError, *, sent: bool) -> _Step:
+        """End the attempt by what the error says happens next."""
+        now = self.context.clock.now()
+        if isinstance(error, Refused):
+            return (yield from self._park(error.code, error.message, error))
+        outcome: Outcome | None = None
+        if sent:
+            outcome = Outcome.UNKNOWN if error.outcome_unknown else Outcome.RETRY
+        wait_s = (
+            0.0
+            if isinstance(error, Unauthorized)
+            else timing.backoff_s(self.head.lane_tries, error, self.context.random)
+        )
+        yield (
+            effects.Release(
+                self.lane.id,
+                self.lane.fence,
+                next_at=now + timedelta(seconds=wait_s),
+                at=now,
+                outcome=outcome,
+                delivery_id=self.head.delivery_id,
+                error=error,
+            ),
+            effects.NoteSystemFailure(self.system_id, error, now),
+        )
+        return False

@@ -1,0 +1,115 @@
+"""Recognises our own writes when a system's history shows them again.  Pure.
+
+Echo is judged per write and per link, never per account: an automation that runs under our account makes real
+changes, and a write that came over one connection is news for every other one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from integrations.canonical import Attachment, Change, ChangeKind, Comment
+from integrations.engine.values import OpenWrite
+
+
+@dataclass(slots=True)
+class Attribution:
+    """Which parts of a change are ours, by the write that caused them.  What is not here is somebody else's fact."""
+
+    fields: dict[str, OpenWrite] = field(default_factory=dict)
+    comments: dict[str, OpenWrite] = field(default_factory=dict)
+    attachments: dict[str, OpenWrite] = field(default_factory=dict)
+    created_by: OpenWrite | None = None
+
+    def writes(self) -> list[OpenWrite]:
+        """Every write that was recognised, each once."""
+        found = [*self.fields.values(), *self.comments.values(), *self.attachments.values()]
+        if self.created_by:
+            found.append(self.created_by)
+        return list({write.delivery_id: write for write in found}.values())
+
+
+def attribute(change: Change, writes: Sequence[OpenWrite], account_id: str) -> Attribution:
+    """Find the writes that caused this change, the surest sign first.
+
+    A change id or marker that the system gave back is proof.  Without one, a change under our account is matched by
+    value: field and value, a comment's text, a file's name; of several candidates the newest stamp is taken.
+    """
+    found = Attribution()
+    if change.kind is ChangeKind.CREATED:
+        found.created_by = next((write for write in writes if write.creates), None)
+        if found.created_by:
+            found.fields = dict.fromkeys(change.fields, found.created_by)
+            found.attachments = {file.id: found.created_by for file in change.attachments}
+        return found
+    proven = [write for write in writes if _is_proven(change, write)]
+    is_ours = bool(proven) or not account_id or change.actor.id == account_id
+    for name, value in change.fields.items():
+        exact = [write for write in proven if name in write.fields]
+        alike = [
+            write for write in writes if is_ours and name in write.fields and write.fields[name] == value
+        ]
+        if candidates := exact or alike:
+            found.fields[name] = max(candidates, key=lambda write: write.stamp)
+    for comment in change.comments:
+        if write := _comment_cause(comment, proven, writes, is_ours or comment.author.id == account_id):
+            found.comments[comment.id] = write
+    for attachment in change.attachments:
+        if write := _file_cause(attachment, proven, writes, is_ours):
+            found.attachments[attachment.id] = write
+    return found
+
+
+def remaining(write: OpenWrite, change: Change, found: Attribution) -> Mapping:
+    """What of a write is still to be seen after this change, in the store's form; empty when all of it was."""
+    fields = {
+        name: value
+        for name, value in write.fields.items()
+        if not (name in found.fields and found.fields[name].delivery_id == write.delivery_id)
+    }
+    saw_comment = any(cause.delivery_id == write.delivery_id for cause in found.comments.values())
+    saw_file = any(cause.delivery_id == write.delivery_id for cause in found.attachments.values())
+    created = found.created_by is not None and found.created_by.delivery_id == write.delivery_id
+    left: dict = {}
+    if fields and not created:
+        left["fields"] = fields
+    if write.comment is not None and not saw_comment:
+        left["comment"] = write.comment
+    # Some systems show a file only as part of the comment that brought it.
+    if write.file and not (saw_file or saw_comment):
+        left["file"] = write.file
+    if write.creates and not created:
+        left["creates"] = True
+    return left
+
+
+def _is_proven(change: Change, write: OpenWrite) -> bool:
+    return change.id in write.change_ids or bool(change.marker and change.marker == write.marker)
+
+
+def _comment_cause(
+    comment: Comment, proven: Sequence[OpenWrite], writes: Sequence[OpenWrite], is_ours: bool
+) -> OpenWrite | None:
+    for write in writes:
+        if write.comment_id and write.comment_id == comment.id:
+            return write
+    for write in proven:
+        if write.comment is not None or write.file:
+            return write
+    alike = [
+        write
+        for write in writes
+        if is_ours and not write.comment_id and write.comment is not None and write.comment == comment.body
+    ]
+    return max(alike, key=lambda write: write.stamp, default=None)
+
+
+def _file_cause(
+    file: Attachment, proven: Sequence[OpenWrite], writes: Sequence[OpenWrite], is_ours: bool
+) -> OpenWrite | None:
+    for write in writes:
+        if write.attachment_id and write.attachment_id == file.id:
+            return write
+    candidates = [write for write in (proven or writes) if is_ours and write.file == file.name]
+    return max(candidates, key=lambda write: write.stamp, default=None)

@@ -1,0 +1,212 @@
+"""What a step asks for: remote calls and store requests.  Pure values; a runtime carries them out.
+
+A step is a generator.  It yields a `Call` and is resumed with its result, or with the ConnectorError thrown in; or it
+yields a tuple of store requests, which are carried out together in one transaction, and is resumed with the tuple of
+their results.  The same steps run in production and under simulation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from integrations.canonical import Attachment, CommentDraft, Draft, Fields, History, Value, Written
+from integrations.connectors.errors import ConnectorError
+from integrations.engine.values import DeliveryState, Outcome
+
+# Remote calls.
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A remote call in one system.  A write carries `send_by`: after it the bytes must not leave any more."""
+
+    system_id: int
+    send_by: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadHistory(Call):
+    """-> History.  What happened to a ticket after the cursor."""
+
+    remote_id: str = ""
+    since: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FindTicket(Call):
+    """-> Written | None.  The ticket that carries our marker."""
+
+    marker: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CreateTicket(Call):
+    """-> Written."""
+
+    draft: Draft | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateTicket(Call):
+    """-> Written."""
+
+    remote_id: str = ""
+    fields: Fields | None = None
+    current: Fields | None = None
+    marker: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AddComment(Call):
+    """-> Written."""
+
+    remote_id: str = ""
+    draft: CommentDraft | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CarryFile(Call):
+    """-> Written.  The file is opened in `source_system_id` and streamed to the target."""
+
+    remote_id: str = ""
+    source_system_id: int = 0
+    attachment: Attachment | None = None
+    is_public: bool = False
+    marker: str = ""
+
+
+# Store requests.  Each names the lane's fence where one worker alone may do it; a stale fence gives False or None.
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Something the store is asked to do inside one transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreReading(Request):
+    """-> bool: stored.  False when another reading got there first.
+
+    The store loads a TicketView now, after the history was fetched, so that a write of ours which the history shows
+    is known; hands both to `reading.plan_reading`; and stores the plan, the cursor with it.
+    """
+
+    ticket_id: int
+    version: int
+    history: History
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NoteReadFailure(Request):
+    """-> None.  The ticket is read again later."""
+
+    ticket_id: int
+    error: ConnectorError
+    retry_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class LoadHead(Request):
+    """-> HeadView | None: the head of the lane, or None when the claim is stale or nothing waits."""
+
+    lane_id: int
+    fence: int
+
+
+@dataclass(frozen=True, slots=True)
+class MarkSent(Request):
+    """-> bool.  Write-ahead: the attempt is recorded before any byte may leave.
+
+    `number` counts the delivery's attempts from 1.  `unseen` is what the receiver's history will have to show:
+    `{"fields": {...}, "comment": {...}, "file": name, "creates": true}`.
+    """
+
+    lane_id: int
+    fence: int
+    delivery_id: int
+    number: int
+    target_id: int | None
+    wanted: Mapping[str, Value]
+    unseen: Mapping[str, Any]
+    pre_image: Mapping[str, Value]
+    incoming_id: int | None
+    at: datetime
+    send_by: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StoreCreated(Request):
+    """-> bool.  The ticket exists on the other side; the delivery stays at the head until its fields are equal."""
+
+    lane_id: int
+    fence: int
+    delivery_id: int
+    written: Written
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Finish(Request):
+    """-> bool.  The delivery is over; the lane moves on.  `accepted` are fields that already held what was wanted."""
+
+    lane_id: int
+    fence: int
+    delivery_id: int
+    state: DeliveryState
+    at: datetime
+    written: Written | None = None
+    accepted: Mapping[str, Value] | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Release(Request):
+    """-> bool.  Give the lane back; it is due again at `next_at`.
+
+    With `outcome` the attempt under way ends like that; `unknown` keeps the delivery in state sent.
+    """
+
+    lane_id: int
+    fence: int
+    next_at: datetime
+    at: datetime
+    outcome: Outcome | None = None
+    delivery_id: int | None = None
+    error: ConnectorError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Park(Request):
+    """-> bool.  The lane waits for a person; the reason is shown with its handbook entry."""
+
+    lane_id: int
+    fence: int
+    delivery_id: int
+    code: str
+    message: str
+    at: datetime
+    error: ConnectorError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NoteSystemFailure(Request):
+    """-> None.  Counts towards the breaker; `Unauthorized` stops the system until a person has looked."""
+
+    system_id: int
+    error: ConnectorError
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NoteSystemAnswer(Request):
+    """-> None.  The system answered: its streak of failures is over."""
+
+    system_id: int
+
+
+Effect = Call | tuple[Request, ...]
+Steps = Generator[Effect, Any, None]

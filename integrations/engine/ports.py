@@ -1,0 +1,80 @@
+"""What is handed in to the engine: a clock, chance, the facts about systems, and the store.  Protocols only."""
+
+from __future__ import annotations
+
+import random as random_module
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from integrations.canonical import Value
+from integrations.connectors.protocol import Capabilities
+from integrations.engine.effects import Request
+
+
+class Clock(Protocol):
+    """Tells the time; aware, UTC."""
+
+    def now(self) -> datetime: ...
+
+
+class Systems(Protocol):
+    """What the engine asks about systems without calling them."""
+
+    def capabilities(self, system_id: int) -> Capabilities: ...
+
+    def settled(self, system_id: int, field: str, value: Value) -> Value: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedLane:
+    """A lane that this worker alone may work on until `leased_until`."""
+
+    id: int
+    fence: int
+    system_id: int
+    leased_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedReading:
+    """A ticket whose history this worker is to read."""
+
+    ticket_id: int
+    system_id: int
+    remote_id: str
+    cursor: str
+    version: int
+    failures: int
+
+
+class Store(Protocol):
+    """Durable state.  Every call is one transaction.  `busy` names systems that are to be left out of a claim."""
+
+    def has_work(self, now: datetime) -> bool: ...
+
+    def claim_lanes(
+        self, owner: str, now: datetime, lease_s: int, limit: int, busy: Collection[int]
+    ) -> list[ClaimedLane]: ...
+
+    def claim_readings(
+        self, now: datetime, lease_s: int, limit: int, busy: Collection[int]
+    ) -> list[ClaimedReading]: ...
+
+    def is_failing(self, system_id: int) -> bool: ...
+
+    def carry_out(self, requests: Sequence[Request], now: datetime) -> list[Any]:
+        """Do them in order in one transaction and return their results in the same order."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a step may use.  `lease_s` must exceed `request_timeout_s` by more than the margin."""
+
+    clock: Clock
+    random: random_module.Random
+    systems: Systems
+    lease_s: int = 60
+    request_timeout_s: float = 20.0

@@ -1,0 +1,441 @@
+"""What a reading of a ticket's history means: events, winners, links and deliveries to plan.  Pure.
+
+The history is the only source of order.  Our own writes are recognised in it, never inserted beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from integrations.canonical import Attachment, Change, ChangeKind, Comment, History, Value
+from integrations.engine import echo
+from integrations.engine.values import (
+    NO_STAMP,
+    ConnectionView,
+    DeliveryState,
+    LinkState,
+    OpenWrite,
+    Operation,
+    SideView,
+    Stamp,
+    TicketState,
+    TicketView,
+    Winner,
+)
+from integrations.mapping import plan as mapping
+from integrations.mapping.rules import RuleSet
+
+# A fact does not travel further than this many systems.
+MAX_HOPS = 8
+# A finished write that the history does not show this long after it was done left no trace there: it changed nothing.
+TRACE_GRACE_S = 60
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """A change to be stored, and the delivery that caused it when all of it is ours."""
+
+    change: Change
+    position: int
+    caused_by: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class LinkKey:
+    """A linked ticket by its key, or a new one by the connection it begins in."""
+
+    connection_id: int
+    linked_ticket_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewLink:
+    """A linked ticket to be made: this ticket stands on `side_id`."""
+
+    connection_id: int
+    side_id: int
+    other_side_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewDelivery:
+    """A delivery to be queued at the end of its lane.  `position` is that of its event."""
+
+    link: LinkKey
+    target_side_id: int
+    operation: Operation
+    position: int
+    origin: str
+    stamp: Stamp
+    hops: int
+    envelope: Mapping
+    problem: Mapping = field(default_factory=dict)
+    outgoing_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A change that is a fact of this side of a link, in the words of the data dictionary."""
+
+    link: LinkKey
+    side_id: int
+    position: int
+    values: Mapping[str, Value]
+    public_comments: int
+
+
+@dataclass(slots=True)
+class ReadingPlan:
+    """Everything that has to be stored together with the new cursor."""
+
+    cursor: str
+    actual: dict[str, Value]
+    winners: dict[str, Winner]
+    event_count: int
+    opened_at: datetime | None = None
+    changed_at: datetime | None = None
+    is_gone: bool = False
+    events: list[NewEvent] = field(default_factory=list)
+    new_links: list[NewLink] = field(default_factory=list)
+    deliveries: list[NewDelivery] = field(default_factory=list)
+    seen: list[Seen] = field(default_factory=list)
+    # Per delivery what its ticket's history has still to show.
+    unseen: dict[int, Mapping] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Link:
+    """A link while planning: an existing one or one that begins in this reading."""
+
+    key: LinkKey
+    here: SideView
+    there: SideView
+
+
+def plan_reading(view: TicketView, history: History, *, started_at: datetime) -> ReadingPlan:
+    """Judge the changes one after the other, as the system ordered them.  May be repeated: it only computes."""
+    ticket = view.ticket
+    plan = ReadingPlan(
+        cursor=history.cursor,
+        actual=dict(ticket.actual),
+        winners=dict(ticket.winners),
+        event_count=ticket.event_count,
+        is_gone=ticket.is_gone,
+    )
+    links = [_existing(view, link) for link in view.links]
+    writes = {write.delivery_id: write for write in view.open_writes}
+    for change in history.changes:
+        _judge(view, plan, links, writes, change)
+    for write in writes.values():
+        if _left_no_trace(write, started_at):
+            plan.unseen[write.delivery_id] = {}
+    return plan
+
+
+def _existing(view: TicketView, link: LinkState) -> _Link:
+    connection = next(one for one in view.connections if one.id == link.connection_id)
+    key = LinkKey(link.connection_id, link.linked_ticket_id)
+    return _Link(key, connection.side(link.side_id), connection.side(link.other_side_id))
+
+
+def _judge(
+    view: TicketView, plan: ReadingPlan, links: list[_Link], writes: dict[int, OpenWrite], change: Change
+) -> None:
+    found = echo.attribute(change, list(writes.values()), view.account_id)
+    position = plan.event_count + 1
+    plan.event_count = position
+    plan.changed_at = change.at if plan.changed_at is None else max(plan.changed_at, change.at)
+    if change.kind is ChangeKind.CREATED:
+        plan.opened_at = change.at
+    plan.is_gone = change.kind is ChangeKind.DELETED or (
+        plan.is_gone and change.kind is not ChangeKind.RESTORED
+    )
+
+    stamp = _stamp(view.ticket.system_id, plan.winners, change, found)
+    repairs = _settle_fields(plan, change, found, stamp)
+    news = _News(view.ticket, change, found, stamp, position)
+    for link in links:
+        _plan_link(plan, link, news)
+        for name, winner in repairs.items():
+            if found.fields[name].connection_id == link.key.connection_id:
+                plan.deliveries.append(_repair(link, news, name, winner))
+    for link in _beginning(view, plan, links):
+        links.append(link)
+        plan.new_links.append(NewLink(link.key.connection_id, link.here.id, link.there.id))
+        _plan_creation(plan, link, news)
+
+    for write in found.writes():
+        left = echo.remaining(write, change, found)
+        plan.unseen[write.delivery_id] = left
+        if left:
+            writes[write.delivery_id] = _reduced(write, left)
+        else:
+            del writes[write.delivery_id]
+    plan.events.append(NewEvent(change, position, news.sole_cause()))
+
+
+def _stamp(system_id: int, winners: Mapping[str, Winner], change: Change, found: echo.Attribution) -> Stamp:
+    """Newer than everything it builds on, even when the source's clock is behind."""
+    known = [winners[name].stamp.ms for name in change.fields if name in winners and name not in found.fields]
+    return Stamp(max([int(change.at.timestamp() * 1000), *(ms + 1 for ms in known)]), system_id)
+
+
+def _settle_fields(
+    plan: ReadingPlan, change: Change, found: echo.Attribution, stamp: Stamp
+) -> dict[str, Winner]:
+    """Take over values and stamps; return the winners that an older write of ours has covered."""
+    repairs: dict[str, Winner] = {}
+    for name, value in change.fields.items():
+        cause = found.fields.get(name)
+        plan.actual[name] = value
+        if cause is None:
+            plan.winners[name] = Winner(value, stamp)
+        elif found.created_by is cause:
+            # Our new ticket shows what it made of our fields.  What differs, and what the system filled in by
+            # itself, must give way to the delivery that is still at work on it.
+            is_settled = name in cause.fields and cause.fields[name] == value
+            plan.winners[name] = Winner(value, cause.stamp if is_settled else NO_STAMP)
+        elif name in plan.winners and cause.stamp < plan.winners[name].stamp:
+            repairs[name] = plan.winners[name]
+        else:
+            plan.winners[name] = Winner(value, cause.stamp)
+    return repairs
+
+
+@dataclass(frozen=True, slots=True)
+class _News:
+    """One change on its way to the links of its ticket."""
+
+    ticket: TicketState
+    change: Change
+    found: echo.Attribution
+    stamp: Stamp
+    position: int
+
+    def sole_cause(self) -> int | None:
+        """The delivery that caused the whole change, if one did."""
+        causes = self.found.writes()
+        parts = len(self.change.fields) + len(self.change.comments) + len(self.change.attachments)
+        ours = len(self.found.fields) + len(self.found.comments) + len(self.found.attachments)
+        return causes[0].delivery_id if causes and ours == parts else None
+
+    def origin(self, part: str) -> str:
+        """The name of one fact of this change, the same in every system it reaches."""
+        return f"{self.ticket.system_id}:{self.ticket.remote_id}:{self.change.id}:{part}"
+
+
+def _plan_link(plan: ReadingPlan, link: _Link, news: _News) -> None:
+    """Queue for one link what is news to it: everything but what came over this very link."""
+    change, found, connection_id = news.change, news.found, link.key.connection_id
+    fresh: dict[int, list[str]] = {}
+    causes: dict[int, OpenWrite] = {}
+    for name in change.fields:
+        cause = found.fields.get(name)
+        if cause is None or cause.connection_id != connection_id:
+            # Parts of one write stay together; what is nobody's write of ours goes under no key.
+            key = cause.delivery_id if cause else 0
+            fresh.setdefault(key, []).append(name)
+            if cause:
+                causes[key] = cause
+    for key, names in fresh.items():
+        _plan_fields(plan, link, news, names, causes.get(key))
+    public = 0
+    for comment in change.comments:
+        cause = found.comments.get(comment.id)
+        if cause is None or cause.connection_id != connection_id:
+            _plan_comment(plan, link, news, comment, cause)
+            public += comment.is_public and cause is None
+    for file in change.attachments:
+        cause = found.attachments.get(file.id)
+        if cause is None or cause.connection_id != connection_id:
+            _plan_file(plan, link, news, file, cause, is_public=True)
+    own = {name: change.fields[name] for name in change.fields if name not in found.fields}
+    if own or public:
+        values = _dictionary_values(link.here.outgoing, own)
+        plan.seen.append(Seen(link.key, link.here.id, news.position, values, public))
+
+
+def _plan_fields(
+    plan: ReadingPlan, link: _Link, news: _News, names: Sequence[str], cause: OpenWrite | None
+) -> None:
+    if _travelled_too_far(cause):
+        return
+    mapped = mapping.release(link.here.outgoing, plan.actual, changed=names)
+    if not mapped.fields and not mapped.problem:
+        return
+    plan.deliveries.append(
+        NewDelivery(
+            link=link.key,
+            target_side_id=link.there.id,
+            operation=Operation.UPDATE,
+            position=news.position,
+            origin=cause.origin if cause else news.origin("fields"),
+            stamp=cause.stamp if cause else news.stamp,
+            hops=cause.hops + 1 if cause else 1,
+            envelope={"fields": mapped.fields, "changed": list(names)},
+            problem=mapped.problem.as_value() if mapped.problem else {},
+            outgoing_id=link.here.outgoing.id,
+        )
+    )
+
+
+def _plan_comment(
+    plan: ReadingPlan, link: _Link, news: _News, comment: Comment, cause: OpenWrite | None
+) -> None:
+    rules = link.here.outgoing
+    is_shared = rules.shares_public_comments if comment.is_public else rules.shares_internal_comments
+    if not is_shared or _travelled_too_far(cause):
+        return
+    envelope = {
+        "body": comment.body,
+        "is_public": comment.is_public,
+        "author": comment.author.name or comment.author.email,
+        "at": comment.at.isoformat(),
+    }
+    part = f"comment:{comment.id}"
+    plan.deliveries.append(_addition(link, news, Operation.COMMENT, {"comment": envelope}, part, cause))
+    for file in comment.attachments:
+        _plan_file(plan, link, news, file, cause, is_public=comment.is_public)
+
+
+def _plan_file(
+    plan: ReadingPlan, link: _Link, news: _News, file: Attachment, cause: OpenWrite | None, *, is_public: bool
+) -> None:
+    if not link.here.outgoing.shares_files or _travelled_too_far(cause):
+        return
+    envelope = {
+        "id": file.id,
+        "name": file.name,
+        "content_type": file.content_type,
+        "size_bytes": file.size_bytes,
+        "locator": file.locator,
+        "is_public": is_public,
+    }
+    plan.deliveries.append(
+        _addition(link, news, Operation.FILE, {"file": envelope}, f"file:{file.id}", cause)
+    )
+
+
+def _addition(
+    link: _Link, news: _News, operation: Operation, envelope: Mapping, part: str, cause: OpenWrite | None
+) -> NewDelivery:
+    return NewDelivery(
+        link=link.key,
+        target_side_id=link.there.id,
+        operation=operation,
+        position=news.position,
+        origin=cause.origin if cause else news.origin(part),
+        stamp=cause.stamp if cause else news.stamp,
+        hops=cause.hops + 1 if cause else 1,
+        envelope=envelope,
+        outgoing_id=link.here.outgoing.id,
+    )
+
+
+def _repair(link: _Link, news: _News, name: str, winner: Winner) -> NewDelivery:
+    """Put the newer value back on this very ticket: the lane towards our own side of the link."""
+    return NewDelivery(
+        link=link.key,
+        target_side_id=link.here.id,
+        operation=Operation.REPAIR,
+        position=news.position,
+        origin=news.origin(f"repair:{name}"),
+        stamp=winner.stamp,
+        hops=1,
+        envelope={"fields": {name: winner.value}},
+    )
+
+
+def _beginning(view: TicketView, plan: ReadingPlan, links: Sequence[_Link]) -> list[_Link]:
+    """Links that begin with the ticket as it now stands: the side starts tickets and its trigger holds."""
+    linked = {link.key.connection_id for link in links}
+    found = []
+    for connection in view.connections:
+        side = connection.side_in(view.ticket.system_id)
+        if side is None or connection.id in linked or plan.is_gone:
+            continue
+        if connection.collects and side.starts and trigger_holds(side.trigger, plan.actual):
+            found.append(_Link(LinkKey(connection.id, None), side, _opposite(connection, side)))
+    return found
+
+
+def _opposite(connection: ConnectionView, side: SideView) -> SideView:
+    return connection.other(side.id)
+
+
+def trigger_holds(trigger: Mapping[str, Sequence[str]], fields: Mapping[str, Value]) -> bool:
+    """Whether every named field has one of its listed values; a list of labels needs one of them."""
+    for name, allowed in trigger.items():
+        value = fields.get(name)
+        held = (
+            {mapping.text_of(one) for one in value} if isinstance(value, list) else {mapping.text_of(value)}
+        )
+        if not held & set(allowed):
+            return False
+    return True
+
+
+def _plan_creation(plan: ReadingPlan, link: _Link, news: _News) -> None:
+    """The first delivery of a new link: the whole ticket as it stands, its files and this change's comments after."""
+    cause = news.found.created_by or next(iter(news.found.writes()), None)
+    mapped = mapping.release(link.here.outgoing, plan.actual)
+    stamp = max((winner.stamp for winner in plan.winners.values()), default=news.stamp)
+    plan.deliveries.append(
+        NewDelivery(
+            link=link.key,
+            target_side_id=link.there.id,
+            operation=Operation.CREATE,
+            position=news.position,
+            origin=news.origin("ticket"),
+            stamp=stamp,
+            hops=cause.hops + 1 if cause else 1,
+            envelope={"fields": mapped.fields},
+            problem=mapped.problem.as_value() if mapped.problem else {},
+            outgoing_id=link.here.outgoing.id,
+        )
+    )
+    public = 0
+    for comment in news.change.comments:
+        _plan_comment(plan, link, news, comment, None)
+        public += comment.is_public
+    for file in news.change.attachments:
+        _plan_file(plan, link, news, file, None, is_public=True)
+    values = _dictionary_values(link.here.outgoing, plan.actual)
+    plan.seen.append(Seen(link.key, link.here.id, news.position, values, public))
+
+
+def _dictionary_values(outgoing: RuleSet, fields: Mapping[str, Value]) -> Mapping[str, Value]:
+    """What changed, in shared words; a value that no rule knows is left out here and stops the lane there."""
+    return mapping.release(outgoing, fields).fields if fields else {}
+
+
+def _travelled_too_far(cause: OpenWrite | None) -> bool:
+    return cause is not None and cause.hops >= MAX_HOPS
+
+
+def _left_no_trace(write: OpenWrite, started_at: datetime) -> bool:
+    if write.state is not DeliveryState.DONE or write.done_at is None:
+        return False
+    return (started_at - write.done_at).total_seconds() > TRACE_GRACE_S
+
+
+def _reduced(write: OpenWrite, left: Mapping) -> OpenWrite:
+    return OpenWrite(
+        delivery_id=write.delivery_id,
+        connection_id=write.connection_id,
+        state=write.state,
+        stamp=write.stamp,
+        origin=write.origin,
+        hops=write.hops,
+        marker=write.marker,
+        creates=bool(left.get("creates")),
+        fields=left.get("fields", {}),
+        comment=left.get("comment"),
+        file=left.get("file", ""),
+        change_ids=write.change_ids,
+        comment_id=write.comment_id,
+        attachment_id=write.attachment_id,
+        done_at=write.done_at,
+    )

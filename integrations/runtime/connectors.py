@@ -1,0 +1,56 @@
+"""Open connectors, one a system, kept while the system's settings stay the same."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from integrations.canonical import Value
+from integrations.connectors.protocol import Capabilities, Connector
+from integrations.models import System, SystemSecret
+
+# How long a system's settings are believed before they are compared again.
+FRESH_FOR = timedelta(seconds=2)
+
+Opener = Callable[[System], Connector]
+
+
+class Connectors:
+    """Opens connectors on demand.  `refresh` is called by the database's thread only; `get` by any."""
+
+    def __init__(self, opener: Opener) -> None:
+        self._opener = opener
+        self._open: dict[int, tuple[object, Connector]] = {}
+        self._refreshed_at: datetime | None = None
+        self._lock = threading.Lock()
+
+    def refresh(self, now: datetime) -> None:
+        """Open what is new and reopen what changed; the settings are read in two queries."""
+        if self._refreshed_at and now - self._refreshed_at < FRESH_FOR:
+            return
+        secrets: dict[int, list] = {}
+        for system_id, name, sealed in SystemSecret.objects.values_list("system_id", "name", "sealed"):
+            secrets.setdefault(system_id, []).append((name, sealed))
+        for system in System.objects.select_related("partner"):
+            print_of = (system.kind, system.base_url, str(sorted(system.settings.items())))
+            fingerprint = (print_of, tuple(sorted(secrets.get(system.pk, []))))
+            known = self._open.get(system.pk)
+            if known is None or known[0] != fingerprint:
+                connector = self._opener(system)
+                with self._lock:
+                    self._open[system.pk] = (fingerprint, connector)
+        self._refreshed_at = now
+
+    def get(self, system_id: int) -> Connector:
+        """The open connector of a system."""
+        with self._lock:
+            return self._open[system_id][1]
+
+    def capabilities(self, system_id: int) -> Capabilities:
+        """What the system can do."""
+        return self.get(system_id).capabilities
+
+    def settled(self, system_id: int, field: str, value: Value) -> Value:
+        """What the system will hold after this value is written."""
+        return self.get(system_id).settled(field, value)

@@ -1,0 +1,1 @@
+"""The engine's durable state in Django's database: SQLite and PostgreSQL.  `django.DjangoStore` is the entrance."""

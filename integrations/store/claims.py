@@ -1,0 +1,80 @@
+"""Claims: which lanes and tickets a worker takes on, so that no other does."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+from django.db import connection as database
+from django.db import transaction
+from django.db.models import F, Q, QuerySet
+
+from integrations.engine.ports import ClaimedLane, ClaimedReading
+from integrations.models import Connection, Lane, LinkedTicket, System, Ticket
+
+
+def has_work(now: datetime) -> bool:
+    """Whether a claim would find something; takes no lock."""
+    return Ticket.objects.read_due(now).exists() or due_lanes(now).exists()
+
+
+def claim_lanes(
+    owner: str, now: datetime, lease_s: int, limit: int, busy: Collection[int] = ()
+) -> list[ClaimedLane]:
+    """Lease up to `limit` lanes that are due, the longest waiting first, and raise their fence."""
+    if limit <= 0:
+        return []
+    leased_until = now + timedelta(seconds=lease_s)
+    with transaction.atomic():
+        free = _skip_locked(due_lanes(now).exclude(system__in=busy)).order_by("next_at")
+        due = list(free.values_list("pk", "fence", "system_id")[:limit])
+        if not due:
+            return []
+        Lane.objects.filter(pk__in=[pk for pk, _, _ in due]).update(
+            owner=owner, leased_until=leased_until, fence=F("fence") + 1
+        )
+    return [ClaimedLane(pk, fence + 1, system_id, leased_until) for pk, fence, system_id in due]
+
+
+def due_lanes(now: datetime) -> QuerySet[Lane]:
+    """Lanes that may move now: something waits, nobody holds them, both sides take part, the system may be called."""
+    running = Connection.objects.filter(state=Connection.State.ACTIVE).exclude(sides__is_paused=True)
+    return Lane.objects.filter(
+        Q(leased_until__isnull=True) | Q(leased_until__lte=now),
+        waits=True,
+        state=Lane.State.READY,
+        next_at__lte=now,
+        connection__in=running,
+        system__in=System.objects.callable_at(now),
+        linked_ticket__state=LinkedTicket.State.ACTIVE,
+    )
+
+
+def claim_readings(
+    now: datetime, lease_s: int, limit: int, busy: Collection[int] = ()
+) -> list[ClaimedReading]:
+    """Take up to `limit` tickets whose history is due to be read.
+
+    The due time moves to the end of the lease: a worker that dies leaves the ticket due again, and a hint that
+    arrives while we read sets it back to now.
+    """
+    if limit <= 0:
+        return []
+    with transaction.atomic():
+        due = Ticket.objects.read_due(now).filter(
+            system__in=System.objects.callable_at(now).exclude(pk__in=busy)
+        )
+        fields = ("pk", "system_id", "remote_id", "cursor", "version", "read_failures")
+        rows = list(_skip_locked(due).order_by("read_due_at").values_list(*fields)[:limit])
+        if rows:
+            Ticket.objects.filter(pk__in=[row[0] for row in rows]).update(
+                read_due_at=now + timedelta(seconds=lease_s)
+            )
+    return [ClaimedReading(*row) for row in rows]
+
+
+def _skip_locked(rows: QuerySet) -> QuerySet:
+    # SQLite has one writer at a time: BEGIN IMMEDIATE is the lock.
+    if database.features.has_select_for_update_skip_locked:
+        return rows.select_for_update(skip_locked=True, of=("self",))
+    return rows

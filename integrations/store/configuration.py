@@ -1,0 +1,109 @@
+"""Connections, sides and published rules as the engine reads them, kept in memory for a moment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from integrations.engine.values import ConnectionView, SideView
+from integrations.mapping.rules import NO_RULES, FieldRule, RuleSet, Transform, UpdateMode
+from integrations.models import Connection, MappingSet, Side, System
+
+# How old the picture may be.  Every delivery records the version of the rules it was made with.
+FRESH_FOR = timedelta(seconds=1)
+
+
+@dataclass(slots=True)
+class Configuration:
+    """All connections with their sides and rules, and the systems' accounts."""
+
+    connections: dict[int, ConnectionView] = field(default_factory=dict)
+    by_system: dict[int, tuple[ConnectionView, ...]] = field(default_factory=dict)
+    sides: dict[int, Side] = field(default_factory=dict)
+    accounts: dict[int, str] = field(default_factory=dict)
+    partners: dict[int, int] = field(default_factory=dict)
+    failing: set[int] = field(default_factory=set)
+    loaded_at: datetime | None = None
+
+    def is_fresh(self, now: datetime) -> bool:
+        """Whether it need not be loaded again yet."""
+        return self.loaded_at is not None and now - self.loaded_at < FRESH_FOR
+
+
+def load(now: datetime) -> Configuration:
+    """Read the configuration in five queries, whatever its size."""
+    found = Configuration(loaded_at=now)
+    for system in System.objects.only("pk", "account_id", "partner_id", "fail_streak"):
+        found.accounts[system.pk] = system.account_id
+        found.partners[system.pk] = system.partner_id
+        if system.fail_streak:
+            found.failing.add(system.pk)
+    rules = published_rules()
+    sides: dict[int, list[Side]] = {}
+    for side in Side.objects.select_related("system__partner", "connection"):
+        found.sides[side.pk] = side
+        sides.setdefault(side.connection_id, []).append(side)
+    members: dict[int, list[ConnectionView]] = {}
+    for pair in sides.values():
+        if len(pair) != 2:
+            continue
+        left, right = sorted(pair, key=lambda side: side.position != Side.Position.LEFT)
+        connection = left.connection
+        view = ConnectionView(
+            id=connection.pk,
+            collects=connection.state != Connection.State.DRAFT,
+            left=_side_view(left, rules),
+            right=_side_view(right, rules),
+        )
+        found.connections[connection.pk] = view
+        for side in pair:
+            members.setdefault(side.system_id, []).append(view)
+    found.by_system = {system_id: tuple(views) for system_id, views in members.items()}
+    return found
+
+
+def published_rules() -> dict[tuple[int, str], RuleSet]:
+    """Every published rule set by side and direction."""
+    sets = MappingSet.objects.filter(state=MappingSet.State.PUBLISHED)
+    return {
+        (mapping_set.side_id, mapping_set.direction): rule_set_of(mapping_set)
+        for mapping_set in sets.prefetch_related("rules__value_map__pairs")
+    }
+
+
+def rule_set_of(mapping_set: MappingSet) -> RuleSet:
+    """A stored mapping set as the pure value the engine works with."""
+    return RuleSet(
+        id=mapping_set.pk,
+        version=mapping_set.version,
+        rules=tuple(
+            FieldRule(
+                source=rule.source,
+                target=rule.target,
+                transform=Transform(rule.transform),
+                mode=UpdateMode(rule.mode),
+                argument=rule.argument,
+                values={pair.source: pair.target for pair in rule.value_map.pairs.all()}
+                if rule.value_map
+                else {},
+            )
+            for rule in mapping_set.rules.all()
+        ),
+        shares_public_comments=mapping_set.shares_public_comments,
+        shares_internal_comments=mapping_set.shares_internal_comments,
+        shares_files=mapping_set.shares_files,
+        comment_heading=mapping_set.comment_heading,
+        comments_become_public=mapping_set.comments_become_public,
+    )
+
+
+def _side_view(side: Side, rules: dict[tuple[int, str], RuleSet]) -> SideView:
+    return SideView(
+        id=side.pk,
+        system_id=side.system_id,
+        partner_name=side.system.partner.name,
+        starts=side.starts,
+        trigger={name: tuple(values) for name, values in side.trigger.items()},
+        outgoing=rules.get((side.pk, MappingSet.Direction.OUTGOING), NO_RULES),
+        incoming=rules.get((side.pk, MappingSet.Direction.INCOMING), NO_RULES),
+    )

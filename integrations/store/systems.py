@@ -1,0 +1,44 @@
+"""The health of systems: failures, the breaker, and the stop when credentials are refused."""
+
+from __future__ import annotations
+
+import random as random_module
+from datetime import datetime, timedelta
+
+from integrations.connectors.errors import NotSent, RateLimited, Refused, Stale, Unauthorized
+from integrations.engine import timing
+from integrations.engine.effects import NoteSystemAnswer, NoteSystemFailure
+from integrations.models import System
+
+
+def note_failure(request: NoteSystemFailure, random: random_module.Random, now: datetime) -> None:
+    """Count towards the breaker.  A refusal, a conflict or our own guard says nothing about the system's health."""
+    error = request.error
+    if isinstance(error, NotSent | Stale | Refused):
+        return
+    system = System.objects.select_for_update().get(pk=request.system_id)
+    system.fail_streak += 1
+    system.failure_code, system.failure_message = error.code, error.message[:500]
+    system.failed_at = now
+    if isinstance(error, Unauthorized):
+        system.state = System.State.STOPPED
+    elif isinstance(error, RateLimited) and error.retry_after_s:
+        # Everybody who shares this account waits, not only the lane that was told to.
+        _pause(system, now + timedelta(seconds=error.retry_after_s))
+    elif pause_s := timing.breaker_pause_s(system.fail_streak, random):
+        _pause(system, now + timedelta(seconds=pause_s))
+    system.save(
+        update_fields=["fail_streak", "failure_code", "failure_message", "failed_at", "state", "paused_until"]
+    )
+
+
+def note_answer(request: NoteSystemAnswer) -> None:
+    """The system answered: the streak is over.  Writes only when there was one."""
+    System.objects.filter(pk=request.system_id, fail_streak__gt=0).update(
+        fail_streak=0, failure_code="", failure_message="", paused_until=None
+    )
+
+
+def _pause(system: System, until: datetime) -> None:
+    if system.paused_until is None or system.paused_until < until:
+        system.paused_until = until

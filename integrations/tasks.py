@@ -1,0 +1,76 @@
+"""Celery's entrances.  A task carries no data: it is a wake-up, and the database is the only queue.
+
+Losing one costs a second at most (the beat sends the next), a doubled one finds nothing to claim.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import time
+
+from celery import shared_task
+from django.db import OperationalError
+from django.utils import timezone
+
+from integrations.models import Heartbeat
+from integrations.runtime.worker import Worker
+from integrations.services import hints
+from integrations.services.systems import open_connector_for
+
+logger = logging.getLogger(__name__)
+
+# A tick that finds work stays for this long, so that the sweep gets its turn in between.
+TICK_FOR_S = 10.0
+# Between two wake-ups sent from one process: the tick that is awake sees the rest by itself.
+WAKE_EVERY_S = 0.1
+
+_woken_at = 0.0
+
+
+@functools.cache
+def worker() -> Worker:
+    """This process's worker."""
+    return Worker(open_connector_for)
+
+
+@shared_task
+def tick() -> None:
+    """Carry on with everything that is due."""
+    _beat("tick")
+    try:
+        worker().drain(for_s=TICK_FOR_S)
+    except OperationalError:
+        # The database is away: leases run out, and the next tick goes on where this one stopped.
+        logger.warning("tick_without_database", exc_info=True)
+
+
+@shared_task
+def sweep() -> None:
+    """Ask systems for changes that no web hook told of, and tidy up."""
+    now = timezone.now()
+    _beat("sweep")
+    if hints.poll_due_systems(now):
+        wake()
+    hints.forget_old_receipts(now)
+
+
+def wake() -> None:
+    """Send a tick now, unless this process has just done so.  A broker that is away costs a second, not the fact."""
+    global _woken_at
+    now = time.monotonic()
+    if now - _woken_at < WAKE_EVERY_S:
+        return
+    _woken_at = now
+    try:
+        tick.apply_async(expires=5, retry=False)
+    except OSError:
+        logger.warning("broker_away", exc_info=True)
+    except tick.OperationalError:
+        logger.warning("broker_away", exc_info=True)
+
+
+def _beat(name: str) -> None:
+    now = timezone.now()
+    if not Heartbeat.objects.filter(name=name).update(at=now):
+        Heartbeat.objects.get_or_create(name=name, defaults={"at": now})
