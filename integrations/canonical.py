@@ -136,7 +136,7 @@ class FieldSpec:
     """One field of a system: its own name, how people know it, what it takes.
 
     `values` lists the allowed values of a choice in the system's order; empty means any.  `max_length` counts
-    characters; 0 means no limit is known.
+    characters; 0 means no limit is known.  `is_create_only` marks what can be given to a new ticket and never changed.
     """
 
     name: str
@@ -146,6 +146,7 @@ class FieldSpec:
     max_length: int = 0
     is_writable: bool = True
     is_required: bool = False
+    is_create_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,54 +1,64 @@
 """The one way out: time limits, size limits, address guard, send guard, redaction, and foreign errors made ours.
 
 A connector describes a request; this module sends it and either returns an `Answer` with an expected status or raises
-one of `errors`.  Redirects are never followed: a redirect could carry credentials to another host.
+one of `errors`.  Redirects are never followed, because they could carry credentials to another host; only a file may
+be fetched from where the system points to, and then without credentials.
 """
 
 from __future__ import annotations
 
+import base64
 import contextlib
-import email.utils
-import ipaddress
 import json
-import re
-import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from http.client import HTTPException
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from integrations.connectors import errors
+from integrations.connectors.answers import (
+    MAX_DETAIL_CHARS,
+    Answer,
+    ErrorReader,
+    general_error,
+    redacted,
+    retry_after_s,
+)
+from integrations.connectors.wire import (
+    Call,
+    GuardClosed,
+    GuardedAdapter,
+    PrivateAddress,
+    calling,
+    guarded,
+    is_allowed,
+    is_public_address,
+)
+
+__all__ = [
+    "Answer",
+    "Exchange",
+    "Http",
+    "SizedBody",
+    "general_error",
+    "guarded",
+    "is_public_address",
+    "redacted",
+    "retry_after_s",
+]
 
 CONNECT_TIMEOUT_S = 5.0
+FILE_TIMEOUT_S = 300.0
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
-MAX_DETAIL_CHARS = 500
 CHUNK_BYTES = 64 * 1024
-
-Guard = Callable[[], bool]
-
-# The guard of the write that the current thread is about to send; asked when the connection stands and before the
-# first byte leaves, so that a worker which was frozen while connecting does not write under a lost lease.
-_guard: ContextVar[Guard | None] = ContextVar("guard", default=None)
-_allowed_hosts: ContextVar[frozenset[str]] = ContextVar("allowed_hosts", default=frozenset())
-
-
-@contextlib.contextmanager
-def guarded(guard: Guard) -> Iterator[None]:
-    """Within this block a request leaves only while `guard()` is true; otherwise NotSent is raised."""
-    token = _guard.set(guard)
-    try:
-        yield
-    finally:
-        _guard.reset(token)
+# Where vendors serve https.  Other ports, and plain http, only on hosts that the operator allows by name.
+PUBLIC_PORTS = frozenset({443, 8443})
+REDIRECTS = (301, 302, 303, 307, 308)
+_HEADERS = {"User-Agent": "Concord", "Accept": "application/json", "Accept-Encoding": "gzip, deflate"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,44 +73,39 @@ class Exchange:
     received_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An answer with an expected status."""
+class SizedBody(Iterator[bytes]):
+    """A file's chunks with its length, so that it is sent with Content-Length and never held in memory.
 
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
+    Raises Garbled while being sent when there are more or fewer bytes than announced: the request stays incomplete.
+    """
 
-    def json(self) -> dict | list:
-        """The body as JSON object or array; Garbled when it is something else.  A byte order mark is tolerated."""
-        try:
-            value = json.loads(self.body.decode("utf-8-sig"))
-        except ValueError as error:
-            raise errors.Garbled(
-                "The system's answer could not be read as JSON.", status=self.status, detail=_shown(self.body)
-            ) from error
-        if not isinstance(value, dict | list):
-            raise errors.Garbled("The system's answer was not a JSON object.", status=self.status)
-        return value
+    def __init__(self, chunks: Iterator[bytes], size_bytes: int) -> None:
+        self._chunks = chunks
+        self._size_bytes = size_bytes
+        self._left = size_bytes
 
-    def object(self) -> dict:
-        """The body as a JSON object; Garbled when it is something else."""
-        value = self.json()
-        if not isinstance(value, dict):
-            raise errors.Garbled("The system's answer was a list where an object was expected.", status=self.status)
-        return value
+    def __len__(self) -> int:
+        return self._size_bytes
 
+    def __bool__(self) -> bool:
+        # An empty file is a body too.
+        return True
 
-# A vendor's reader of error bodies: (status, headers, body) -> the error to raise, or None for the general one.
-ErrorReader = Callable[[int, Mapping[str, str], bytes], errors.ConnectorError | None]
+    def __next__(self) -> bytes:
+        chunk = next(self._chunks, None)
+        self._left -= len(chunk or b"")
+        if self._left < 0 or (chunk is None and self._left):
+            raise errors.Garbled("The file is not as long as its own system says.")
+        if chunk is None:
+            raise StopIteration
+        return chunk
 
 
 class Http:
     """One system's door.  Thread-safe: connections are pooled, nothing else is shared.
 
-    `base_url` ends without a slash.  `allowed_private_hosts` names the hosts on private addresses that the operator
-    allows; every other private, loopback or link-local address is refused after its name is resolved, at the moment
-    of connecting, so that a second look-up cannot change it.
+    `allowed_private_hosts` names the hosts ("name" or "name:port") on private addresses that the operator allows;
+    every other private, loopback or link-local address is refused.  `timeout_s` is for a whole answer.
     """
 
     def __init__(
@@ -115,28 +120,35 @@ class Http:
         on_exchange: Callable[[Exchange], None] | None = None,
         pool_size: int = 32,
     ) -> None:
-        self.base_url = base_url.rstrip("/")
-        self.host = urlsplit(self.base_url).netloc
-        self._timeout = (min(CONNECT_TIMEOUT_S, timeout_s), timeout_s)
-        self._allowed = allowed_private_hosts
+        self.base_url = base_url.strip().rstrip("/")
         self.read_error = read_error
         self.on_exchange = on_exchange
-        self._session = requests.Session()
-        # No proxies and no netrc from the environment: credentials go where the operator said, nowhere else.
-        self._session.trust_env = False
-        self._session.auth = auth
-        self._session.headers.update({"User-Agent": "Concord", "Accept": "application/json", **(headers or {})})
-        adapter = _GuardedAdapter(pool_connections=2, pool_maxsize=pool_size, max_retries=0)
-        self._session.mount("https://", adapter)
-        self._session.mount("http://", adapter)
+        self._timeout_s = timeout_s
+        self._allowed = frozenset(host.lower() for host in allowed_private_hosts)
+        self._headers = {**_HEADERS, **(headers or {})}
+        self._auth: tuple[bytes, bytes] | None = None
+        self._secrets: tuple[str, ...] = ()
+        # An adapter alone, without a `requests` session: no redirects, no proxies or netrc from the environment, and
+        # no cookies, which would outlive changed credentials and mix threads.
+        self._adapter = GuardedAdapter(pool_connections=2, pool_maxsize=pool_size, max_retries=0)
+        if auth:
+            self.sign_in_as(*auth)
+
+    @property
+    def host(self) -> str:
+        """The system's own host, with its port where one is given."""
+        return _split(self.base_url).netloc.lower()
 
     def close(self) -> None:
         """Close the pooled connections."""
-        self._session.close()
+        self._adapter.close()
 
     def sign_in_as(self, user: str, secret: str) -> None:
         """Use Basic authentication for every request from here on."""
-        self._session.auth = (user, secret)
+        # As bytes: `requests` would encode text as Latin-1, which not every password is.
+        self._auth = (user.encode(), secret.encode())
+        basic = base64.b64encode(b":".join(self._auth)).decode()
+        self._secrets = tuple(one for one in (secret, basic) if one)
 
     def request(
         self,
@@ -146,7 +158,6 @@ class Http:
         params: Mapping[str, str | int | Sequence[str]] | None = None,
         json_body: object = None,
         data: bytes | Iterator[bytes] | None = None,
-        files: object = None,
         headers: Mapping[str, str] | None = None,
         expect: Sequence[int] = (200,),
         is_write: bool | None = None,
@@ -157,315 +168,247 @@ class Http:
         lost answer leaves the outcome unknown; by default every method but GET and HEAD does.
         """
         writes = is_write if is_write is not None else method not in ("GET", "HEAD")
-        body = data
         sent_headers = dict(headers or {})
         if json_body is not None:
-            body = json.dumps(json_body, ensure_ascii=False, separators=(",", ":")).encode()
+            # Half a surrogate pair cannot be sent; nothing else that JSON holds fails here.
+            data = json.dumps(json_body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
             sent_headers.setdefault("Content-Type", "application/json")
-        with self._sending(method, path, params, body, files, sent_headers, writes) as (response, started):
-            content = self._read(response, writes)
-            self._note(method, path, response.status_code, started, body, len(content))
-        if response.status_code in expect:
-            return Answer(response.status_code, response.headers, content)
-        raise self._error(response.status_code, response.headers, content, writes)
+        if isinstance(data, SizedBody) and not len(data):
+            # `requests` takes a length of nothing for an unknown one.
+            data = b"".join(data)
+        request = requests.Request(
+            method,
+            self._own_address(path),
+            params=params,
+            data=data,
+            headers={**self._headers, **sent_headers},
+            auth=self._auth,
+        )
+        try:
+            status, answer_headers, body = self._exchange(request, call := self._new_call(writes))
+        except errors.Unavailable:
+            # The server had closed an idle connection.  What only reads may simply be sent again.
+            if writes or not call.is_reused or call.has_answer or not isinstance(data, bytes | None):
+                raise
+            status = 0
+        if not status:
+            status, answer_headers, body = self._exchange(request, self._new_call(writes))
+        if status in expect:
+            return Answer(status, answer_headers, body, writes)
+        raise self._error(status, answer_headers, body, writes)
 
     @contextlib.contextmanager
     def stream(self, url: str, *, limit_bytes: int) -> Iterator[Iterator[bytes]]:
-        """The body of a GET in chunks, for files.  Another host gets no credentials; over the limit is TooLarge."""
-        target = self._address(url, any_host=True)
-        auth = self._session.auth if urlsplit(target).netloc == self.host else _no_auth
-        with self._mapped(writes=False), self._session.get(
-            target, auth=auth, stream=True, timeout=self._timeout, allow_redirects=False
-        ) as response:
-            if response.status_code in (301, 302, 303, 307, 308) and (onward := response.headers.get("Location")):
-                # A media host: one step, without credentials.
-                with self._session.get(
-                    onward, auth=_no_auth, stream=True, timeout=self._timeout, allow_redirects=False
-                ) as media:
-                    self._expect_ok(media)
-                    yield _limited(media, limit_bytes)
-                return
-            self._expect_ok(response)
-            yield _limited(response, limit_bytes)
+        """The body of a GET in chunks, for files.  Another host gets no credentials; over the limit is TooLarge.
 
-    def _expect_ok(self, response: requests.Response) -> None:
-        if response.status_code not in (200, 206):
-            raise self._error(response.status_code, response.headers, response.raw.read(4096), writes=False)
-
-    @contextlib.contextmanager
-    def _sending(self, method, path, params, body, files, headers, writes):  # type: ignore[no-untyped-def]
+        One redirect is followed, to a host for files; it never gets credentials either.
+        """
+        call = self._new_call(writes=False)
         started = time.perf_counter()
-        try:
-            with self._mapped(writes):
-                response = self._session.request(
-                    method,
-                    self._address(path),
-                    params=params,
-                    data=body,
-                    files=files,
-                    headers=headers,
-                    timeout=self._timeout,
-                    allow_redirects=False,
-                    stream=True,
+        received = 0
+        status = None
+        with contextlib.ExitStack() as closing:
+            target = url if url.startswith(("http://", "https://")) else self.base_url + url
+            response = closing.enter_context(self._open_file(target, call))
+            if response.status_code in REDIRECTS and (onward := response.headers.get("Location")):
+                response = closing.enter_context(
+                    self._open_file(urljoin(target, onward), call, with_auth=False)
                 )
-        except errors.ConnectorError:
-            self._note(method, path, None, started, body, 0)
-            raise
-        with response:
-            yield response, started
+            status = response.status_code
+            if status not in (200, 206):
+                with self._mapped(call):
+                    body = response.raw.read1(CHUNK_BYTES, decode_content=True)
+                raise self._error(status, response.headers, body, writes=False)
+
+            def chunks() -> Iterator[bytes]:
+                nonlocal received
+                for chunk in self._chunks(response, call, limit_bytes, self._timeout_s):
+                    received += len(chunk)
+                    yield chunk
+
+            try:
+                yield chunks()
+            finally:
+                self._note("GET", _split(url).path, status, started, 0, received)
+
+    def _open_file(self, address: str, call: Call, *, with_auth: bool = True) -> requests.Response:
+        is_own = with_auth and _origin(self._checked(address)) == _origin(_split(self.base_url))
+        # The bytes as they are stored: an encoding for the way would hide their number.
+        headers = {"User-Agent": _HEADERS["User-Agent"], "Accept": "*/*", "Accept-Encoding": "identity"}
+        if is_own:
+            headers = {**self._headers, **headers}
+        request = requests.Request("GET", address, auth=self._auth if is_own else None, headers=headers)
+        return self._send(request, call)
+
+    def _new_call(self, writes: bool) -> Call:
+        return Call(self._allowed, writes, self._timeout_s)
+
+    def _exchange(self, request: requests.Request, call: Call) -> tuple[int, Mapping[str, str], bytes]:
+        started = time.perf_counter()
+        status = None
+        received = 0
+        try:
+            with self._send(request, call) as response:
+                status = response.status_code
+                body = b"".join(self._chunks(response, call, MAX_ANSWER_BYTES))
+                received = len(body)
+                return status, response.headers, body
+        finally:
+            sent = len(request.data) if isinstance(request.data, bytes | SizedBody) else 0
+            self._note(request.method or "", _split(request.url or "").path, status, started, sent, received)
+
+    def _send(self, request: requests.Request, call: Call) -> requests.Response:
+        with self._mapped(call), calling(call):
+            return self._adapter.send(
+                request.prepare(),
+                timeout=(min(CONNECT_TIMEOUT_S, self._timeout_s), self._timeout_s),
+                stream=True,
+            )
+
+    def _chunks(
+        self, response: requests.Response, call: Call, limit_bytes: int, pause_s: float | None = None
+    ) -> Iterator[bytes]:
+        """The body in pieces.  With `pause_s` every piece has so long, and all of them together the time of a file."""
+        total = 0
+        ends_at = time.monotonic() + FILE_TIMEOUT_S
+        while True:
+            if pause_s is not None:
+                call.deadline = min(time.monotonic() + pause_s, ends_at)
+            with self._mapped(call):
+                chunk = response.raw.read1(CHUNK_BYTES, decode_content=True)
+            if not chunk:
+                return
+            total += len(chunk)
+            if total > limit_bytes:
+                raise errors.TooLarge(
+                    f"The answer is larger than {limit_bytes / 1024 / 1024:.0f} MB.",
+                    outcome_unknown=call.is_write,
+                )
+            yield chunk
 
     @contextlib.contextmanager
-    def _mapped(self, writes: bool) -> Iterator[None]:
+    def _mapped(self, call: Call) -> Iterator[None]:
         """Foreign errors become ours at this gate, most specific first, the original kept as cause."""
-        token = _allowed_hosts.set(self._allowed)
         try:
             yield
         except errors.ConnectorError:
+            # From a file that was being sent: the request stays incomplete, so nothing was done.
             raise
-        except _GuardClosed as error:
+        except GuardClosed as error:
             raise errors.NotSent("The write was not sent: this worker's lease had run down.") from error
-        except _PrivateAddress as error:
-            raise errors.Refused(str(error), status=None) from error
-        except requests.exceptions.ConnectTimeout as error:
-            raise errors.TimedOut("The system could not be reached in time.") from error
-        except (requests.exceptions.InvalidURL, requests.exceptions.MissingSchema) as error:
-            raise errors.Refused("The system's address is not a valid web address.") from error
-        except requests.exceptions.SSLError as error:
-            raise errors.Unavailable("The system's certificate could not be verified.", detail=_cut(error)) from error
-        except requests.exceptions.Timeout as error:
-            raise errors.TimedOut("The system did not answer in time.", outcome_unknown=writes) from error
-        except requests.exceptions.ConnectionError as error:
-            cause = _root(error)
-            if isinstance(cause, _GuardClosed):
-                raise errors.NotSent("The write was not sent: this worker's lease had run down.") from error
-            if isinstance(cause, _PrivateAddress):
-                raise errors.Refused(str(cause)) from error
-            unsent = isinstance(cause, urllib3.exceptions.NewConnectionError | socket.gaierror | ConnectionRefusedError)
-            raise errors.Unavailable(
-                "The system could not be reached." if unsent else "The connection broke before the answer was complete.",
-                detail=_cut(cause),
-                outcome_unknown=writes and not unsent,
+        except PrivateAddress as error:
+            raise errors.Refused(
+                f"{error.host} is on a private network. The operator can allow it in SYNC_PRIVATE_HOSTS."
             ) from error
-        except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, HTTPException, OSError) as error:
-            raise errors.Unavailable(
-                "The connection broke before the answer was complete.", detail=_cut(error), outcome_unknown=writes
-            ) from error
-        finally:
-            _allowed_hosts.reset(token)
+        except (*_TRANSPORT_ERRORS, ValueError) as error:
+            raise self._transport_error(error, call) from error
 
-    def _read(self, response: requests.Response, writes: bool) -> bytes:
-        with self._mapped(writes):
-            content = b"".join(_limited(response, MAX_ANSWER_BYTES))
-        # With stream=True a body that ends early goes unnoticed unless compared.
-        announced = response.headers.get("Content-Length")
-        if announced and announced.isdigit() and "Content-Encoding" not in response.headers:
-            if response.request.method != "HEAD" and len(content) < int(announced):
-                raise errors.Garbled(
-                    "The system's answer was cut off.", status=response.status_code, outcome_unknown=writes
-                )
-        return content
+    def _transport_error(self, error: Exception, call: Call) -> errors.ConnectorError:
+        causes = list(_causes(error))
+        detail = self._clean(_cut(causes[-1]))
+        unknown = call.is_write and call.has_sent
+        if any(isinstance(cause, _TIMEOUTS) for cause in causes):
+            sentence = "did not answer in time" if call.has_sent else "could not be reached in time"
+            return errors.TimedOut(f"The system {sentence}.", detail=detail, outcome_unknown=unknown)
+        if not call.has_sent:
+            if any(
+                isinstance(cause, requests.exceptions.SSLError | urllib3.exceptions.SSLError)
+                for cause in causes
+            ):
+                return errors.Unavailable("The system's certificate could not be verified.", detail=detail)
+            if isinstance(error, ValueError):
+                # An address, header or name that cannot be written down.
+                return errors.Refused("The system's address is not a valid web address.", detail=detail)
+            return errors.Unavailable("The system could not be reached.", detail=detail)
+        if any(isinstance(cause, _CUT_OFF) for cause in causes):
+            return errors.Garbled("The system's answer was cut off.", detail=detail, outcome_unknown=unknown)
+        return errors.Unavailable(
+            "The connection broke before the answer was complete.", detail=detail, outcome_unknown=unknown
+        )
 
-    def _address(self, path: str, *, any_host: bool = False) -> str:
+    def _own_address(self, path: str) -> str:
         if not path.startswith(("http://", "https://")):
-            return self.base_url + path
-        if not any_host and urlsplit(path).netloc != self.host:
+            path = self.base_url + path
+        if _origin(self._checked(path)) != _origin(_split(self.base_url)):
             raise errors.Refused("The system pointed to another host; credentials are not sent there.")
         return path
+
+    def _checked(self, address: str) -> SplitResult:
+        """The parts of an address that may be called at all; the host's own address is checked on connecting."""
+        parts = _split(address)
+        _, host, port = _origin(parts)
+        if not host or parts.scheme not in ("http", "https") or "@" in parts.netloc:
+            raise errors.Refused("The system's address is not a valid web address.")
+        if not is_allowed(host, port, self._allowed) and (
+            parts.scheme != "https" or port not in PUBLIC_PORTS
+        ):
+            raise errors.Refused(
+                f"{host} is not called over https on a usual port. "
+                "The operator can allow such a host in SYNC_PRIVATE_HOSTS."
+            )
+        return parts
 
     def _error(
         self, status: int, headers: Mapping[str, str], body: bytes, writes: bool
     ) -> errors.ConnectorError:
         error = self.read_error(status, headers, body) if self.read_error else None
-        return error or general_error(status, headers, body, writes)
+        error = error or general_error(status, headers, body, writes)
+        error.detail = self._clean(error.detail)
+        return error
 
-    def _note(self, method: str, path: str, status: int | None, started: float, body: object, received: int) -> None:
+    def _clean(self, text: str) -> str:
+        """Our own secrets taken out by value, wherever a system repeats them."""
+        for secret in self._secrets:
+            text = text.replace(secret, "…")
+        return redacted(text)
+
+    def _note(
+        self, method: str, path: str, status: int | None, started: float, sent: int, received: int
+    ) -> None:
         if self.on_exchange:
-            sent = len(body) if isinstance(body, bytes) else 0
             took_ms = (time.perf_counter() - started) * 1000
-            self.on_exchange(Exchange(method, urlsplit(path).path, status, took_ms, sent, received))
+            self.on_exchange(Exchange(method, path, status, took_ms, sent, received))
 
 
-def general_error(
-    status: int, headers: Mapping[str, str], body: bytes, writes: bool
-) -> errors.ConnectorError:
-    """The error for an HTTP status when the vendor's body says nothing more exact."""
-    detail = _shown(body)
-    if status == 401:
-        return errors.Unauthorized("The system does not accept our credentials.", status=status, detail=detail)
-    if status in (203, 301, 302, 303, 307, 308):
-        return errors.Unauthorized(
-            "The system answered with a sign-in page instead of data.", status=status, detail=detail
-        )
-    if status == 403:
-        return errors.Forbidden("Our account lacks a right in this system.", status=status, detail=detail)
-    if status in (404, 410):
-        return errors.Gone("The ticket does not exist there, or we may not see it.", status=status, detail=detail)
-    if status in (409, 412):
-        return errors.Stale("The ticket was changed at the same moment.", status=status, detail=detail)
-    if status == 413:
-        return errors.TooLarge("It is larger than the system allows.", status=status, detail=detail)
-    if status == 429:
-        return errors.RateLimited(
-            "The system asked us to slow down.", retry_after_s=retry_after_s(headers), status=status, detail=detail
-        )
-    if status == 503:
-        # Refused at the door: nothing was carried out.  A Retry-After is honoured like a 429's.
-        if (wait_s := retry_after_s(headers)) is not None:
-            return errors.RateLimited("The system is busy.", retry_after_s=wait_s, status=status, detail=detail)
-        return errors.Unavailable("The system is not available at the moment.", status=status, detail=detail)
-    if status >= 500:
-        return errors.Unavailable(
-            "The system failed while it worked on our request.", status=status, detail=detail, outcome_unknown=writes
-        )
-    if status < 400:
-        return errors.Garbled("The system answered in an unexpected way.", status=status, detail=detail,
-                              outcome_unknown=writes)
-    return errors.Invalid("The system did not accept the request.", status=status, detail=detail)
+_TRANSPORT_ERRORS = (
+    requests.exceptions.RequestException,
+    urllib3.exceptions.HTTPError,
+    HTTPException,
+    OSError,
+)
+_TIMEOUTS = (TimeoutError, requests.exceptions.Timeout, urllib3.exceptions.TimeoutError)
+_CUT_OFF = (
+    urllib3.exceptions.IncompleteRead,
+    urllib3.exceptions.InvalidChunkLength,
+    urllib3.exceptions.DecodeError,
+)
 
 
-def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Seconds from a Retry-After header, given as a number or a date; None when there is none or it is not readable."""
-    raw = headers.get("Retry-After") or headers.get("retry-after")
-    if not raw:
-        return None
-    with contextlib.suppress(ValueError):
-        return max(0.0, float(raw))
-    with contextlib.suppress(ValueError, TypeError):
-        return max(0.0, (email.utils.parsedate_to_datetime(raw) - datetime.now(UTC)).total_seconds())
-    return None
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """An error and what is behind it, through the wrappers of `requests` and urllib3."""
+    seen: set[int] = set()
+    waiting: list[object] = [error]
+    while waiting:
+        cause = waiting.pop(0)
+        if isinstance(cause, BaseException) and id(cause) not in seen:
+            seen.add(id(cause))
+            yield cause
+            waiting += [getattr(cause, "reason", None), cause.__cause__, *cause.args]
 
 
-def is_public_address(address: str) -> bool:
-    """Whether an IP address is a host on the public internet (IPv4 inside IPv6 is looked through)."""
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address):
-        ip = ip.ipv4_mapped or ip.sixtofour or ip
-    return ip.is_global and not ip.is_multicast
+def _split(address: str) -> SplitResult:
+    try:
+        return urlsplit(address)
+    except ValueError as error:
+        raise errors.Refused("The system's address is not a valid web address.") from error
 
 
-def _limited(response: requests.Response, limit_bytes: int) -> Iterator[bytes]:
-    total = 0
-    for chunk in response.iter_content(CHUNK_BYTES):
-        total += len(chunk)
-        if total > limit_bytes:
-            raise errors.TooLarge(f"The answer is larger than {limit_bytes // 1024 // 1024} MB.")
-        yield chunk
-
-
-def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    request.headers.pop("Authorization", None)
-    return request
-
-
-_SECRETS = re.compile(r"(?i)(authorization|token|password|secret|api[_-]?key|cookie)([\"'\s:=]+)[^\s\"',;&]+")
-
-
-def redacted(text: str) -> str:
-    """Text for a log with whatever looks like a credential taken out."""
-    return _SECRETS.sub(r"\1\2…", text)
-
-
-def _shown(body: bytes) -> str:
-    return redacted(body[:MAX_DETAIL_CHARS].decode("utf-8", "replace"))
+def _origin(parts: SplitResult) -> tuple[str, str, int | None]:
+    try:
+        return parts.scheme, parts.hostname or "", parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    except ValueError as error:
+        raise errors.Refused("The system's address is not a valid web address.") from error
 
 
 def _cut(error: BaseException) -> str:
     return redacted(str(error))[:MAX_DETAIL_CHARS]
-
-
-def _root(error: BaseException) -> BaseException:
-    """The innermost reason of a `requests` error, through urllib3's wrappers."""
-    seen: BaseException = error
-    for _ in range(6):
-        inner = getattr(seen, "reason", None) or seen.__cause__ or seen.__context__
-        if inner is None and seen.args and isinstance(seen.args[0], BaseException):
-            inner = seen.args[0]
-        if not isinstance(inner, BaseException) or isinstance(seen, _GuardClosed | _PrivateAddress):
-            break
-        if isinstance(seen, urllib3.exceptions.NewConnectionError):
-            break
-        seen = inner
-    return seen
-
-
-class _GuardClosed(Exception):
-    """The guard said no when the bytes were about to leave."""
-
-
-class _PrivateAddress(Exception):
-    """A name resolved to an address that is not on the public internet and not allowed by the operator."""
-
-
-def _checked_socket(connection: HTTPConnection) -> socket.socket:
-    """Connect to an address that was checked: resolve once, check, connect to that very address."""
-    host = connection._dns_host  # type: ignore[attr-defined]
-    is_allowed = connection.host in _allowed_hosts.get()
-    try:
-        found = socket.getaddrinfo(host, connection.port, type=socket.SOCK_STREAM)
-    except OSError as error:
-        raise urllib3.exceptions.NameResolutionError(host, connection, error) from error  # type: ignore[arg-type]
-    last: OSError | None = None
-    for _family, _type, _proto, _name, address in found:
-        if not is_allowed and not is_public_address(str(address[0])):
-            raise _PrivateAddress(
-                f"{connection.host} is on a private network. The operator can allow it in SYNC_PRIVATE_HOSTS."
-            )
-        try:
-            sock = socket.create_connection(address[:2], connection.timeout)  # type: ignore[arg-type]
-        except TimeoutError as error:
-            raise urllib3.exceptions.ConnectTimeoutError(connection, "connect timed out") from error
-        except OSError as error:
-            last = error
-        else:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            return sock
-    raise urllib3.exceptions.NewConnectionError(connection, str(last)) from last
-
-
-class _GuardedHTTPConnection(HTTPConnection):
-    """Checks the address when connecting and asks the guard when the connection stands."""
-
-    def _new_conn(self) -> socket.socket:
-        return _checked_socket(self)
-
-    def request(self, *args, **kwargs):  # type: ignore[no-untyped-def]
-        _ask_guard(self)
-        return super().request(*args, **kwargs)
-
-
-class _GuardedHTTPSConnection(HTTPSConnection):
-    """The same over TLS: the guard is asked after the handshake."""
-
-    def _new_conn(self) -> socket.socket:
-        return _checked_socket(self)
-
-    def request(self, *args, **kwargs):  # type: ignore[no-untyped-def]
-        _ask_guard(self)
-        return super().request(*args, **kwargs)
-
-
-def _ask_guard(connection: HTTPConnection) -> None:
-    guard = _guard.get()
-    if guard is None:
-        return
-    if connection.sock is None:
-        connection.connect()
-    if not guard():
-        connection.close()
-        raise _GuardClosed
-
-
-class _GuardedHTTPPool(HTTPConnectionPool):
-    ConnectionCls = _GuardedHTTPConnection
-
-
-class _GuardedHTTPSPool(HTTPSConnectionPool):
-    ConnectionCls = _GuardedHTTPSConnection
-
-
-class _GuardedAdapter(HTTPAdapter):
-    """`requests`' adapter on our connections."""
-
-    def init_poolmanager(self, *args, **kwargs):  # type: ignore[no-untyped-def]
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {"http": _GuardedHTTPPool, "https": _GuardedHTTPSPool}

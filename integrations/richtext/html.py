@@ -245,7 +245,9 @@ def from_html(source: object) -> Document:
 
 
 # Elements that close themselves when the next one opens, so that repeating them nests nothing.
-_FLAT = frozenset("p li br hr img input tr td th tbody thead tfoot dd dt option meta link col wbr area source".split())
+_FLAT = frozenset(
+    "p li br hr img input tr td th tbody thead tfoot dd dt option meta link col wbr area source".split()
+)
 _FORMATTING = frozenset("a b big code em font i nobr s small strike strong tt u".split())
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)([^<>]?)")
 # Measured: the HTML 5 algorithm walks the open elements at every tag, and opens all formatting again in every
@@ -547,4 +549,3 @@ def _picture_name(given: dict[str, str]) -> str:
     except ValueError:
         name = ""
     return " ".join(name.split()) or "picture"
-

@@ -1,0 +1,118 @@
+"""Comment texts in Zendesk's HTML, both ways.  Pure.
+
+https://developer.zendesk.com/api-reference/ticketing/tickets/ticket_comments/#bodies
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from integrations.richtext import html
+from integrations.richtext.blocks import (
+    Block,
+    BulletList,
+    Cell,
+    Document,
+    Inline,
+    Item,
+    OrderedList,
+    Panel,
+    Paragraph,
+    Quote,
+    Run,
+    Table,
+    from_plain,
+    from_value,
+    paragraph,
+)
+
+# What is longer is cut by Zendesk at this many bytes without a word, in the middle of whatever stands there.
+MAX_BYTES = 64 * 1024 - 1
+CUT_NOTE = "[The text was cut here: Zendesk takes no more than 64 kB.]"
+_NOTE = Paragraph((Run(CUT_NOTE, ("italic",)),))
+
+
+def to_html(document: Document) -> str:
+    """The document as `html_body`: no longer than Zendesk takes, and without placeholders that it would run."""
+    return _escaped(html.to_html(fitted(document)))
+
+
+def from_record(record: dict) -> Document:
+    """The text of a comment record."""
+    source = record.get("html_body")
+    if isinstance(source, str) and source.strip():
+        return html.from_html(source)
+    body = record.get("plain_body") or record.get("body")
+    return from_plain(body) if isinstance(body, str) else Document()
+
+
+def settled(value: object) -> dict:
+    """What Zendesk holds after this text was written, as a field value."""
+    return html.from_html(html.to_html(fitted(from_value(value)))).as_value()
+
+
+def fitted(document: Document) -> Document:
+    """The document as it can be sent: lists count from one, and what is too long ends with a visible note."""
+    blocks = tuple(_counted_from_one(block) for block in document.blocks)
+    if _size(blocks) <= MAX_BYTES:
+        return Document(blocks, document.losses)
+    room = MAX_BYTES - _size((_NOTE,))
+    # Whole blocks first, then the words of the block that does not fit.
+    kept = _most(len(blocks), lambda count: _size(blocks[:count]) <= room)
+    words = Document(blocks[kept : kept + 1]).plain()
+    room -= _size(blocks[:kept])
+    taken = _most(len(words), lambda count: _size(_words(words[:count])) <= room)
+    return Document((*blocks[:kept], *_words(words[:taken]), _NOTE), document.losses)
+
+
+def _words(text: str) -> tuple[Block, ...]:
+    inlines: list[Inline] = [Run(text)]
+    block = paragraph(inlines)
+    return (block,) if block else ()
+
+
+def _most(limit: int, fits: Callable[[int], bool]) -> int:
+    """The largest count up to `limit` that fits, by halving."""
+    low, high = 0, limit
+    while low < high:
+        middle = (low + high + 1) // 2
+        if fits(middle):
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _size(blocks: tuple[Block, ...]) -> int:
+    return len(_escaped(html.to_html(Document(blocks))).encode())
+
+
+def _escaped(text: str) -> str:
+    """Zendesk runs `{{ticket.id}}` and Liquid's `{% ... %}` in a comment's text; a backslash keeps the former."""
+    return re.sub(r"\{\{+", r"\\\g<0>", text.replace("{%", "{&#37;")) if "{" in text else text
+
+
+def _counted_from_one(block: Block) -> Block:
+    """Zendesk's editor drops the number a list begins with, so it is not sent either: both sides then agree."""
+    match block:
+        case OrderedList(items=items):
+            return OrderedList(tuple(_item(item) for item in items))
+        case BulletList(items=items):
+            return BulletList(tuple(_item(item) for item in items))
+        case Quote(blocks=blocks):
+            return Quote(tuple(_counted_from_one(inner) for inner in blocks))
+        case Panel(kind=kind, blocks=blocks, title=title):
+            return Panel(kind, tuple(_counted_from_one(inner) for inner in blocks), title)
+        case Table(rows=rows):
+            return Table(tuple(tuple(_cell(cell) for cell in row) for row in rows))
+        case _:
+            return block
+
+
+def _cell(cell: Cell) -> Cell:
+    return Cell(tuple(_counted_from_one(block) for block in cell.blocks), cell.is_header)
+
+
+def _item(item: Item) -> Item:
+    return Item(tuple(_counted_from_one(block) for block in item.blocks), item.is_done)
