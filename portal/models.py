@@ -1,0 +1,201 @@
+"""People, their roles, and the audit trail.  What a role may do is in access.py, writing the trail in audit.py."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn, Self
+from zoneinfo import available_timezones
+
+from django.contrib.auth.models import AbstractUser
+from django.core.exceptions import ValidationError
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+
+def validate_time_zone(name: str) -> None:
+    """Accept the name of a time zone such as Europe/Berlin; ValidationError otherwise."""
+    if name not in available_timezones():
+        raise ValidationError("%(name)s is not a time zone.", params={"name": name})
+
+
+class User(AbstractUser):
+    """A person.  Without a partner and without a membership somebody is a stranger, and sees nothing."""
+
+    class Theme(models.TextChoices):
+        SYSTEM = "system", "As the device"
+        LIGHT = "light", "Light"
+        DARK = "dark", "Dark"
+
+    # The company the person works for.  It opens nothing by itself: memberships do.
+    partner = models.ForeignKey(
+        "integrations.Partner", null=True, blank=True, on_delete=models.PROTECT, related_name="people"
+    )
+    time_zone = models.CharField(max_length=64, default="UTC", validators=[validate_time_zone])
+    theme = models.CharField(max_length=6, choices=Theme, default=Theme.SYSTEM)
+
+    def __str__(self) -> str:
+        return self.get_full_name() or self.username
+
+    @property
+    def initials(self) -> str:
+        """Two letters for the round sign in the top bar."""
+        words = str(self).replace(".", " ").replace("_", " ").split()
+        return (
+            "".join(word[0] for word in (words[0], words[-1]) if len(words) > 1).upper()
+            or str(self)[:2].upper()
+        )
+
+
+class Membership(models.Model):
+    """One role of one person: at one partner, or (partner empty) at all of them.  Written by access.py only."""
+
+    class Role(models.TextChoices):
+        INTEGRATOR_STAFF = "integrator_staff", "Service integrator staff"
+        MAPPING_OWNER = "mapping_owner", "Mapping owner"
+        MAPPING_STEWARD = "mapping_steward", "Mapping steward"
+        PARTNER_AGENT = "partner_agent", "Partner agent"
+        SERVICE_LEVEL_MANAGER = "service_level_manager", "Service level manager"
+        SECURITY_OFFICER = "security_officer", "Security officer"
+        ADMINISTRATOR = "administrator", "Administrator"
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=24, choices=Role)
+    partner = models.ForeignKey(
+        "integrations.Partner", null=True, blank=True, on_delete=models.CASCADE, related_name="memberships"
+    )
+    granted_at = models.DateTimeField(default=timezone.now)
+    granted_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "role", "partner"],
+                name="membership_once_a_partner",
+                violation_error_message="The person has this role at this partner already.",
+            ),
+            # Two empty values are not equal to a database.
+            models.UniqueConstraint(
+                fields=["user", "role"],
+                condition=Q(partner__isnull=True),
+                name="membership_once_for_all_partners",
+                violation_error_message="The person has this role at all partners already.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user}: {self.get_role_display()} at {self.partner or 'all partners'}"
+
+
+class MatrixCell(models.Model):
+    """One level of the identity access matrix that was changed; what nobody changed is in access.py."""
+
+    role = models.CharField(max_length=24, choices=Membership.Role)
+    resource = models.CharField(max_length=24)
+    level = models.PositiveSmallIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["role", "resource"],
+                name="matrix_cell_once",
+                violation_error_message="This level has been changed already.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_role_display()}, {self.resource}: {self.level}"
+
+
+class AppendOnlyError(TypeError):
+    """Somebody tried to change or delete what is only ever added to."""
+
+
+def _refuse() -> NoReturn:
+    raise AppendOnlyError("The audit trail is only ever added to.")
+
+
+class AuditQuerySet(models.QuerySet["AuditEntry"]):
+    """Questions about the audit trail, and no way to change it."""
+
+    def update(self, **kwargs: Any) -> NoReturn:
+        """Refused: AppendOnlyError."""
+        _refuse()
+
+    def delete(self) -> NoReturn:
+        """Refused: AppendOnlyError."""
+        _refuse()
+
+    def about(self, obj: models.Model) -> Self:
+        """What was done to one object, newest first."""
+        found = self.filter(object_type=obj._meta.label_lower, object_id=str(obj.pk))
+        return found.select_related("actor").order_by("-number")
+
+
+class AuditEntry(models.Model):
+    """One thing that somebody changed.  Chained: `digest` covers the entry and the digest before it."""
+
+    # Counts without gaps from 1, so that a missing entry shows.
+    number = models.PositiveBigIntegerField(unique=True)
+    at = models.DateTimeField()
+    # Empty for what the portal did by itself.  Who is in the trail cannot be deleted, only deactivated.
+    actor = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    actor_label = models.CharField(max_length=200)
+    action = models.CharField(max_length=60)
+    object_type = models.CharField(max_length=100)
+    object_id = models.CharField(max_length=64)
+    object_label = models.CharField(max_length=200)
+    changes = models.JSONField(default=dict, encoder=DjangoJSONEncoder)
+    # Whose matter it is; empty for what concerns the whole portal.
+    partner = models.ForeignKey(
+        "integrations.Partner", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    prev_hash = models.CharField(max_length=64)
+    digest = models.CharField(max_length=64)
+
+    objects = AuditQuerySet.as_manager()
+
+    class Meta:
+        # The order is what the chain is about.
+        ordering = ["number"]
+        verbose_name_plural = "audit entries"
+        indexes = [models.Index(fields=["object_type", "object_id"], name="audit_object")]
+
+    def __str__(self) -> str:
+        return f"{self.number}: {self.actor_label} {self.action} {self.object_label}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Add the entry; AppendOnlyError when it is there already."""
+        if not self._state.adding:
+            _refuse()
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Refused: AppendOnlyError."""
+        _refuse()
+
+
+class AuditHead(models.Model):
+    """The end of the audit chain, one row.  Locking it puts writers in a row; its count betrays a cut tail."""
+
+    number = models.PositiveBigIntegerField(default=0)
+    digest = models.CharField(max_length=64, blank=True)
+
+    def __str__(self) -> str:
+        return f"after entry {self.number}"
+
+
+class SignInFailures(models.Model):
+    """How often signing in failed lately, by account and by address.  In the database: all web processes share it."""
+
+    # A digest: what people type into the wrong field is sometimes a password.
+    key = models.CharField(max_length=64, unique=True)
+    count = models.PositiveIntegerField(default=0)
+    last_at = models.DateTimeField()
+    locked_until = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name_plural = "sign-in failures"
+
+    def __str__(self) -> str:
+        return f"{self.count} failures"

@@ -1,0 +1,14 @@
+"""The map of the site: one line a noun.
+
+How to add pages for a noun: write `portal/views/<noun>.py`, let it end with its `urlpatterns`, and add one line here
+in the order of the navigation.  Names are `<noun>_<page>` in the singular (`ticket_list`, `ticket_detail`,
+`connection_pause`), without name spaces; `NAVIGATION` in portal_tags.py lists the entries of the top bar.  A page asks
+`@requires(...)`; one that is open to everybody says `@login_not_required` and why.
+"""
+
+from django.urls import include, path
+
+urlpatterns = [
+    path("", include("portal.views.health")),
+    path("account/", include("portal.views.account")),
+]

@@ -1,0 +1,73 @@
+"""Signing in and out, the password, and what people decide about their own portal."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.contrib.auth import views as auth_views
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import path, reverse
+from django.utils.decorators import method_decorator
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_http_methods, require_POST
+
+from portal import audit
+from portal.access import rights_of
+from portal.forms.account import AccountForm, SignInForm
+from portal.models import User
+
+
+@method_decorator(login_not_required, name="dispatch")
+class SignIn(auth_views.LoginView):
+    """Django's own, with our form.  Somebody who is signed in already is sent on."""
+
+    form_class = SignInForm
+    template_name = "registration/login.html"
+    redirect_authenticated_user = True
+
+
+class ChangePassword(auth_views.PasswordChangeView):
+    """Django's own; every other session of the person ends."""
+
+    template_name = "registration/password_change.html"
+
+    def get_success_url(self) -> str:
+        """Back to the account, with a word that it worked."""
+        audit.record(self.request.user, "changed the password of", self.request.user)
+        messages.success(self.request, "Your password is changed, and you are signed out everywhere else.")
+        return reverse("account")
+
+
+@require_http_methods(["GET", "POST"])
+def account(request: HttpRequest) -> HttpResponse:
+    """Name, mail, time zone and theme, the person's roles, and the way to the password and out."""
+    user = User.objects.get(pk=request.user.pk)
+    form = AccountForm(request.POST or None, instance=user)
+    if request.method == "POST" and form.is_valid():
+        form.save()
+        messages.success(request, "Saved.")
+        return redirect("account")
+    memberships = user.memberships.select_related("partner").order_by("role")
+    page = {"form": form, "memberships": memberships, "has_rights": rights_of(request.user).levels}
+    return render(request, "registration/account.html", page)
+
+
+@require_POST
+def theme(request: HttpRequest) -> HttpResponse:
+    """Keep the chosen theme and go back to the page; an unknown one changes nothing."""
+    choice = request.POST.get("theme", "")
+    if choice in User.Theme.values:
+        User.objects.filter(pk=request.user.pk).update(theme=choice)
+    back = request.POST.get("next", "")
+    is_ours = url_has_allowed_host_and_scheme(back, {request.get_host()}, require_https=request.is_secure())
+    return redirect(back if is_ours else "account")
+
+
+urlpatterns = [
+    path("sign-in/", SignIn.as_view(), name="sign_in"),
+    path("sign-out/", auth_views.LogoutView.as_view(), name="sign_out"),
+    path("", account, name="account"),
+    path("password/", ChangePassword.as_view(), name="password_change"),
+    path("theme/", theme, name="account_theme"),
+]
