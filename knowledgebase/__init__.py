@@ -1,0 +1,1 @@
+"""The operations handbook: articles, their revisions, and finding them.  Knows no other package of ours."""
