@@ -12,17 +12,21 @@ from urllib.parse import quote
 
 from integrations.connectors import errors
 from integrations.connectors.http import Http
-from integrations.connectors.jira.multipart import Multipart
+from integrations.connectors.jira.multipart import Form
 
 API = "/rest/api/3"
 
 # A list longer than this is not read to its end: 20,000 entries on one ticket is somebody's loop.
 PAGE_SIZE = 100
 MAX_PAGES = 200
+# For answers that hold hardly more than an id.
+LONG_PAGE = 1_000
 
 # What history and comparison need, in one answer.  The fields left out are large, are never exchanged and change
 # without a history entry.
-ISSUE_FIELDS = "*all,-worklog,-watches,-votes,-issuelinks,-subtasks,-timetracking,-progress,-aggregateprogress"
+ISSUE_FIELDS = (
+    "*all,-worklog,-watches,-votes,-issuelinks,-subtasks,-timetracking,-progress,-aggregateprogress"
+)
 ISSUE_EXPAND = "changelog,transitions,transitions.fields"
 PROPERTY = "concord"
 
@@ -69,7 +73,7 @@ def resolutions(http: Http) -> list[dict]:
 # https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-user-search/#api-rest-api-3-user-assignable-search-get
 def assignable_users(http: Http, project_key: str, query: str) -> list[dict]:
     """People who may be assigned in the project and whose name or e-mail address begins with `query`."""
-    params = {"project": project_key, "query": query, "maxResults": 10}
+    params: dict[str, str | int] = {"project": project_key, "query": query, "maxResults": 10}
     return _list(http.request("GET", f"{API}/user/assignable/search", params=params).json())
 
 
@@ -140,18 +144,22 @@ def add_comment(http: Http, issue_id: str, body: Mapping[str, object]) -> dict:
 
 
 # https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-attachments/#api-rest-api-3-issue-issueidorkey-attachments-post
-def add_attachment(http: Http, issue_id: str, body: Multipart) -> list[dict]:
+def add_attachment(http: Http, issue_id: str, form: Form) -> list[dict]:
     """Add a file; answers a list of one attachment."""
     # Without this header Jira takes the request for a forged form and refuses it.
-    headers = {"X-Atlassian-Token": "no-check", "Content-Type": body.content_type}
+    headers = {"X-Atlassian-Token": "no-check", "Content-Type": form.content_type}
     path = f"{API}/issue/{_part(issue_id)}/attachments"
-    return _list(http.request("POST", path, data=body, headers=headers, expect=(200, 201)).json())
+    return _list(http.request("POST", path, data=form.body, headers=headers, expect=(200, 201)).json())
 
 
 # https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-attachments/#api-rest-api-3-attachment-content-id-get
-def attachment_content(http: Http, attachment_id: str, limit_bytes: int) -> AbstractContextManager[Iterator[bytes]]:
+def attachment_content(
+    http: Http, attachment_id: str, limit_bytes: int
+) -> AbstractContextManager[Iterator[bytes]]:
     """A file's bytes in chunks."""
-    return http.stream(f"{API}/attachment/content/{_part(attachment_id)}?redirect=false", limit_bytes=limit_bytes)
+    return http.stream(
+        f"{API}/attachment/content/{_part(attachment_id)}?redirect=false", limit_bytes=limit_bytes
+    )
 
 
 # https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-search/#api-rest-api-3-search-jql-post
@@ -173,15 +181,30 @@ def search(
     return http.request("POST", f"{API}/search/jql", json_body=body, is_write=False).object()
 
 
+def search_all(http: Http, jql: str, *, properties: Sequence[str]) -> Iterator[dict]:
+    """All issues of a search, read page by page as they are asked for, with these properties."""
+    token = ""
+    for _ in range(MAX_PAGES):
+        page = search(
+            http, jql, fields=("created",), properties=properties, page_token=token, page_size=LONG_PAGE
+        )
+        yield from _list(page.get("issues"))
+        token = str(page.get("nextPageToken") or "")
+        if not token or page.get("isLast") is True:
+            return
+    raise errors.Garbled("The search did not end.")
+
+
 def _pages(http: Http, path: str, params: Mapping[str, str], names: Sequence[str]) -> Iterator[dict]:
     """The entries of a list that is paged with startAt; the list goes by one of `names`."""
     start_at = 0
     for _ in range(MAX_PAGES):
-        answer = http.request("GET", path, params={**params, "startAt": start_at, "maxResults": PAGE_SIZE}).object()
+        asked: dict[str, str | int | Sequence[str]] = {**params, "startAt": start_at, "maxResults": PAGE_SIZE}
+        answer = http.request("GET", path, params=asked).object()
         entries = next((answer[name] for name in names if isinstance(answer.get(name), list)), None)
         if entries is None:
             raise errors.Garbled("Jira's answer has no list where one was expected.", detail=path)
-        yield from (entry for entry in entries if isinstance(entry, dict))
+        yield from dicts(entries)
         start_at += len(entries)
         total = answer.get("total")
         if not entries or answer.get("isLast") is True or (isinstance(total, int) and start_at >= total):
@@ -192,7 +215,12 @@ def _pages(http: Http, path: str, params: Mapping[str, str], names: Sequence[str
 def _list(value: object) -> list[dict]:
     if not isinstance(value, list):
         raise errors.Garbled("Jira's answer has no list where one was expected.")
-    return [entry for entry in value if isinstance(entry, dict)]
+    return dicts(value)
+
+
+def dicts(value: object) -> list[dict]:
+    """The objects of a list in an answer; none where there is no list."""
+    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
 
 
 def _part(text: str) -> str:

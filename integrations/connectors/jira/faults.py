@@ -14,13 +14,17 @@ from datetime import UTC, datetime
 from integrations.connectors import errors
 from integrations.connectors.http import redacted
 
-_REQUIRED = re.compile(r"is required|required\.?$|must be (?:set|specified|filled)|cannot be empty", re.IGNORECASE)
+_REQUIRED = re.compile(
+    r"is required|required\.?$|must be (?:set|specified|filled)|cannot be empty", re.IGNORECASE
+)
 _TOO_LONG = re.compile(
     r"(?:too long|exceed\w*|must be (?:less|shorter|at most)|less than or equal to).*(?:character|length|limit|size)?"
     r"|CONTENT_LIMIT_EXCEEDED|maximum (?:length|size)",
     re.IGNORECASE,
 )
-_NO_STEP = re.compile(r"workflow (?:operation|action)|transition.*(?:not valid|invalid|not available)", re.IGNORECASE)
+_NO_STEP = re.compile(
+    r"workflow (?:operation|action)|transition.*(?:not valid|invalid|not available)", re.IGNORECASE
+)
 
 
 def read_error(status: int, headers: Mapping[str, str], body: bytes) -> errors.ConnectorError | None:
@@ -37,17 +41,24 @@ def read_error(status: int, headers: Mapping[str, str], body: bytes) -> errors.C
             detail=detail,
         )
     if status == 410:
-        return errors.Refused("This site's Jira no longer has the interface we use.", status=status, detail=detail)
+        return errors.Refused(
+            "This site's Jira no longer has the interface we use.", status=status, detail=detail
+        )
     if status == 413:
         return errors.TooLarge(
             "Jira's limit for one ticket or one file is reached.", fields=fields, status=status, detail=detail
         )
     if status == 422:
         return errors.Invalid(
-            "Jira's own set-up of this project keeps it from doing this.", fields=fields, status=status, detail=detail
+            "Jira's own set-up of this project keeps it from doing this.",
+            fields=fields,
+            status=status,
+            detail=detail,
         )
     if status == 429 and not headers.get("Retry-After") and (wait_s := _reset_s(headers)) is not None:
-        return errors.RateLimited("Jira asked us to slow down.", retry_after_s=wait_s, status=status, detail=detail)
+        return errors.RateLimited(
+            "Jira asked us to slow down.", retry_after_s=wait_s, status=status, detail=detail
+        )
     return None
 
 
@@ -56,16 +67,24 @@ def _invalid(messages: list[str], fields: dict[str, str], detail: str) -> errors
     required = [name for name, words in fields.items() if _REQUIRED.search(words)]
     words = " ".join([*messages, *fields.values()])
     if required and len(required) == len(fields):
-        return errors.RequiredField(f"Jira demands a value for {names}.", fields=fields, status=400, detail=detail)
+        return errors.RequiredField(
+            f"Jira demands a value for {names}.", fields=fields, status=400, detail=detail
+        )
     if _TOO_LONG.search(words):
         what = f"The text for {names}" if names else "The text"
-        return errors.TooLarge(f"{what} is longer than Jira allows.", fields=fields, status=400, detail=detail)
+        return errors.TooLarge(
+            f"{what} is longer than Jira allows.", fields=fields, status=400, detail=detail
+        )
     if not fields and _NO_STEP.search(words):
         return errors.NoTransition(
-            "Jira's workflow does not allow this step from the ticket's present status.", status=400, detail=detail
+            "Jira's workflow does not allow this step from the ticket's present status.",
+            status=400,
+            detail=detail,
         )
     if names:
-        return errors.Invalid(f"Jira did not accept the value for {names}.", fields=fields, status=400, detail=detail)
+        return errors.Invalid(
+            f"Jira did not accept the value for {names}.", fields=fields, status=400, detail=detail
+        )
     return errors.Invalid("Jira did not accept the request.", status=400, detail=detail)
 
 
@@ -78,7 +97,9 @@ def _problems(body: bytes) -> tuple[list[str], dict[str, str]]:
         return [], {}
     raw_messages, raw_fields = value.get("errorMessages"), value.get("errors")
     messages = [str(one) for one in raw_messages] if isinstance(raw_messages, list) else []
-    fields = {str(name): str(words) for name, words in raw_fields.items()} if isinstance(raw_fields, dict) else {}
+    fields = (
+        {str(name): str(words) for name, words in raw_fields.items()} if isinstance(raw_fields, dict) else {}
+    )
     return messages, fields
 
 

@@ -1,0 +1,387 @@
+"""Jira Cloud behind the connector protocol: which calls are made, in which order, and what is remembered between them.
+
+A turn costs as few calls as Jira allows: one for a ticket's history (fields, changelog, comments, files and open
+workflow steps come in one answer), one for a change of status (the step is known from that answer), one for other
+fields, one for a comment.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import ClassVar
+
+from integrations.canonical import (
+    Account,
+    Attachment,
+    Changed,
+    CommentDraft,
+    Draft,
+    FieldKind,
+    Fields,
+    FieldSpec,
+    History,
+    Person,
+    Snapshot,
+    TicketHead,
+    Value,
+    Written,
+)
+from integrations.connectors import errors
+from integrations.connectors.http import Http
+from integrations.connectors.jira import (
+    account,
+    adf,
+    catalogue,
+    changes,
+    client,
+    history,
+    polling,
+    webhooks,
+    workflow,
+)
+from integrations.connectors.jira import fields as jira_fields
+from integrations.connectors.jira.faults import read_error
+from integrations.connectors.jira.journey import Journeys
+from integrations.connectors.jira.multipart import file_form
+from integrations.connectors.jira.recall import Known, Recall, Workflows
+from integrations.connectors.protocol import Capabilities, FileDraft, Hook, HookRequest, SettingSpec
+from integrations.richtext import blocks
+
+MAX_ATTACHMENT_BYTES = 20 * 1024 * 1024
+# How long the steps open from a status may be used without asking again; a stale one is noticed when it is taken.
+TRANSITIONS_FRESH_S = 120.0
+HOUR_S = 3600.0
+REMEMBERED = 2_000
+# Comments per question for their properties; Jira allows 1,000.
+COMMENTS_AT_ONCE = 500
+
+
+class JiraConnector:
+    """One Jira Cloud site, seen through one account and one project.  Thread-safe."""
+
+    kind: ClassVar[str] = "jira"
+    label: ClassVar[str] = "Jira"
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        idempotent_create=False,
+        has_internal_comments=False,
+        late_execution_s=40,
+        search_lag_s=90,
+        max_attachment_bytes=MAX_ATTACHMENT_BYTES,
+        poll_overlap_s=120,
+    )
+    settings: ClassVar[Sequence[SettingSpec]] = (
+        SettingSpec("base_url", "Address", "The site's address, such as https://example.atlassian.net"),
+        SettingSpec("email", "E-mail address", "Of the account that Concord signs in with."),
+        SettingSpec(
+            "api_token",
+            "API token",
+            "Made by that account at id.atlassian.com under Security, API tokens.",
+            is_secret=True,
+        ),
+        SettingSpec(
+            "project_key", "Project key", "The letters in front of a ticket's number, such as NET in NET-12."
+        ),
+        SettingSpec("issue_type", "Type of new tickets", "As the project names it.", default="Task"),
+    )
+
+    def __init__(
+        self,
+        settings: Mapping[str, str],
+        http: Http,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._http = http
+        self._site = settings["base_url"].rstrip("/")
+        self._email = settings["email"].strip()
+        self._project = settings["project_key"].strip()
+        self._issue_type = settings.get("issue_type", "").strip() or "Task"
+        self._now = now
+        http.read_error = read_error
+        http.sign_in_as(self._email, settings["api_token"])
+        self._known: Recall[str, Known] = Recall(REMEMBERED, TRANSITIONS_FRESH_S, clock)
+        self._heads: Recall[str, TicketHead] = Recall(REMEMBERED, HOUR_S, clock)
+        self._markers: Recall[str, str] = Recall(REMEMBERED, HOUR_S, clock)
+        self._shapes: Recall[str, Mapping[str, jira_fields.Shape]] = Recall(1, HOUR_S, clock)
+        self._people: Recall[str, str] = Recall(REMEMBERED, HOUR_S, clock)
+        self._workflows = Workflows()
+        self._journeys = Journeys(http, self._known, self._workflows)
+        self._account_id = ""
+
+    # Reading
+
+    def check(self) -> Account:
+        """Sign in and look at the project; three calls.  Problems are sentences."""
+        found = account.check(self._http, self._project, self._issue_type)
+        self._account_id = found.id
+        return found
+
+    def fields(self) -> tuple[FieldSpec, ...]:
+        """The fields of the project's issue type; four calls or more."""
+        metadata = account.field_metadata(self._http, self._project, self._issue_type)
+        self._shapes.put("", jira_fields.shapes(metadata))
+        statuses = account.statuses_of(client.project_statuses(self._http, self._project), self._issue_type)
+        resolutions = tuple(str(one["name"]) for one in client.resolutions(self._http) if one.get("name"))
+        # These two are on no form for a new ticket, and are what a workflow is about.
+        return (
+            *(spec for spec in catalogue.specs(metadata) if spec.name not in ("status", "resolution")),
+            FieldSpec("status", "Status", FieldKind.STATUS, values=statuses),
+            FieldSpec("resolution", "Resolution", FieldKind.CHOICE, values=resolutions),
+        )
+
+    def history(self, remote_id: str, since: str) -> History:
+        """Changes after the cursor; one call, and more only for lists that are longer than Jira embeds.
+
+        Gone when the issue was deleted or may not be seen.
+        """
+        cursor = history.read_cursor(since)
+        raw = client.get_issue(self._http, remote_id)
+        head = self._remember(raw)
+        entries = history.embedded_entries(raw, cursor)
+        if entries is None:
+            entries = history.settle_entries(raw, client.changelog(self._http, remote_id))
+        comments = self._comments(raw, remote_id)
+        markers = self._comment_markers(history.new_comments(comments, cursor))
+        found, after = history.read_history(history.Issue(raw, entries, comments), cursor, markers)
+        return History(found, after.text(), head)
+
+    def read(self, remote_id: str) -> Snapshot:
+        """The ticket as it stands now; one call, and more only for very many comments."""
+        raw = client.get_issue(self._http, remote_id)
+        head = self._remember(raw)
+        held = history.part(raw, "fields")
+        return Snapshot(
+            head,
+            jira_fields.neutral_fields(held),
+            tuple(history.read_comment(one) for one in self._comments(raw, remote_id)),
+            tuple(history.attachments(held).values()),
+            jira_fields.instant(held.get("created")),
+            jira_fields.instant(held.get("updated") or held.get("created")),
+            is_closed=history.is_done(held),
+        )
+
+    def changed_since(self, cursor: str) -> Changed:
+        """Tickets changed after the cursor, each once for every change; one call a page."""
+        now = self._now()
+        place = polling.read_place(cursor, now)
+        try:
+            ids, after = self._changed_page(place, now)
+        except errors.Invalid:
+            if not place.page_token:
+                raise
+            # A page token lives for seven days; the search is begun again.
+            ids, after = self._changed_page(place.from_the_start(), now)
+        return Changed(ids, after.text(), has_more=bool(after.page_token))
+
+    def _changed_page(self, place: polling.Place, now: datetime) -> tuple[tuple[str, ...], polling.Place]:
+        jql = polling.changed_jql(self._project, place, now)
+        page = client.search(self._http, jql, page_token=place.page_token)
+        return polling.next_place(place, jql, page, now)
+
+    def find(self, marker: str) -> Written | None:
+        """The ticket created with this marker; up to `search_lag_s` late.  Two calls or more.
+
+        Searching by a property needs an app that has it indexed, which an account with a token is not.  So where that
+        search finds nothing, the tickets our account made lately are looked through; it reads their property along.
+        Either way only a property that is exactly ours counts.
+        """
+        try:
+            found = self._find(polling.property_jql(self._project, marker), marker)
+        except errors.Invalid:
+            found = None
+        return found or self._find(polling.own_tickets_jql(self._project), marker)
+
+    def _find(self, jql: str, marker: str) -> Written | None:
+        for raw in client.search_all(self._http, jql, properties=(client.PROPERTY,)):
+            if history.issue_marker(raw) == marker:
+                return Written(self._head(raw), change_ids=(history.CREATED,))
+        return None
+
+    def open_attachment(self, attachment: Attachment) -> Iterator[bytes]:
+        """The file's bytes in chunks; one call, two when Jira sends us to its media host."""
+        with client.attachment_content(self._http, attachment.locator, MAX_ATTACHMENT_BYTES) as chunks:
+            yield from chunks
+
+    # Writing
+
+    def create(self, draft: Draft) -> Written:
+        """Create a ticket; one call.  It begins in the workflow's first status, whatever the draft says."""
+        wanted = {name: value for name, value in draft.fields.items() if name not in ("status", "resolution")}
+        issue_type = wanted.pop("issuetype", None) or self._issue_type
+        sent = {
+            name: value for name, value in self._jira_values(wanted).items() if value not in (None, [], "")
+        }
+        body = {
+            "fields": {**sent, "project": {"key": self._project}, "issuetype": {"name": issue_type}},
+            "properties": [{"key": client.PROPERTY, "value": {"marker": draft.marker}}],
+        }
+        return Written(self._head(client.create_issue(self._http, body)), change_ids=(history.CREATED,))
+
+    def update(self, remote_id: str, fields: Fields, *, current: Fields, marker: str) -> Written:
+        """Set fields: one call for a status, one for everything else.  Repeating it changes nothing more.
+
+        Raises NoTransition or RequiredField before anything is written where the workflow cannot be followed.
+        """
+        values = self._jira_values({name: value for name, value in fields.items() if name != "status"})
+        wanted, present = fields.get("status"), current.get("status")
+        if not wanted or workflow.same_status(wanted, present):
+            self._edit(remote_id, values, marker)
+            return Written(self._head_of(remote_id))
+        route = self._journeys.route(remote_id, str(present or ""), str(wanted))
+        carried = route.carried(values)
+        rest = {name: value for name, value in values.items() if name not in carried}
+        self._edit(remote_id, rest, marker)
+        try:
+            self._journeys.go(remote_id, route, carried, marker)
+        except errors.Unavailable as error:
+            # The edit is done, so the write as a whole is not undone, whatever became of the step.
+            error.outcome_unknown = error.outcome_unknown or bool(rest)
+            raise
+        return Written(self._head_of(remote_id))
+
+    def _edit(self, remote_id: str, values: Mapping[str, object], marker: str) -> None:
+        if not values:
+            return
+        body: dict[str, object] = {"fields": dict(values)}
+        if marker:
+            body["historyMetadata"] = changes.history_metadata(marker)
+        client.edit_issue(self._http, remote_id, body)
+
+    def comment(self, remote_id: str, draft: CommentDraft) -> Written:
+        """Add a comment that everybody on the ticket sees; one call.  Refused for an internal one."""
+        if not draft.is_public:
+            raise errors.Refused(
+                "This Jira has no internal comments, and the comment must not become public."
+            )
+        body = {
+            "body": adf.to_adf(blocks.from_value(draft.body)),
+            "properties": [{"key": client.PROPERTY, "value": {"marker": draft.marker}}],
+        }
+        raw = client.add_comment(self._http, remote_id, body)
+        comment_id = history.id_of(raw)
+        self._markers.put(comment_id, draft.marker)
+        self._account_id = jira_fields.person(raw.get("author")).id or self._account_id
+        return Written(
+            self._head_of(remote_id), (history.COMMENT_PREFIX + comment_id,), comment_id=comment_id
+        )
+
+    def attach(self, remote_id: str, file: FileDraft) -> Written:
+        """Add a file, sent while it is read; one call.  Jira has no place for the marker."""
+        if file.size_bytes > MAX_ATTACHMENT_BYTES:
+            raise errors.TooLarge(f"The file is larger than {MAX_ATTACHMENT_BYTES // 1024 // 1024} MB.")
+        if not file.is_public:
+            raise errors.Refused(
+                "This Jira shows every file to everybody, and this one must not become public."
+            )
+        form = file_form(file.name, file.content_type, file.size_bytes, file.chunks)
+        added = client.add_attachment(self._http, remote_id, form)
+        if not added:
+            raise errors.Garbled("Jira did not say which file it added.", outcome_unknown=True)
+        return Written(self._head_of(remote_id), attachment_id=history.id_of(added[0]))
+
+    # Pure
+
+    def settled(self, field: str, value: Value) -> Value:
+        """What Jira holds after the value was written: one line for a summary, labels sorted, text through ADF."""
+        return jira_fields.settled(field, value)
+
+    def verify_hook(self, request: HookRequest, secrets: Sequence[str]) -> Hook:
+        """Prove a web hook by its signature and read which ticket it names; HookRefused for anything else."""
+        return webhooks.verify(request, secrets)
+
+    def hook_steps(self, url: str) -> tuple[str, ...]:
+        """What a Jira administrator has to do for web hooks to arrive at `url`."""
+        return webhooks.steps(url, self._project)
+
+    # What is remembered
+
+    def _remember(self, raw: Mapping[str, object]) -> TicketHead:
+        """Keep what an issue's answer tells for the write that may follow."""
+        head = self._head(raw)
+        held = history.part(raw, "fields")
+        known = Known(
+            head,
+            str(history.part(held, "issuetype").get("name") or ""),
+            str(history.part(held, "status").get("name") or ""),
+            workflow.read_transitions(raw.get("transitions")),
+        )
+        self._known.put(head.remote_id, known)
+        self._workflows.learn(known)
+        return head
+
+    def _head(self, raw: Mapping[str, object]) -> TicketHead:
+        key = str(raw.get("key") or "")
+        head = TicketHead(history.id_of(raw), key, f"{self._site}/browse/{key}")
+        self._heads.put(head.remote_id, head)
+        return head
+
+    def _head_of(self, remote_id: str) -> TicketHead:
+        """The head of an issue that was written to: no answer names the key, and asking would cost a call."""
+        by_id = TicketHead(remote_id, "", f"{self._site}/secure/ViewIssue.jspa?id={remote_id}")
+        return self._heads.get(remote_id) or by_id
+
+    def _comments(self, raw: Mapping[str, object], remote_id: str) -> list[dict]:
+        found = history.embedded_comments(raw)
+        return client.comments(self._http, remote_id) if found is None else found
+
+    def _comment_markers(self, comments: Sequence[dict]) -> dict[str, str]:
+        """The markers of those comments that may be ours; no call while we know what we wrote.
+
+        Jira does not give a comment's properties along with an issue.  They are asked for only when another process
+        of ours wrote the comment, or our own did and never heard back.
+        """
+        markers: dict[str, str] = {}
+        unknown: list[str] = []
+        for raw in comments:
+            comment_id = history.id_of(raw)
+            if (marker := self._markers.get(comment_id)) is not None:
+                markers[comment_id] = marker
+            elif not history.comment_marker(raw) and self._is_ours(jira_fields.person(raw.get("author"))):
+                unknown.append(comment_id)
+        for start in range(0, len(unknown), COMMENTS_AT_ONCE):
+            asked = unknown[start : start + COMMENTS_AT_ONCE]
+            found = client.comments_with_properties(self._http, asked)
+            answered = {history.id_of(raw): history.comment_marker(raw) for raw in found}
+            for comment_id in asked:
+                markers[comment_id] = answered.get(comment_id, "")
+                self._markers.put(comment_id, markers[comment_id])
+        return markers
+
+    def _is_ours(self, author: Person) -> bool:
+        if not self._account_id:
+            if author.email:
+                return author.email.casefold() == self._email.casefold()
+            self._account_id = str(client.myself(self._http).get("accountId") or "")
+        return author.id == self._account_id
+
+    def _jira_values(self, values: Mapping[str, Value]) -> dict[str, object]:
+        """These values in Jira's form.  Raises Invalid for a person whom this Jira does not know."""
+        shapes = self._known_shapes() if any(name.startswith("customfield_") for name in values) else {}
+        return {
+            name: jira_fields.jira_value(
+                name, self._with_account(name, value, shapes.get(name)), shapes.get(name)
+            )
+            for name, value in values.items()
+        }
+
+    def _known_shapes(self) -> Mapping[str, jira_fields.Shape]:
+        found = self._shapes.get("")
+        if found is None:
+            found = jira_fields.shapes(account.field_metadata(self._http, self._project, self._issue_type))
+            self._shapes.put("", found)
+        return found
+
+    def _with_account(self, name: str, value: Value, shape: jira_fields.Shape | None) -> Value:
+        """A person known by address alone, with the account that has it here."""
+        is_person = name in jira_fields.PERSON_FIELDS or (shape is not None and shape.type == "user")
+        if not is_person or not isinstance(value, dict) or value.get("id") or not value.get("email"):
+            return value
+        email = str(value["email"])
+        found = self._people.get(email)
+        if found is None:
+            found = account.person_by_address(self._http, self._project, name, email)
+            self._people.put(email, found)
+        return {**value, "id": found}
