@@ -1,0 +1,1 @@
+"""Service levels: clocks, agreements, custody and reports."""
