@@ -1,0 +1,240 @@
+"""A ticket system in memory for the engine's tests: its own history, its own faults, its own idea of time."""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from integrations.canonical import (
+    Attachment,
+    Change,
+    ChangeKind,
+    Comment,
+    CommentDraft,
+    Draft,
+    History,
+    Person,
+    TicketHead,
+    Value,
+    Written,
+)
+from integrations.connectors import errors
+from integrations.connectors.protocol import Capabilities
+from integrations.richtext import blocks
+
+OUR_ACCOUNT = "account-of-concord"
+
+
+class FakeClock:
+    """A clock that moves when told."""
+
+    def __init__(self, now: datetime) -> None:
+        self.time = now
+
+    def now(self) -> datetime:
+        return self.time
+
+    def advance(self, seconds: float) -> None:
+        self.time += timedelta(seconds=seconds)
+
+
+@dataclass
+class FakeTicket:
+    """What the system itself holds."""
+
+    id: str
+    marker: str
+    fields: dict[str, Value]
+    comments: list[Comment] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
+    history: list[Change] = field(default_factory=list)
+    born_at: datetime | None = None
+
+
+class FakeSystem:
+    """One system.  `faults` holds what happens to the next writes: a fault name or None for a proper answer."""
+
+    def __init__(self, name: str, clock: FakeClock, *, defaults: Mapping[str, Value] | None = None) -> None:
+        self.name = name
+        self.clock = clock
+        self.defaults = dict(defaults or {})
+        self.tickets: dict[str, FakeTicket] = {}
+        self.faults: deque[str | None] = deque()
+        self.read_faults: deque[str | None] = deque()
+        self.is_down = False
+        self.search_lag_s = 0
+        self.gives_markers = True
+        self.calls: list[str] = []
+        self.late: list[tuple[datetime, Callable[[], Any]]] = []
+        self.on_change: Callable[[str], None] = lambda remote_id: None
+        self._ids = itertools.count(1)
+        self._changes = itertools.count(1)
+        self._comments = itertools.count(1)
+        self.account_id = OUR_ACCOUNT
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(
+            idempotent_create=False,
+            has_internal_comments=True,
+            late_execution_s=40,
+            search_lag_s=self.search_lag_s,
+            max_attachment_bytes=10_000_000,
+            poll_overlap_s=60,
+        )
+
+    # What people of the partner do.
+
+    def person_creates(self, by: str = "Mina", **fields: Value) -> str:
+        return self._create({**self.defaults, **fields}, "", by)
+
+    def person_sets(self, id_: str, by: str = "Mina", **fields: Value) -> None:
+        self._set(id_, fields, by, "")
+
+    def person_comments(self, id_: str, text: str, *, by: str = "Mina", is_public: bool = True) -> None:
+        self._comment(id_, blocks.from_plain(text).as_value(), by, is_public, "")
+
+    def texts(self, id_: str) -> list[str]:
+        """The comments as plain text, in order."""
+        return [blocks.from_value(comment.body).plain() for comment in self.tickets[id_].comments]
+
+    # What the connector protocol asks.
+
+    def history(self, remote_id: str, since: str) -> History:
+        self._read(f"history {remote_id}")
+        if remote_id not in self.tickets:
+            raise errors.Gone("It is not there.")
+        start = int(since or 0)
+        changes = self.tickets[remote_id].history[start:]
+        return History(tuple(changes), str(start + len(changes)), self._head(remote_id))
+
+    def find(self, marker: str) -> Written | None:
+        self._read("find")
+        for ticket in self.tickets.values():
+            assert ticket.born_at is not None
+            is_indexed = self.clock.now() - ticket.born_at >= timedelta(seconds=self.search_lag_s)
+            if ticket.marker == marker and is_indexed:
+                return Written(self._head(ticket.id))
+        return None
+
+    def create(self, draft: Draft) -> Written:
+        def act() -> Written:
+            return Written(self._head(self._create({**self.defaults, **draft.fields}, draft.marker, "")))
+
+        return self._write("create", act)
+
+    def update(
+        self, remote_id: str, fields: Mapping[str, Value], *, current: Mapping[str, Value], marker: str
+    ) -> Written:
+        return self._write(
+            f"update {remote_id} {sorted(fields)}", lambda: self._set(remote_id, fields, "", marker)
+        )
+
+    def comment(self, remote_id: str, draft: CommentDraft) -> Written:
+        return self._write(
+            f"comment {remote_id}",
+            lambda: self._comment(remote_id, draft.body, "", draft.is_public, draft.marker),
+        )
+
+    def attach(self, remote_id: str, file: Any) -> Written:
+        def act() -> Written:
+            self.tickets[remote_id].files.append(file.name)
+            found = Attachment(f"f{next(self._comments)}", file.name, file.content_type, 0, file.name)
+            self._record(remote_id, "", ChangeKind.UPDATED, {}, file.marker, attachments=(found,))
+            return Written(self._head(remote_id), attachment_id=found.id)
+
+        return self._write(f"attach {remote_id}", act)
+
+    def open_attachment(self, attachment: Attachment) -> Any:
+        return iter([b""])
+
+    def settled(self, field_name: str, value: Value) -> Value:
+        return value
+
+    # How it works inside.
+
+    def tick(self) -> None:
+        """Carry out what was executed late."""
+        due = [act for at, act in self.late if at <= self.clock.now()]
+        self.late = [(at, act) for at, act in self.late if at > self.clock.now()]
+        for act in due:
+            act()
+
+    def _read(self, what: str) -> None:
+        self.calls.append(what)
+        fault = self.read_faults.popleft() if self.read_faults else None
+        if self.is_down or fault == "503":
+            raise errors.Unavailable("It is down.", status=503)
+        if fault == "gone":
+            raise errors.Gone("It is not there.")
+        if fault == "401":
+            raise errors.Unauthorized("The token has run out.", status=401)
+
+    def _write(self, what: str, act: Callable[[], Written]) -> Written:
+        self.calls.append(what)
+        if self.is_down:
+            raise errors.Unavailable("It is down.", status=503)
+        fault = self.faults.popleft() if self.faults else None
+        match fault:
+            case "503":
+                raise errors.Unavailable("It is busy.", status=503)
+            case "429":
+                raise errors.RateLimited("Slower, please.", retry_after_s=30)
+            case "400":
+                raise errors.Invalid("It does not take that value.", fields={"summary": "too odd"})
+            case "lost_before":
+                raise errors.TimedOut("No answer.", outcome_unknown=True)
+            case "lost_after":
+                act()
+                raise errors.TimedOut("No answer.", outcome_unknown=True)
+            case "late":
+                self.late.append((self.clock.now() + timedelta(seconds=35), act))
+                raise errors.TimedOut("No answer.", outcome_unknown=True)
+        return act()
+
+    def _head(self, id_: str) -> TicketHead:
+        return TicketHead(id_, f"{self.name}-{id_}", f"https://{self.name}.test/{id_}")
+
+    def _create(self, fields: dict[str, Value], marker: str, by: str) -> str:
+        id_ = str(next(self._ids))
+        self.tickets[id_] = FakeTicket(id_, marker, dict(fields), born_at=self.clock.now())
+        self._record(id_, by, ChangeKind.CREATED, dict(fields), marker)
+        return id_
+
+    def _set(self, id_: str, fields: Mapping[str, Value], by: str, marker: str) -> Written:
+        ticket = self.tickets[id_]
+        changed = {name: value for name, value in fields.items() if ticket.fields.get(name) != value}
+        if not changed:
+            return Written(self._head(id_))
+        ticket.fields.update(changed)
+        change = self._record(id_, by, ChangeKind.UPDATED, changed, marker)
+        return Written(self._head(id_), change_ids=(change.id,) if self.gives_markers else ())
+
+    def _comment(self, id_: str, body: dict, by: str, is_public: bool, marker: str) -> Written:
+        comment = Comment(f"c{next(self._comments)}", body, self._person(by), is_public, self.clock.now())
+        self.tickets[id_].comments.append(comment)
+        self._record(id_, by, ChangeKind.UPDATED, {}, marker, comments=(comment,))
+        return Written(self._head(id_), comment_id=comment.id)
+
+    def _record(
+        self, id_: str, by: str, kind: ChangeKind, fields: dict[str, Value], marker: str, **more: Any
+    ) -> Change:
+        change = Change(
+            id=f"h{next(self._changes)}",
+            at=self.clock.now(),
+            actor=self._person(by),
+            kind=kind,
+            fields=fields,
+            marker=marker if self.gives_markers else "",
+            **more,
+        )
+        self.tickets[id_].history.append(change)
+        self.on_change(id_)
+        return change
+
+    def _person(self, by: str) -> Person:
+        return Person(f"person-{by}", by) if by else Person(OUR_ACCOUNT, "Concord")

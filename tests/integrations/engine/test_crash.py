@@ -1,0 +1,132 @@
+"""Whatever is killed or lost on the way, every fact takes effect exactly once and in order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from integrations.models import Attempt, Lane
+from tests.integrations.engine.world import World
+
+pytestmark = pytest.mark.django_db
+
+FAULTS = ["503", "429", "lost_before", "lost_after", "late"]
+
+
+def story(world: World) -> str:
+    """A ticket with a change and two comments, and an answer."""
+    raised = world.desk.person_creates(subject="one", status="open")
+    world.desk.person_comments(raised, "first")
+    world.desk.person_sets(raised, subject="two")
+    world.desk.person_comments(raised, "second")
+    return raised
+
+
+def outcome(world: World, raised: str) -> dict[str, Any]:
+    """Everything both systems hold."""
+    twin = world.twin(world.desk_row, raised)
+    return {
+        "desk": (len(world.desk.tickets), world.desk.tickets[raised].fields, world.desk.texts(raised)),
+        "board": (len(world.board.tickets), world.board.tickets[twin].fields, world.board.texts(twin)),
+        "linked": world.linked(),
+        "waiting": world.waiting(),
+    }
+
+
+EXPECTED = {
+    "desk": (1, {"subject": "two", "status": "open"}, ["first", "second"]),
+    "board": (1, {"summary": "two", "status": "In Progress", "rank": "9"}, ["Mina\nfirst", "Mina\nsecond"]),
+    "linked": 1,
+    "waiting": [],
+}
+
+
+@pytest.mark.parametrize("place", range(40))
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_kill_at_any_point_loses_and_doubles_nothing(place: int, moment: str) -> None:
+    world = World()
+    seen = iter(range(10_000))
+
+    def kill(effect: object) -> bool:
+        return next(seen) == place
+
+    setattr(world, f"kill_{moment}", kill)
+    raised = story(world)
+    world.run()
+    assert outcome(world, raised) == EXPECTED
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("gives_markers", [True, False])
+@pytest.mark.parametrize("nth", range(6))
+def test_a_fault_at_any_write_loses_and_doubles_nothing(fault: str, gives_markers: bool, nth: int) -> None:
+    world = World()
+    world.board.gives_markers = gives_markers
+    world.board.search_lag_s = 90
+    world.board.faults.extend([None] * nth + [fault])
+    raised = story(world)
+    world.run()
+    assert outcome(world, raised) == EXPECTED
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_many_faults_and_kills_at_random_lose_and_double_nothing(seed: int) -> None:
+    world = World(seed=seed)
+    world.board.gives_markers = seed % 2 == 0
+    world.board.faults.extend(world.random.choices([None, *FAULTS], weights=[8, 1, 1, 1, 2, 1], k=12))
+    left = [8]
+
+    def kill(effect: object) -> bool:
+        if left[0] and world.random.random() < 0.1:
+            left[0] -= 1
+            return True
+        return False
+
+    world.kill_before = world.kill_after = kill
+    raised = story(world)
+    world.run(hours=6)
+    assert outcome(world, raised) == EXPECTED
+
+
+def test_no_write_leaves_without_a_recorded_attempt() -> None:
+    world = World()
+    recorded: list[int] = []
+
+    def look(effect: object) -> bool:
+        if type(effect).__name__ in ("CreateTicket", "UpdateTicket", "AddComment"):
+            recorded.append(Attempt.objects.filter(outcome="started").count())
+        return False
+
+    world.kill_before = look
+    story(world)
+    world.run()
+    assert recorded == [1] * len(recorded)
+    assert recorded
+
+
+def test_a_worker_that_lost_its_lane_changes_nothing() -> None:
+    world = World()
+    raised = story(world)
+
+    def another_took_over(effect: object) -> bool:
+        if type(effect).__name__ == "AddComment":
+            Lane.objects.update(fence=99)
+            world.kill_before = lambda later: False
+        return False
+
+    world.kill_before = another_took_over
+    world.run()
+    assert outcome(world, raised) == EXPECTED
+
+
+def test_refused_credentials_stop_the_whole_system_until_a_person_has_looked() -> None:
+    world = World()
+    raised = story(world)
+    world.run()
+    world.board.read_faults.append("401")
+    world.desk.person_sets(raised, subject="three")
+    world.run()
+    world.board_row.refresh_from_db()
+    assert (world.board_row.state, world.board_row.failure_code) == ("stopped", "unauthorized")
+    assert world.board.tickets[world.twin(world.desk_row, raised)].fields["summary"] == "two"

@@ -1,0 +1,202 @@
+"""A change travels: created, changed, commented, there and back, once and in order."""
+
+from __future__ import annotations
+
+import pytest
+
+from integrations.models import Delivery, SyncEvent
+from tests.integrations.engine.world import World, writes
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_a_new_ticket_appears_on_the_other_side_with_the_same_values(world: World) -> None:
+    raised = world.desk.person_creates(subject="VPN is down", status="open")
+    world.run()
+    twin = world.board.tickets[world.twin(world.desk_row, raised)]
+    assert twin.fields == {"summary": "VPN is down", "status": "In Progress", "rank": "9"}
+    assert world.waiting() == []
+    assert world.linked() == 1
+
+
+def test_changes_and_comments_arrive_in_the_original_order(world: World) -> None:
+    raised = world.desk.person_creates(subject="one")
+    for number in range(5):
+        world.desk.person_comments(raised, f"comment {number}")
+        world.desk.person_sets(raised, subject=f"subject {number}")
+    world.run()
+    twin = world.board.tickets[world.twin(world.desk_row, raised)]
+    assert [text.split("\n")[-1] for text in world.board.texts(twin.id)] == [f"comment {n}" for n in range(5)]
+    assert [change.fields["summary"] for change in twin.history if "summary" in change.fields] == [
+        "one", *(f"subject {n}" for n in range(5))
+    ]  # fmt: skip
+
+
+def test_the_answer_comes_back_and_is_not_sent_again(world: World) -> None:
+    raised = world.desk.person_creates(subject="one")
+    world.run()
+    twin = world.twin(world.desk_row, raised)
+    world.board.person_comments(twin, "We look at it.", by="Ravi")
+    world.board.person_sets(twin, by="Ravi", status="Done")
+    world.run()
+    assert world.desk.texts(raised) == ["Ravi\nWe look at it."]
+    assert world.desk.tickets[raised].fields["status"] == "solved"
+    assert len(world.board.tickets[twin].comments) == 1
+    assert writes(world.desk.calls) == ["comment 1", "update 1 ['status']"]
+    assert writes(world.board.calls) == ["create"]
+
+
+def test_an_internal_note_never_leaves(world: World) -> None:
+    raised = world.desk.person_creates(subject="one")
+    world.desk.person_comments(raised, "The customer is angry.", is_public=False)
+    world.run()
+    assert world.board.tickets[world.twin(world.desk_row, raised)].comments == []
+    assert not Delivery.objects.filter(operation="comment").exists()
+
+
+def test_a_value_that_no_rule_knows_stops_the_lane_and_not_the_other_tickets(world: World) -> None:
+    odd = world.desk.person_creates(subject="odd", status="waiting for spare parts")
+    fine = world.desk.person_creates(subject="fine")
+    world.run()
+    assert world.waiting() == [("parked", "unmapped_value")]
+    assert world.board.tickets[world.twin(world.desk_row, fine)].fields["summary"] == "fine"
+    assert [ticket.fields["summary"] for ticket in world.board.tickets.values()] == ["fine"]
+    assert odd in world.desk.tickets
+
+
+def test_a_refused_value_parks_the_lane_at_that_change(world: World) -> None:
+    raised = world.desk.person_creates(subject="one")
+    world.run()
+    world.board.faults.append("400")
+    world.desk.person_sets(raised, subject="two")
+    world.desk.person_comments(raised, "after")
+    world.run()
+    assert world.waiting() == [("parked", "invalid")]
+    assert world.board.texts(world.twin(world.desk_row, raised)) == []
+
+
+def test_two_edits_of_one_field_end_with_the_newer_on_both_sides(world: World) -> None:
+    raised = world.desk.person_creates(subject="one")
+    world.run()
+    twin = world.twin(world.desk_row, raised)
+    world.desk.person_sets(raised, subject="from the desk")
+    world.clock.advance(1)
+    world.board.person_sets(twin, summary="from the board")
+    world.run()
+    assert world.desk.tickets[raised].fields["subject"] == "from the board"
+    assert world.board.tickets[twin].fields["summary"] == "from the board"
+
+
+def test_an_edit_between_our_reading_and_our_writing_is_put_back(world: World) -> None:
+    raised = world.desk.person_creates(subject="one")
+    world.run()
+    twin = world.twin(world.desk_row, raised)
+    world.desk.person_sets(raised, subject="from the desk")
+    world.clock.advance(1)
+    reached = []
+
+    def somebody_is_quicker(effect: object) -> bool:
+        if type(effect).__name__ == "UpdateTicket" and not reached:
+            reached.append(effect)
+            world.board.person_sets(twin, summary="from the board")
+        return False
+
+    world.kill_before = somebody_is_quicker
+    world.run()
+    assert world.board.tickets[twin].fields["summary"] == "from the board"
+    assert world.desk.tickets[raised].fields["subject"] == "from the board"
+
+
+def test_an_automation_under_our_account_is_real_news(world: World) -> None:
+    raised = world.desk.person_creates(subject="one")
+    world.run()
+    twin = world.twin(world.desk_row, raised)
+    world.board.update(twin, {"status": "In Progress"}, current={}, marker="")
+    world.run()
+    assert world.desk.tickets[raised].fields["status"] == "open"
+
+
+def test_an_outage_holds_everything_and_resumes_in_the_original_order(world: World) -> None:
+    raised = world.desk.person_creates(subject="one")
+    world.run()
+    twin = world.twin(world.desk_row, raised)
+    world.board.is_down = True
+    for number in range(20):
+        world.desk.person_comments(raised, f"comment {number}")
+    world.run(hours=24)
+    assert world.board.tickets[twin].comments == []
+    assert len(world.waiting()) == 1
+    world.board.is_down = False
+    world.run()
+    assert [text.split("\n")[-1] for text in world.board.texts(twin)] == [f"comment {n}" for n in range(20)]
+    assert world.waiting() == []
+
+
+def test_an_own_new_ticket_seen_before_its_answer_is_not_linked_back(world: World) -> None:
+    """The board starts tickets as well: its hook about our new ticket may be quicker than our own answer."""
+    world.connection.sides.update(starts=True)
+    seen = []
+
+    def the_hook_is_quicker(effect: object) -> bool:
+        if type(effect).__name__ == "CreateTicket":
+            seen.append(effect)
+        elif seen and type(effect).__name__ == "tuple" and type(effect[0]).__name__ == "StoreCreated":  # type: ignore[index]
+            seen.clear()
+            world.step()
+        return False
+
+    world.kill_before = the_hook_is_quicker
+    world.desk.person_creates(subject="one")
+    world.run()
+    assert world.linked() == 1
+    assert len(world.desk.tickets) == len(world.board.tickets) == 1
+
+
+def test_every_event_is_stored_once_in_its_place(world: World) -> None:
+    raised = world.desk.person_creates(subject="one")
+    world.desk.person_sets(raised, subject="two")
+    world.run()
+    for _ in range(3):
+        world.hint(world.desk_row, raised)
+        world.run()
+    events = SyncEvent.objects.filter(ticket__system=world.desk_row).values_list(
+        "position", "change_id", "kind"
+    )
+    assert list(events) == [(1, "h1", "created"), (2, "h2", "updated")]
+
+
+def test_without_any_web_hook_nothing_is_lost_once_a_poll_names_the_ticket(world: World) -> None:
+    world.hints_arrive = False
+    raised = world.desk.person_creates(subject="one")
+    world.desk.person_comments(raised, "hello")
+    world.run()
+    assert world.linked() == 0
+    world.hints_arrive = True
+    world.hint(world.desk_row, raised)
+    world.run()
+    assert world.board.texts(world.twin(world.desk_row, raised)) == ["Mina\nhello"]
+
+
+def test_a_change_travels_on_through_a_chain_of_three_systems(world: World) -> None:
+    yard, yard_row = world.add_system("Global", "yard", "jira", {"status": "To Do"})
+    onward = world.connect(
+        world.board_row,
+        yard_row,
+        statuses=[("To Do", "To Do"), ("In Progress", "In Progress"), ("Done", "Done")],
+    )
+    raised = world.desk.person_creates(subject="one", status="open")
+    world.run()
+    middle = world.twin(world.desk_row, raised)
+    last = world.twin(world.board_row, middle, over=onward)
+    yard.person_sets(last, by="Li", status="Done")
+    yard.person_comments(last, "fixed", by="Li")
+    world.run()
+    assert world.board.tickets[middle].fields["status"] == "Done"
+    assert world.desk.tickets[raised].fields["status"] == "solved"
+    assert [len(fake.tickets) for fake in world.fakes.values()] == [1, 1, 1]
+    assert [len(fake.tickets["1"].comments) for fake in world.fakes.values()] == [1, 1, 1]
