@@ -1,0 +1,55 @@
+"""What a handler of the Jira API gets to work with: the site, the request, and a way to tell others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from integrations.sandbox.jira.errors import Wrong, unseen
+from integrations.sandbox.jira.issues import Doing
+from integrations.sandbox.jira.state import Issue, Site, User
+from integrations.sandbox.jira.views import View
+from integrations.sandbox.wire import Request
+
+Tell = Callable[[Issue, str, Mapping[str, Any], User], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One authenticated call."""
+
+    site: Site
+    request: Request
+    view: View
+    now: datetime
+    tell: Tell
+
+    def doing(self) -> Doing:
+        """Writing as our account, now; texts are ADF in version 3."""
+        seconds = self.now.timestamp()
+        return Doing(self.site.api_user, int(seconds * 1000), seconds, self.view.version == "3")
+
+    def issue(self, id_or_key: str) -> Issue:
+        """The issue, or the 404 that says nothing."""
+        issue = self.site.issue(id_or_key)
+        if issue is None:
+            raise unseen()
+        return issue
+
+    def body(self) -> dict[str, Any]:
+        """The JSON object that was sent."""
+        value = self.request.json()
+        if not isinstance(value, dict):
+            raise Wrong("Invalid request payload. Refer to the REST API documentation and try again.")
+        return value
+
+    def listed(self, name: str) -> list[str]:
+        """A query parameter that may be repeated and may hold commas."""
+        return [
+            one.strip()
+            for value in self.request.query.get(name, ())
+            for one in value.split(",")
+            if one.strip()
+        ]

@@ -1,0 +1,302 @@
+"""The sandboxed Jira as one system: sign-in, routes, limits, and what the control API asks of it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any, ClassVar
+
+from integrations.sandbox.clock import Clock
+from integrations.sandbox.hooks import RetryRule
+from integrations.sandbox.jira import adf, api_issues, api_others, errors, events
+from integrations.sandbox.jira.acting import Actor
+from integrations.sandbox.jira.api_search import Search
+from integrations.sandbox.jira.context import Call
+from integrations.sandbox.jira.errors import Wrong
+from integrations.sandbox.jira.settings import JiraSettings
+from integrations.sandbox.jira.state import RESOLUTIONS, Issue, Site, User
+from integrations.sandbox.jira.views import View, time_text
+from integrations.sandbox.limits import Limits
+from integrations.sandbox.routes import Match, Router
+from integrations.sandbox.system import Choice, Page, Refusal, Row, System, changed_settings
+from integrations.sandbox.wire import NotJson, Request, Response, json_response
+
+_WRITES = frozenset(("POST", "PUT", "DELETE"))
+
+
+class JiraSystem(System):
+    """One Jira Cloud site with one project."""
+
+    kind: ClassVar[str] = "jira"
+    label: ClassVar[str] = "Jira Cloud"
+
+    def __init__(self, settings: JiraSettings | None = None, clock: Clock | None = None) -> None:
+        self._first_settings = settings or JiraSettings()
+        rule = RetryRule(events.tries_again, tuple(self._first_settings.retry_delays_s), events.TIMEOUT_S)
+        super().__init__(rule, clock)
+        self.limits = Limits()
+        self.site: Site
+        self.reset()
+
+    def reset(self) -> None:
+        self.site = Site(self._first_settings)
+        self.limits.clear()
+        self._router, self._webhook_router = Router(), Router()
+        for method, pattern, handler in (*api_issues.ROUTES, *Search().routes, *api_others.ROUTES):
+            self._router.add(method, pattern, handler)
+        for method, pattern, handler in api_others.WEBHOOK_ROUTES:
+            self._webhook_router.add(method, pattern, handler)
+
+    # --- The vendor's surface ---
+
+    def answer(self, request: Request) -> tuple[Response, str]:
+        if request.path.startswith("/media/"):
+            return self._media(request), "/media/{token}"
+        router, rest, version = self._surface(request)
+        method = "GET" if request.method == "HEAD" else request.method
+        found = router.find(method, rest) if router else None
+        if isinstance(found, set):
+            return json_response({"errorMessages": ["Method Not Allowed"], "errors": {}}, 405), "(unknown)"
+        if found is None:
+            return json_response({"errorMessages": ["Not found"], "errors": {}}, 404), "(unknown)"
+        if not self._is_signed_in(request):
+            return errors.unauthorized(), found.pattern
+        return self._call(found, request, version), found.pattern
+
+    def _surface(self, request: Request) -> tuple[Router | None, list[str], str]:
+        segments = request.segments
+        if segments[:2] == ["rest", "api"] and len(segments) > 3 and segments[2] in ("2", "3", "latest"):
+            return self._router, segments[3:], "2" if segments[2] == "latest" else segments[2]
+        if segments[:3] == ["rest", "webhooks", "1.0"]:
+            return self._webhook_router, segments[3:], "2"
+        return None, [], ""
+
+    def _call(self, found: Match, request: Request, version: str) -> Response:
+        now = self.clock.now()
+        if (wait := self._over_limit(found, request, now)) is not None:
+            return errors.too_many(wait, "jira-per-issue-on-write")
+        call = Call(self.site, request, View(self.site, request.origin, version), now, self._tell)
+        try:
+            response: Response = found.handler(call, *found.values)
+        except Wrong as error:
+            return error.response()
+        except NotJson:
+            message = "There was an error parsing JSON. Check that your request body is valid."
+            return json_response({"errorMessages": [message], "errors": {}}, 400)
+        return response
+
+    def _over_limit(self, found: Match, request: Request, now: datetime) -> int | None:
+        """Writes to one issue: 20 in 2 seconds and 100 in 30."""
+        if not self.site.settings.limit_writes or request.method not in _WRITES or not found.values:
+            return None
+        issue = self.site.issue(found.values[0]) if found.pattern.startswith("/issue/{id}") else None
+        if issue is None:
+            return None
+        seconds = now.timestamp()
+        wait = self.limits.over(f"2 s {issue.id}", 20, 2, seconds)
+        return self.limits.over(f"30 s {issue.id}", 100, 30, seconds) if wait is None else wait
+
+    def _is_signed_in(self, request: Request) -> bool:
+        scheme, _, value = request.headers.get("authorization", "").partition(" ")
+        settings = self.site.settings
+        if scheme.lower() != "basic":
+            return False
+        try:
+            email, _, token = base64.b64decode(value, validate=True).decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError):
+            return False
+        return email.lower() == settings.email.lower() and token == settings.token
+
+    def _media(self, request: Request) -> Response:
+        """The media host: no sign-in, and credentials sent to it are a mistake of the client."""
+        if "authorization" in request.headers:
+            return Response(400, b"Only one auth mechanism allowed", "text/plain")
+        segments = request.segments
+        file = self.site.files_by_token.get(segments[1])
+        if file is None:
+            return Response(404, b"", "text/plain")
+        return api_issues.file_response(request.headers.get("range", ""), file.data, file.content_type)
+
+    def refusal(self, status: int, retry_after_s: int) -> Response:
+        if status == 429:
+            return errors.too_many(retry_after_s, "jira-burst-based")
+        if status >= 500:
+            headers = (("Retry-After", str(retry_after_s)),) if status == 503 else ()
+            return Response(status, b"<html><body>Jira is unavailable</body></html>", "text/html", headers)
+        if status == 401:
+            return errors.unauthorized()
+        if status == 404:
+            return errors.unseen().response()
+        return json_response({"errorMessages": ["Fault"], "errors": {}}, status)
+
+    def _tell(self, issue: Issue, event: str, content: Mapping[str, Any], actor: User) -> None:
+        at_ms = int(self.clock.now().timestamp() * 1000)
+        hook = events.hook_for(self.site, self.origin, issue, event, content, actor, at_ms)
+        if hook is not None:
+            self.hooks.submit(hook)
+
+    # --- The control API ---
+
+    def act(self, action: Mapping[str, Any]) -> dict[str, Any]:
+        return Actor(self.site, View(self.site, self.origin, "2"), self.clock.now(), self._tell).act(action)
+
+    def contents(self, page: Page) -> dict[str, Any]:
+        after = int(page.after) if page.after.isdigit() else 0
+        since = datetime.fromisoformat(page.since).timestamp() if page.since else 0
+        if page.ids:
+            chosen = [one for id_ in page.ids if (one := self.site.issue(id_)) is not None]
+        else:
+            chosen = list(self.site.issues.values())
+        fitting = [one for one in chosen if one.id > after and one.touched >= since]
+        told = sorted(fitting, key=lambda one: one.id)[: page.limit]
+        return {
+            "tickets": [self._content(one) for one in told],
+            "total": len(self.site.issues),
+            "after": str(told[-1].id) if len(fitting) > len(told) else None,
+        }
+
+    def _content(self, issue: Issue) -> dict[str, Any]:
+        view = View(self.site, self.origin)
+        fields: dict[str, Any] = {
+            "summary": issue.summary,
+            "description": issue.description,
+            "status": issue.status,
+            "priority": view.priority(issue.priority_id)["name"],
+            "issuetype": view.issue_type(issue.type_id)["name"],
+            "resolution": dict(RESOLUTIONS).get(issue.resolution_id or ""),
+            "assignee": issue.assignee.email if issue.assignee else None,
+            "reporter": issue.reporter.email if issue.reporter else None,
+            "labels": issue.labels,
+            "duedate": issue.duedate,
+        }
+        for one in self.site.settings.custom_fields:
+            value = view.custom(one, issue.custom.get(one["id"]))
+            fields[one["id"]] = value["value"] if one["type"] == "select" and value else value
+        return {
+            "id": str(issue.id),
+            "key": issue.key,
+            "status": issue.status,
+            "fields": fields,
+            "comments": [
+                {
+                    "id": one.id,
+                    "author": one.author.name,
+                    "public": one.is_public,
+                    "body": one.body,
+                    "text": adf.text_of(one.body),
+                    "created_at": _utc(one.created),
+                    "properties": one.properties,
+                }
+                for one in issue.comments
+            ],
+            "attachments": [
+                {"name": one.name, "size": len(one.data), "sha256": hashlib.sha256(one.data).hexdigest()}
+                for one in issue.files
+            ],
+            "history_length": len(issue.histories),
+            "properties": issue.properties,
+            "created_at": _utc(issue.created),
+            "updated_at": _utc(issue.updated),
+        }
+
+    def hook_settings(self) -> dict[str, Any]:
+        return {"url": self.site.webhook["url"], "events": self.site.webhook["events"]}
+
+    def set_hooks(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        chosen = list(values.get("events") or events.FIRST)
+        if unknown := [one for one in chosen if one not in events.ALL]:
+            raise Refusal(f"There is no event {unknown[0]!r}.")
+        url = str(values.get("url") or "")
+        self.site.webhook = {
+            "url": url,
+            "secret": str(values.get("secret") or ""),
+            "events": chosen if url else [],
+        }
+        return {**self.hook_settings(), "secret": self.site.webhook["secret"]}
+
+    def settings_value(self) -> dict[str, Any]:
+        return asdict(self.site.settings)
+
+    def change_settings(self, values: Mapping[str, Any]) -> None:
+        settings = changed_settings(self.site.settings, values)
+        names = [one["name"] for one in settings.statuses]
+        for one in settings.transitions:
+            if unknown := [name for name in (*one["from"], one["to"]) if name not in names]:
+                raise Refusal(
+                    f"The transition {one['name']!r} names the status {unknown[0]!r}, which is not there."
+                )
+        self._first_settings = self.site.settings = settings
+        self.hooks.rule = RetryRule(events.tries_again, tuple(settings.retry_delays_s), events.TIMEOUT_S)
+        user = self.site.api_user
+        self.site.users_by_mail.pop(user.email.lower(), None)
+        user.email, user.time_zone = settings.email, settings.time_zone
+        self.site.users_by_mail[user.email.lower()] = user
+
+    def sign_in(self) -> dict[str, str]:
+        settings = self.site.settings
+        return {
+            "url": self.origin,
+            "email": settings.email,
+            "token": settings.token,
+            "project": settings.project_key,
+        }
+
+    # --- The operator's pages ---
+
+    def rows(self, words: str, offset: int, limit: int) -> tuple[Sequence[Row], int]:
+        words = words.lower()
+        found = [
+            one
+            for one in self.site.issues.values()
+            if not words or words in f"{one.key} {one.summary} {one.status}".lower()
+        ]
+        found.sort(key=lambda one: one.place, reverse=True)
+        names = {one["id"]: one["name"] for one in self.site.settings.priorities}
+        rows = [
+            Row(
+                str(one.id),
+                one.key,
+                one.summary,
+                one.status,
+                names.get(one.priority_id, ""),
+                _utc(one.updated),
+            )
+            for one in found[offset : offset + limit]
+        ]
+        return rows, len(found)
+
+    def history(self, ticket_id: str) -> Sequence[tuple[str, str, Sequence[tuple[str, str, str]]]]:
+        issue = self.site.issues[int(ticket_id)]
+        return [
+            (
+                _utc(one.created),
+                one.author.name,
+                [(entry["field"], entry["fromString"] or "", entry["toString"] or "") for entry in one.items],
+            )
+            for one in issue.histories
+        ]
+
+    def choices(self, ticket_id: str = "") -> Sequence[Choice]:
+        settings = self.site.settings
+        return (
+            Choice("summary", "Summary"),
+            Choice("status", "Status", tuple(one["name"] for one in settings.statuses)),
+            Choice("priority", "Priority", tuple(one["name"] for one in settings.priorities)),
+            *(
+                Choice(one["id"], one["name"], tuple(option["value"] for option in one["options"]))
+                for one in settings.custom_fields
+                if one["type"] != "rich_text"
+            ),
+        )
+
+    def find_id(self, key: str) -> str | None:
+        issue = self.site.issue(key)
+        return str(issue.id) if issue is not None else None
+
+
+def _utc(ms: int) -> str:
+    return time_text(ms, "UTC").replace("+0000", "Z")

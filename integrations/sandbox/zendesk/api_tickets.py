@@ -1,0 +1,402 @@
+"""Zendesk's ticket endpoints: create, read, update, comments, audits, bulk jobs, deletion, import, export, search."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from typing import Any
+
+from integrations.sandbox.wire import Response, empty, json_response
+from integrations.sandbox.zendesk import errors, events, export, search, tickets
+from integrations.sandbox.zendesk.context import Call
+from integrations.sandbox.zendesk.errors import Invalid
+from integrations.sandbox.zendesk.paging import page_of
+from integrations.sandbox.zendesk.state import Audit, Remembered, Ticket
+from integrations.sandbox.zendesk.views import audit_value, listed_comment_value, ticket_value, user_value
+
+MAX_MANY = 100
+# https://developer.zendesk.com/api-reference/ticketing/introduction/#idempotency
+IDEMPOTENCY_S = 2 * 3600
+MAX_ID_DIGITS = 18
+
+
+def _ticket(call: Call, id_: str) -> Ticket | None:
+    return call.desk.tickets.get(int(id_)) if id_.isdigit() and len(id_) <= MAX_ID_DIGITS else None
+
+
+def _with_audit(call: Call, ticket: Ticket, audit: Audit) -> dict[str, Any]:
+    return {"ticket": ticket_value(call.desk, ticket, call.origin), "audit": audit_value(audit, call.origin)}
+
+
+def create(call: Call) -> Response:
+    """POST /tickets, with the answer remembered under an Idempotency-Key for two hours."""
+    key = call.request.headers.get("idempotency-key")
+    if not key:
+        return _create(call)
+    now = call.now.timestamp()
+    digest = hashlib.sha256(call.request.body).digest()
+    known = call.desk.remembered.get(key)
+    if known is not None and known.until > now:
+        if known.request != digest:
+            return errors.bad_request(
+                "Request parameters do not match the first request made with this idempotency key",
+                "IdempotentRequestError",
+            )
+        return Response(201, known.body, headers=(("x-idempotency-lookup", "hit"),))
+    response = _create(call)
+    if response.status == 201:
+        call.desk.remembered[key] = Remembered(now + IDEMPOTENCY_S, digest, response.body)
+    return response.with_headers(("x-idempotency-lookup", "miss"))
+
+
+def _create(call: Call) -> Response:
+    wanted = call.wrapped("ticket")
+    if wanted is None:
+        return errors.bad_request("The ticket parameter is missing", "ParameterMissing")
+    ticket, audit = tickets.create(call.desk, wanted, call.doing())
+    call.tell(ticket, events.of_audit(audit, is_new=True, each=True), call.actor.id)
+    location = f"{call.origin}/api/v2/tickets/{ticket.id}.json"
+    return json_response(_with_audit(call, ticket, audit), 201, (("Location", location),))
+
+
+def show(call: Call, id_: str) -> Response:
+    """GET /tickets/{id}"""
+    ticket = _ticket(call, id_)
+    if ticket is None:
+        return errors.not_found()
+    value: dict[str, Any] = {"ticket": ticket_value(call.desk, ticket, call.origin)}
+    if "users" in call.request.one("include").split(","):
+        ids = {ticket.requester_id, ticket.submitter_id, ticket.assignee_id or ticket.requester_id}
+        value["users"] = [user_value(call.desk.users[one], call.origin) for one in sorted(ids)]
+    return json_response(value)
+
+
+def show_many(call: Call) -> Response:
+    """GET /tickets/show_many?ids="""
+    ids = [one for one in call.request.one("ids").split(",") if one]
+    if len(ids) > MAX_MANY:
+        return errors.bad_request("You may request at most 100 tickets", "TooManyIds")
+    found = [ticket for id_ in ids if (ticket := _ticket(call, id_.strip())) is not None]
+    values = [ticket_value(call.desk, one, call.origin) for one in found]
+    return json_response({"tickets": values, "next_page": None, "previous_page": None, "count": len(values)})
+
+
+def index(call: Call) -> Response:
+    """GET /tickets, also by ?external_id="""
+    desk = call.desk
+    if external_id := call.request.one("external_id"):
+        found = [desk.tickets[id_] for id_ in desk.by_external_id.get(external_id, ())]
+    else:
+        found = list(desk.tickets.values())
+    view = lambda one: ticket_value(desk, one, call.origin)  # noqa: E731
+    return page_of(call.request, "tickets", found, lambda one: one.id, view)
+
+
+def count(call: Call) -> Response:
+    """GET /tickets/count"""
+    refreshed = call.now.isoformat()
+    return json_response({"count": {"value": len(call.desk.tickets), "refreshed_at": refreshed}})
+
+
+def update(call: Call, id_: str) -> Response:
+    """PUT /tickets/{id}"""
+    ticket = _ticket(call, id_)
+    if ticket is None:
+        return errors.not_found()
+    wanted = call.wrapped("ticket")
+    if wanted is None:
+        return errors.bad_request("The ticket parameter is missing", "ParameterMissing")
+    if (refused := _over_limit(call, ticket)) is not None:
+        return refused
+    if (late := _stale(ticket, wanted)) is not None:
+        return late
+    audit = tickets.update(call.desk, ticket, wanted, call.doing())
+    each = call.desk.settings.events == "each"
+    call.tell(ticket, events.of_audit(audit, is_new=False, each=each), call.actor.id)
+    return json_response(_with_audit(call, ticket, audit))
+
+
+def _over_limit(call: Call, ticket: Ticket) -> Response | None:
+    """ "Update ticket: 30 updates per 10 minutes per user per ticket", and so many a minute for the account."""
+    settings, now = call.desk.settings, call.now.timestamp()
+    name = f"update {call.actor.id} {ticket.id}"
+    wait = call.limits.over(name, settings.updates_per_ticket_10_min, 600, now)
+    if wait is None:
+        wait = call.limits.over("updates", settings.updates_per_minute, 60, now)
+    return None if wait is None else errors.too_many(wait, "Rate limit for ticket updates exceeded")
+
+
+def _stale(ticket: Ticket, wanted: dict[str, Any]) -> Response | None:
+    """A safe update is refused when the ticket changed after `updated_stamp`.
+
+    `safe_update: false` acts like true, as the documentation warns; only leaving it out forces the update.
+    """
+    if "safe_update" not in wanted:
+        return None
+    stamp = str(wanted.get("updated_stamp") or "")
+    if not stamp:
+        return errors.bad_request("updated_stamp is required with safe_update", "ParameterMissing")
+    return errors.conflict(ticket.updated_at) if _plain_stamp(stamp) != ticket.updated_at else None
+
+
+def _plain_stamp(text: str) -> str:
+    return text.replace("+00:00", "Z").partition(".")[0].removesuffix("Z") + "Z"
+
+
+def delete(call: Call, id_: str) -> Response:
+    """DELETE /tickets/{id}"""
+    ticket = _ticket(call, id_)
+    if ticket is None:
+        return errors.not_found()
+    tickets.delete(call.desk, ticket, call.doing())
+    call.tell(ticket, [("soft_deleted", {})], call.actor.id)
+    return empty()
+
+
+def deleted_index(call: Call) -> Response:
+    """GET /deleted_tickets"""
+
+    def view(one: Ticket) -> dict[str, Any]:
+        actor = call.desk.users[one.deleted_by]
+        return {
+            "id": one.id,
+            "subject": one.subject,
+            "actor": {"id": actor.id, "name": actor.name},
+            "deleted_at": one.deleted_at,
+            "previous_state": one.status_before_deletion,
+        }
+
+    found = list(call.desk.deleted.values())
+    return page_of(call.request, "deleted_tickets", found, lambda one: one.id, view)
+
+
+def restore(call: Call, id_: str) -> Response:
+    """PUT /deleted_tickets/{id}/restore"""
+    ticket = call.desk.deleted.get(int(id_)) if id_.isdigit() else None
+    if ticket is None:
+        return errors.not_found()
+    tickets.restore(call.desk, ticket, call.doing())
+    call.tell(ticket, [("undeleted", {})], call.actor.id)
+    return json_response({})
+
+
+def comments(call: Call, id_: str) -> Response:
+    """GET /tickets/{id}/comments"""
+    ticket = _ticket(call, id_)
+    if ticket is None:
+        return errors.not_found()
+    audits = {audit.id: audit for audit in ticket.audits}
+    view = lambda one: listed_comment_value(one, audits[one.audit_id], call.origin)  # noqa: E731
+    return page_of(call.request, "comments", ticket.comments, lambda one: one.id, view)
+
+
+def comments_count(call: Call, id_: str) -> Response:
+    """GET /tickets/{id}/comments/count"""
+    ticket = _ticket(call, id_)
+    if ticket is None:
+        return errors.not_found()
+    return json_response({"count": {"value": len(ticket.comments), "refreshed_at": call.now.isoformat()}})
+
+
+def audits(call: Call, id_: str) -> Response:
+    """GET /tickets/{id}/audits"""
+    ticket = _ticket(call, id_)
+    if ticket is None:
+        return errors.not_found()
+    return page_of(
+        call.request, "audits", ticket.audits, lambda one: one.id, lambda one: audit_value(one, call.origin)
+    )
+
+
+def audit(call: Call, id_: str, audit_id: str) -> Response:
+    """GET /tickets/{id}/audits/{audit_id}"""
+    ticket = _ticket(call, id_)
+    found = next((one for one in ticket.audits if str(one.id) == audit_id), None) if ticket else None
+    return json_response({"audit": audit_value(found, call.origin)}) if found else errors.not_found()
+
+
+def tags(call: Call, id_: str) -> Response:
+    """GET, POST, PUT and DELETE /tickets/{id}/tags: read, set, add, remove."""
+    ticket = _ticket(call, id_)
+    if ticket is None:
+        return errors.not_found()
+    method = call.request.method
+    if method != "GET":
+        body = call.request.json() if call.request.body else {"tags": call.request.one("tags").split(",")}
+        if (late := _stale(ticket, body)) is not None:
+            return late
+        name = {"POST": "tags", "PUT": "additional_tags", "DELETE": "remove_tags"}[method]
+        made = tickets.update(call.desk, ticket, {name: body.get("tags", [])}, call.doing())
+        call.tell(ticket, events.of_audit(made, is_new=False, each=True), call.actor.id)
+    return json_response({"tags": ticket.tags}, 201 if method == "POST" else 200)
+
+
+# --- Many at once ---
+
+
+def create_many(call: Call) -> Response:
+    """POST /tickets/create_many: done at once, told by a job."""
+    wanted = call.request.json().get("tickets")
+    if not isinstance(wanted, list) or not 1 <= len(wanted) <= MAX_MANY:
+        return errors.bad_request("Between 1 and 100 tickets are allowed", "TooManyValues")
+    return _job(call, [_create_one(call, index, one) for index, one in enumerate(wanted)])
+
+
+def _create_one(call: Call, index: int, wanted: dict[str, Any]) -> dict[str, Any]:
+    try:
+        ticket, made = tickets.create(call.desk, wanted, call.doing())
+    except Invalid as error:
+        return {"index": index, "error": "TicketCreateFailed", "details": str(error)}
+    call.tell(ticket, events.of_audit(made, is_new=True, each=True), call.actor.id)
+    return {"index": index, "id": ticket.id, "account_id": call.desk.settings.account_id}
+
+
+def update_many(call: Call) -> Response:
+    """PUT /tickets/update_many: the same change for ?ids=, or an array of tickets; always as safe updates."""
+    body = call.request.json()
+    if ids := call.request.one("ids"):
+        wanted = [{**(body.get("ticket") or {}), "id": id_} for id_ in ids.split(",")]
+    else:
+        wanted = body.get("tickets") or []
+    if not 1 <= len(wanted) <= MAX_MANY:
+        return errors.bad_request("Between 1 and 100 tickets are allowed", "TooManyValues")
+    return _job(call, [_update_one(call, index, one) for index, one in enumerate(wanted)])
+
+
+def _update_one(call: Call, index: int, wanted: dict[str, Any]) -> dict[str, Any]:
+    ticket = _ticket(call, str(wanted.get("id", "")))
+    if ticket is None:
+        return {"index": index, "id": wanted.get("id"), "error": "TicketNotFound", "details": "Not found"}
+    try:
+        made = tickets.update(call.desk, ticket, wanted, call.doing())
+    except Invalid as error:
+        return {"index": index, "id": ticket.id, "error": "TicketUpdateFailed", "details": str(error)}
+    call.tell(ticket, events.of_audit(made, is_new=False, each=True), call.actor.id)
+    return {"index": index, "id": ticket.id, "action": "update", "status": "Updated", "success": True}
+
+
+def destroy_many(call: Call) -> Response:
+    """DELETE /tickets/destroy_many?ids="""
+    found = [one for id_ in call.request.one("ids").split(",") if (one := _ticket(call, id_)) is not None]
+    for ticket in found:
+        tickets.delete(call.desk, ticket, call.doing())
+        call.tell(ticket, [("soft_deleted", {})], call.actor.id)
+    return _job(
+        call, [{"id": one.id, "action": "delete", "success": True, "status": "Deleted"} for one in found]
+    )
+
+
+def _job(call: Call, results: list[dict[str, Any]]) -> Response:
+    """The job is done when this answers; the first answer says "queued" all the same, as the vendor's does."""
+    id_ = f"V3-{call.desk.next_id():032x}"
+    url = f"{call.origin}/api/v2/job_statuses/{id_}.json"
+    done = {
+        "id": id_,
+        "job_type": "Bulk Update Ticket",
+        "url": url,
+        "total": len(results),
+        "progress": len(results),
+        "status": "completed",
+        "message": f"Completed at {call.now:%Y-%m-%d %H:%M:%S} +0000",
+        "results": results,
+    }
+    call.desk.jobs[id_] = done
+    queued = {**done, "progress": None, "status": "queued", "message": None, "results": None}
+    del queued["results"]
+    return json_response({"job_status": queued})
+
+
+def job_status(call: Call, id_: str) -> Response:
+    """GET /job_statuses/{id}"""
+    job = call.desk.jobs.get(id_)
+    return json_response({"job_status": job}) if job else errors.not_found()
+
+
+def job_statuses(call: Call) -> Response:
+    """GET /job_statuses"""
+    return json_response(
+        {"job_statuses": list(call.desk.jobs.values()), "meta": {"has_more": False}, "links": {"next": None}}
+    )
+
+
+# --- Import, export, search ---
+
+
+def import_one(call: Call) -> Response:
+    """POST /imports/tickets: with its own times, telling nobody.
+
+    https://developer.zendesk.com/api-reference/ticketing/tickets/ticket_import/
+    """
+    wanted = call.wrapped("ticket")
+    if wanted is None:
+        return errors.bad_request("The ticket parameter is missing", "ParameterMissing")
+    listed = [
+        _imported(one)
+        for one in wanted.get("comments") or ([wanted["comment"]] if "comment" in wanted else [])
+    ]
+    if not listed and wanted.get("description"):
+        listed = [{"body": str(wanted["description"])}]
+    doing = call.doing()
+    made_at = str(wanted.get("created_at") or doing.at)
+    first = {**wanted, "comment": listed[0] if listed else None}
+    ticket, _ = tickets.create(call.desk, first, replace(doing, at=made_at))
+    closed = ticket.status == "closed"
+    if closed:
+        ticket.status = "solved"
+    for one in listed[1:]:
+        at = str(one.get("created_at") or made_at)
+        tickets.update(call.desk, ticket, {"comment": one}, replace(doing, at=at))
+    if closed:
+        ticket.status = "closed"
+    ticket.updated_at = str(wanted.get("updated_at") or ticket.updated_at)
+    return json_response({"ticket": ticket_value(call.desk, ticket, call.origin)}, 201)
+
+
+def _imported(comment: dict[str, Any]) -> dict[str, Any]:
+    return {**comment, "body": comment.get("body") or comment.get("value")}
+
+
+def exported(call: Call) -> Response:
+    """GET /incremental/tickets/cursor"""
+    return export.answer(call.desk, call.limits, call.request, call.now.timestamp())
+
+
+def searched(call: Call) -> Response:
+    """GET /search"""
+    return search.answer(call.desk, call.request, call.now.timestamp())
+
+
+def searched_count(call: Call) -> Response:
+    """GET /search/count"""
+    found = search.find(call.desk, call.request.one("query"), call.now.timestamp())
+    return json_response({"count": len(found)})
+
+
+ROUTES = (
+    ("POST", "/tickets", create),
+    ("GET", "/tickets", index),
+    ("GET", "/tickets/count", count),
+    ("GET", "/tickets/show_many", show_many),
+    ("POST", "/tickets/create_many", create_many),
+    ("PUT", "/tickets/update_many", update_many),
+    ("DELETE", "/tickets/destroy_many", destroy_many),
+    ("GET", "/tickets/{id}", show),
+    ("PUT", "/tickets/{id}", update),
+    ("DELETE", "/tickets/{id}", delete),
+    ("GET", "/tickets/{id}/comments", comments),
+    ("GET", "/tickets/{id}/comments/count", comments_count),
+    ("GET", "/tickets/{id}/audits", audits),
+    ("GET", "/tickets/{id}/audits/{audit_id}", audit),
+    ("GET", "/tickets/{id}/tags", tags),
+    ("POST", "/tickets/{id}/tags", tags),
+    ("PUT", "/tickets/{id}/tags", tags),
+    ("DELETE", "/tickets/{id}/tags", tags),
+    ("GET", "/deleted_tickets", deleted_index),
+    ("PUT", "/deleted_tickets/{id}/restore", restore),
+    ("GET", "/job_statuses", job_statuses),
+    ("GET", "/job_statuses/{id}", job_status),
+    ("POST", "/imports/tickets", import_one),
+    ("GET", "/incremental/tickets/cursor", exported),
+    ("GET", "/search", searched),
+    ("GET", "/search/count", searched_count),
+)

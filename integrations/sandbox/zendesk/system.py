@@ -1,0 +1,312 @@
+"""The sandboxed Zendesk as one system: sign-in, routes, rate headers, and what the control API asks of it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any, ClassVar
+
+from integrations.sandbox.clock import Clock, stamp
+from integrations.sandbox.hooks import RetryRule
+from integrations.sandbox.limits import Limits
+from integrations.sandbox.routes import Match, Router
+from integrations.sandbox.system import Choice, Page, Row, System, changed_settings
+from integrations.sandbox.wire import NotJson, Request, Response
+from integrations.sandbox.zendesk import api_others, api_tickets, errors, events
+from integrations.sandbox.zendesk.acting import Actor
+from integrations.sandbox.zendesk.context import Call
+from integrations.sandbox.zendesk.errors import Invalid
+from integrations.sandbox.zendesk.settings import ZendeskSettings
+from integrations.sandbox.zendesk.state import PRIORITIES, STATUSES, Desk, Ticket, User
+
+_EVENTS = sorted({*events.KINDS.values(), "created", "comment_added", "attachment_linked_to_comment",
+                  "custom_field_changed", "soft_deleted", "undeleted"})  # fmt: skip
+
+
+def _router() -> Router:
+    router = Router()
+    for method, pattern, handler in (*api_tickets.ROUTES, *api_others.ROUTES):
+        router.add(method, pattern, handler)
+    return router
+
+
+class ZendeskSystem(System):
+    """One Zendesk account."""
+
+    kind: ClassVar[str] = "zendesk"
+    label: ClassVar[str] = "Zendesk"
+
+    def __init__(self, settings: ZendeskSettings | None = None, clock: Clock | None = None) -> None:
+        self._first_settings = settings or ZendeskSettings()
+        rule = RetryRule(events.tries_again, tuple(self._first_settings.retry_delays_s), events.TIMEOUT_S)
+        super().__init__(rule, clock)
+        self._router = _router()
+        self._known_headers: dict[str, User] = {}
+        self.limits = Limits()
+        self.desk: Desk
+        self.reset()
+
+    def reset(self) -> None:
+        self.desk = Desk(self._first_settings, stamp(self.clock.now()))
+        self.limits.clear()
+        self._known_headers.clear()
+
+    # --- The vendor's surface ---
+
+    def answer(self, request: Request) -> tuple[Response, str]:
+        path = request.path
+        if path.startswith("/attachments/token/"):
+            return self._file(request), "/attachments/token/{token}"
+        if not path.startswith("/api/v2/"):
+            return errors.no_endpoint(), "(unknown)"
+        segments = request.segments[2:]
+        segments[-1] = segments[-1].removesuffix(".json")
+        method = "GET" if request.method == "HEAD" else request.method
+        found = self._router.find(method, segments)
+        if not isinstance(found, Match):
+            return errors.no_endpoint(), "(unknown)"
+        actor = self._actor(request)
+        if actor is None:
+            return errors.unauthorized(), found.pattern
+        return self._rated(self._call(found, request, actor)), found.pattern
+
+    def _call(self, found: Match, request: Request, actor: User) -> Response:
+        now = self.clock.now()
+        wait = self.limits.over("account", self.desk.settings.requests_per_minute, 60, now.timestamp())
+        if wait is not None:
+            return errors.too_many(wait)
+        call = Call(self.desk, self.limits, request, actor, now, self._tell)
+        try:
+            response: Response = found.handler(call, *found.values)
+        except Invalid as error:
+            return errors.record_invalid(error)
+        except NotJson:
+            return errors.bad_request("The request body could not be read as JSON", "UnprocessableEntity")
+        return response
+
+    def _rated(self, response: Response) -> Response:
+        settings, now = self.desk.settings, self.clock.now().timestamp()
+        limit = settings.requests_per_minute or settings.shown_rate_limit
+        used = self.limits.used("account", 60, now) if settings.requests_per_minute else 0
+        left = str(limit - used)
+        return response.with_headers(
+            ("X-Rate-Limit", str(limit)),
+            ("X-Rate-Limit-Remaining", left),
+            ("ratelimit-limit", str(limit)),
+            ("ratelimit-remaining", left),
+            ("ratelimit-reset", str(60 - int(now) % 60)),
+        )
+
+    def _actor(self, request: Request) -> User | None:
+        """`email/token:TOKEN` as Basic, or the token as Bearer.  The header is decoded once for each sign-in."""
+        header = request.headers.get("authorization", "")
+        known = self._known_headers.get(header)
+        if known is None and (known := self._read_sign_in(header)) is not None:
+            self._known_headers[header] = known
+        return known
+
+    def _read_sign_in(self, header: str) -> User | None:
+        scheme, _, value = header.partition(" ")
+        if scheme.lower() == "bearer":
+            return self.desk.api_user if value == self.desk.settings.token else None
+        if scheme.lower() != "basic":
+            return None
+        try:
+            name, _, token = base64.b64decode(value, validate=True).decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError):
+            return None
+        if not name.endswith("/token") or token != self.desk.settings.token:
+            return None
+        user = self.desk.users_by_mail.get(name.removesuffix("/token").lower())
+        return user if user is not None and user.is_agent else None
+
+    def _file(self, request: Request) -> Response:
+        """A file's bytes.  The token in the address is the only key, so that no credentials are needed."""
+        segments = request.segments
+        file = self.desk.files_by_token.get(segments[2] if len(segments) > 2 else "")
+        if file is None:
+            return errors.not_found()
+        return Response(200, file.data, file.content_type, (("Content-Disposition", "attachment"),))
+
+    def refusal(self, status: int, retry_after_s: int) -> Response:
+        if status == 429:
+            return errors.too_many(retry_after_s)
+        if status >= 500:
+            headers = (("Retry-After", str(retry_after_s)),) if status == 503 else ()
+            return Response(status, b"<html><body>Zendesk is unavailable</body></html>", "text/html", headers)
+        if status == 401:
+            return errors.unauthorized()
+        if status == 404:
+            return errors.not_found()
+        return Response(status, errors.bad_request("Fault").body)
+
+    def _tell(self, ticket: Ticket, told: list[events.Event], actor_id: int) -> None:
+        if self.desk.webhooks:
+            for hook in events.hooks_for(self.desk, ticket, told, actor_id, self.clock.now()):
+                self.hooks.submit(hook)
+
+    # --- The control API ---
+
+    def act(self, action: Mapping[str, Any]) -> dict[str, Any]:
+        return Actor(self.desk, self.clock.now(), self._tell).act(action)
+
+    def contents(self, page: Page) -> dict[str, Any]:
+        after = int(page.after) if page.after.isdigit() else 0
+        since = _seconds(page.since)
+        if page.ids:
+            chosen = [
+                self.desk.tickets[int(one)]
+                for one in page.ids
+                if one.isdigit() and int(one) in self.desk.tickets
+            ]
+        else:
+            chosen = list(self.desk.tickets.values())
+        fitting = [one for one in chosen if one.id > after and one.generated >= since]
+        told = sorted(fitting, key=lambda one: one.id)[: page.limit]
+        return {
+            "tickets": [self._content(one) for one in told],
+            "total": len(self.desk.tickets),
+            "after": str(told[-1].id) if len(fitting) > len(told) else None,
+            "placeholders": [{"ticket": str(id_), "text": text} for id_, text in self.desk.placeholders],
+        }
+
+    def _content(self, ticket: Ticket) -> dict[str, Any]:
+        people = self.desk.users
+        names = ("subject", "description", "status", "priority", "type", "external_id", "tags", "due_at")
+        fields: dict[str, Any] = {name: getattr(ticket, name) for name in names}
+        fields["requester"] = people[ticket.requester_id].email
+        fields["assignee"] = people[ticket.assignee_id].email if ticket.assignee_id else None
+        for one in self.desk.settings.custom_fields:
+            fields[str(one["id"])] = ticket.custom.get(one["id"])
+        return {
+            "id": str(ticket.id),
+            "key": str(ticket.id),
+            "status": ticket.status,
+            "fields": fields,
+            "comments": [
+                {
+                    "id": str(one.id),
+                    "author": people[one.author_id].name,
+                    "public": one.public,
+                    "body": one.html_body,
+                    "text": one.body,
+                    "created_at": one.created_at,
+                }
+                for one in ticket.comments
+            ],
+            "attachments": [
+                {"name": file.name, "size": len(file.data), "sha256": hashlib.sha256(file.data).hexdigest()}
+                for comment in ticket.comments
+                for file in comment.files
+            ],
+            "history_length": len(ticket.audits),
+            "created_at": ticket.created_at,
+            "updated_at": ticket.updated_at,
+        }
+
+    def hook_settings(self) -> dict[str, Any]:
+        found = next(iter(self.desk.webhooks.values()), None)
+        return {
+            "url": found.endpoint if found else "",
+            "events": found.subscriptions if found else [],
+            "all": [{"id": one.id, "url": one.endpoint} for one in self.desk.webhooks.values()],
+        }
+
+    def set_hooks(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        self.desk.webhooks.clear()
+        if url := str(values.get("url") or ""):
+            wanted = {
+                "name": "Concord",
+                "endpoint": url,
+                "secret": values.get("secret"),
+                "subscriptions": values.get("events") or [events.PREFIX + one for one in _EVENTS],
+            }
+            made = api_others.add_webhook(self.desk, wanted, self.desk.api_user.id, stamp(self.clock.now()))
+            return {**self.hook_settings(), "secret": made.secret}
+        return self.hook_settings()
+
+    def settings_value(self) -> dict[str, Any]:
+        return asdict(self.desk.settings)
+
+    def change_settings(self, values: Mapping[str, Any]) -> None:
+        settings = changed_settings(self.desk.settings, values)
+        self._first_settings = self.desk.settings = settings
+        self._known_headers.clear()
+        self.hooks.rule = RetryRule(events.tries_again, tuple(settings.retry_delays_s), events.TIMEOUT_S)
+        if (user := self.desk.api_user).email != settings.email:
+            self.desk.users_by_mail.pop(user.email.lower(), None)
+            user.email = settings.email
+            self.desk.users_by_mail[user.email.lower()] = user
+        self.desk.api_user.time_zone = settings.time_zone
+
+    def sign_in(self) -> dict[str, str]:
+        return {"url": self.origin, "email": self.desk.settings.email, "token": self.desk.settings.token}
+
+    # --- The operator's pages ---
+
+    def rows(self, words: str, offset: int, limit: int) -> tuple[Sequence[Row], int]:
+        words = words.lower()
+        found = [
+            one
+            for one in self.desk.tickets.values()
+            if not words or words in f"{one.id} {one.subject} {one.status} {one.external_id or ''}".lower()
+        ]
+        found.sort(key=lambda one: one.place, reverse=True)
+        rows = [
+            Row(str(one.id), f"#{one.id}", one.subject, one.status, one.priority or "", one.updated_at)
+            for one in found[offset : offset + limit]
+        ]
+        return rows, len(found)
+
+    def history(self, ticket_id: str) -> Sequence[tuple[str, str, Sequence[tuple[str, str, str]]]]:
+        ticket = self.desk.tickets[int(ticket_id)]
+        told = []
+        for audit in ticket.audits:
+            items = [
+                (
+                    self._field_label(one["field_name"]),
+                    _shown(one.get("previous_value")),
+                    _shown(one["value"]),
+                )
+                for one in audit.events
+                if not one["field_name"].endswith("_id") or one["field_name"] == "assignee_id"
+            ]
+            if audit.comment is not None:
+                kind = "comment" if audit.comment.public else "internal note"
+                items.insert(0, (kind, "", audit.comment.body[:120]))
+            told.append((audit.created_at, self.desk.users[audit.author_id].name, items))
+        return told
+
+    def _field_label(self, name: str) -> str:
+        known = self.desk.field_definition(int(name)) if name.isdigit() else None
+        return str(known["title"]) if known else name
+
+    def choices(self, ticket_id: str = "") -> Sequence[Choice]:
+        return (
+            Choice("subject", "Subject"),
+            Choice("status", "Status", STATUSES if ticket_id else STATUSES[:5]),
+            Choice("priority", "Priority", PRIORITIES),
+            *(
+                Choice(str(one["id"]), one["title"], tuple(option["value"] for option in one["options"]))
+                for one in self.desk.settings.custom_fields
+            ),
+        )
+
+    def find_id(self, key: str) -> str | None:
+        number = key.removeprefix("#")
+        return number if number.isdigit() and int(number) in self.desk.tickets else None
+
+
+def _seconds(since: str) -> int:
+    """Seconds of an ISO time; 0 for none."""
+    return int(datetime.fromisoformat(since).timestamp()) if since else 0
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(str(one) for one in value)
+    return "" if value is None else str(value)
