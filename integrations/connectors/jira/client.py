@@ -110,12 +110,11 @@ def comments_with_properties(http: Http, ids: Sequence[str]) -> list[dict]:
     return _list(answer.object().get("values"))
 
 
-# https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#api-rest-api-3-issue-issueidorkey-transitions-get
-def transitions(http: Http, issue_id: str) -> list[dict]:
-    """The steps our account may take from the issue's present status, with the fields of their screens."""
-    path = f"{API}/issue/{_part(issue_id)}/transitions"
-    answer = http.request("GET", path, params={"expand": "transitions.fields"})
-    return _list(answer.object().get("transitions"))
+# https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#api-rest-api-3-issue-issueidorkey-get
+def workflow_place(http: Http, issue_id: str) -> dict:
+    """An issue's status and type, the steps open to us from there, and its recent changelog."""
+    params = {"fields": "status,issuetype", "expand": ISSUE_EXPAND}
+    return http.request("GET", f"{API}/issue/{_part(issue_id)}", params=params).object()
 
 
 # https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#api-rest-api-3-issue-post
@@ -169,6 +168,7 @@ def search(
     *,
     fields: Sequence[str] = ("updated",),
     properties: Sequence[str] = (),
+    expand: str = "",
     page_token: str = "",
     page_size: int = PAGE_SIZE,
 ) -> dict:
@@ -176,6 +176,8 @@ def search(
     body: dict[str, object] = {"jql": jql, "fields": list(fields), "maxResults": page_size}
     if properties:
         body["properties"] = list(properties)
+    if expand:
+        body["expand"] = expand
     if page_token:
         body["nextPageToken"] = page_token
     return http.request("POST", f"{API}/search/jql", json_body=body, is_write=False).object()

@@ -45,7 +45,7 @@ from integrations.connectors.jira import fields as jira_fields
 from integrations.connectors.jira.faults import read_error
 from integrations.connectors.jira.journey import Journeys
 from integrations.connectors.jira.multipart import file_form
-from integrations.connectors.jira.recall import Known, Recall, Workflows
+from integrations.connectors.jira.recall import Known, Recall, Workflows, known_from
 from integrations.connectors.protocol import Capabilities, FileDraft, Hook, HookRequest, SettingSpec
 from integrations.richtext import blocks
 
@@ -56,6 +56,7 @@ HOUR_S = 3600.0
 REMEMBERED = 2_000
 # Comments per question for their properties; Jira allows 1,000.
 COMMENTS_AT_ONCE = 500
+NO_TEXT = "(no text)"
 
 
 class JiraConnector:
@@ -108,7 +109,7 @@ class JiraConnector:
         self._shapes: Recall[str, Mapping[str, jira_fields.Shape]] = Recall(1, HOUR_S, clock)
         self._people: Recall[str, str] = Recall(REMEMBERED, HOUR_S, clock)
         self._workflows = Workflows()
-        self._journeys = Journeys(http, self._known, self._workflows)
+        self._journeys = Journeys(http, self._project, self._known, self._workflows)
         self._account_id = ""
 
     # Reading
@@ -186,13 +187,18 @@ class JiraConnector:
 
         Searching by a property needs an app that has it indexed, which an account with a token is not.  So where that
         search finds nothing, the tickets our account made lately are looked through; it reads their property along.
-        Either way only a property that is exactly ours counts.
+        Either way only a property that is exactly ours counts.  Invalid when Jira takes neither search.
         """
-        try:
-            found = self._find(polling.property_jql(self._project, marker), marker)
-        except errors.Invalid:
-            found = None
-        return found or self._find(polling.own_tickets_jql(self._project), marker)
+        refusals: list[errors.Invalid] = []
+        for jql in (polling.property_jql(self._project, marker), polling.own_tickets_jql(self._project)):
+            try:
+                if found := self._find(jql, marker):
+                    return found
+            except errors.Invalid as error:
+                refusals.append(error)
+        if len(refusals) == 2:
+            raise refusals[-1]
+        return None
 
     def _find(self, jql: str, marker: str) -> Written | None:
         for raw in client.search_all(self._http, jql, properties=(client.PROPERTY,)):
@@ -235,12 +241,12 @@ class JiraConnector:
         rest = {name: value for name, value in values.items() if name not in carried}
         self._edit(remote_id, rest, marker)
         try:
-            self._journeys.go(remote_id, route, carried, marker)
+            change_ids = self._journeys.go(remote_id, route, carried, marker)
         except errors.Unavailable as error:
             # The edit is done, so the write as a whole is not undone, whatever became of the step.
             error.outcome_unknown = error.outcome_unknown or bool(rest)
             raise
-        return Written(self._head_of(remote_id))
+        return Written(self._head_of(remote_id), change_ids)
 
     def _edit(self, remote_id: str, values: Mapping[str, object], marker: str) -> None:
         if not values:
@@ -256,8 +262,10 @@ class JiraConnector:
             raise errors.Refused(
                 "This Jira has no internal comments, and the comment must not become public."
             )
+        document = blocks.from_value(draft.body)
         body = {
-            "body": adf.to_adf(blocks.from_value(draft.body)),
+            # Jira takes no comment without words; a file alone may have been one elsewhere.
+            "body": adf.to_adf(document if document.plain() else blocks.from_plain(NO_TEXT)),
             "properties": [{"key": client.PROPERTY, "value": {"marker": draft.marker}}],
         }
         raw = client.add_comment(self._http, remote_id, body)
@@ -301,15 +309,9 @@ class JiraConnector:
     def _remember(self, raw: Mapping[str, object]) -> TicketHead:
         """Keep what an issue's answer tells for the write that may follow."""
         head = self._head(raw)
-        held = history.part(raw, "fields")
-        known = Known(
-            head,
-            str(history.part(held, "issuetype").get("name") or ""),
-            str(history.part(held, "status").get("name") or ""),
-            workflow.read_transitions(raw.get("transitions")),
-        )
+        known = known_from(raw)
         self._known.put(head.remote_id, known)
-        self._workflows.learn(known)
+        self._workflows.learn(known, workflow.moves(raw))
         return head
 
     def _head(self, raw: Mapping[str, object]) -> TicketHead:

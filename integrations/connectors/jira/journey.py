@@ -1,6 +1,7 @@
 """Takes a ticket to a status: straight where the workflow has a step, else over statuses known to lie between.
 
-Costs one call when the step is known from the last reading.  A step that Jira no longer accepts is looked up once more.
+Costs one call when the step is known from the last reading.  Jira tells a workflow's whole plan to administrators only,
+so what lies between is learned: from the steps open on tickets that were read, and from how other tickets went.
 """
 
 from __future__ import annotations
@@ -10,107 +11,140 @@ from dataclasses import dataclass
 
 from integrations.connectors import errors
 from integrations.connectors.http import Http
-from integrations.connectors.jira import changes, client, workflow
+from integrations.connectors.jira import changes, client, polling, workflow
 from integrations.connectors.jira.fields import jira_value
-from integrations.connectors.jira.recall import Known, Recall, Workflows
+from integrations.connectors.jira.recall import Known, Recall, Workflows, known_from
 from integrations.connectors.jira.workflow import Transition
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """The statuses to go through, the last being the wanted one, and the steps open at the start."""
+    """The way to a status: where the ticket is, the first step, and whether that one leads all the way.
 
-    statuses: tuple[str, ...]
-    transitions: tuple[Transition, ...]
-    is_remembered: bool
+    `step` is None when the ticket is there already.
+    """
+
+    wanted: str
+    known: Known
+    step: Transition | None
+    is_straight: bool = True
+    is_remembered: bool = False
 
     def carried(self, values: Mapping[str, object]) -> dict[str, object]:
         """Which of these values go with the steps instead of with an edit.  Raises RequiredField."""
-        first = workflow.step_to(self.transitions, self.statuses[0])
-        if first is None:
+        if self.step is None:
             return {}
-        if len(self.statuses) == 1:
-            return workflow.screen_values(first, values)
-        workflow.screen_values(first, {})
+        if self.is_straight:
+            return workflow.screen_values(self.step, values)
+        workflow.screen_values(self.step, {})
         return {name: value for name, value in values.items() if name in workflow.SCREEN_DEFAULTS}
 
 
 class Journeys:
-    """Moves tickets through the workflow of one site.  Thread-safe."""
+    """Moves tickets through the workflow of one project.  Thread-safe."""
 
-    def __init__(self, http: Http, known: Recall[str, Known], workflows: Workflows) -> None:
+    def __init__(self, http: Http, project: str, known: Recall[str, Known], workflows: Workflows) -> None:
         self._http = http
+        self._project = project
         self._known = known
         self._workflows = workflows
 
     def route(self, remote_id: str, present: str, wanted: str) -> Route:
-        """How to get from the present status to the wanted one; at most one call.  Raises NoTransition."""
+        """How to get from the present status to the wanted one.  Raises NoTransition.
+
+        No call when the last reading shows a straight step, else one; two when others' ways have to be looked at.
+        """
         known = self._known.get(remote_id)
-        if known is not None and (not present or workflow.same_status(known.status, present)):
-            if workflow.step_to(known.transitions, wanted) is not None:
-                return Route((wanted,), known.transitions, is_remembered=True)
-        transitions = self._open_steps(remote_id)
-        if workflow.step_to(transitions, wanted) is not None:
-            return Route((wanted,), transitions, is_remembered=False)
-        statuses = self._way(known, present, wanted, transitions)
-        if statuses is None:
-            raise workflow.no_step(wanted, transitions)
-        return Route(statuses, transitions, is_remembered=False)
+        if known is not None and workflow.same_status(known.status, present or known.status):
+            step = workflow.step_to(known.transitions, wanted)
+            if step is not None:
+                return Route(wanted, known, step, is_remembered=True)
+        return self._route_from(self._look(remote_id), wanted, visited=())
 
-    def _way(
-        self, known: Known | None, present: str, wanted: str, transitions: tuple[Transition, ...]
-    ) -> tuple[str, ...] | None:
-        """A way over other statuses, if every step of it was seen on tickets of this type."""
-        if known is None or not present:
-            return None
-        graph = {name: to for name, to in self._workflows.graph(known.issue_type).items() if name != present}
-        graph[present] = frozenset(step.to_status for step in transitions)
-        return workflow.way(graph, present, wanted)
+    def _route_from(self, known: Known, wanted: str, visited: tuple[str, ...]) -> Route:
+        """The way on from what was just read, never over a status that was visited before."""
+        if workflow.same_status(known.status, wanted):
+            return Route(wanted, known, None)
+        if step := workflow.step_to(known.transitions, wanted):
+            return Route(wanted, known, step)
+        way = workflow.way(self._graph(known, visited), known.status, wanted)
+        if way is None and not visited:
+            self._learn_from_others(known.issue_type, wanted)
+            way = workflow.way(self._graph(known, visited), known.status, wanted)
+        step = workflow.step_to(known.transitions, way[0]) if way else None
+        if step is None:
+            raise workflow.no_step(wanted, known.transitions)
+        return Route(wanted, known, step, is_straight=False)
 
-    def go(self, remote_id: str, route: Route, given: Mapping[str, object], marker: str) -> None:
-        """Take the steps; one call for a straight one, two for each further one.  `given` goes with the last."""
-        transitions = route.transitions
-        for number, status in enumerate(route.statuses, 1):
-            is_last = number == len(route.statuses)
-            step = workflow.step_to(transitions, status)
-            if step is None:
-                raise workflow.no_step(status, transitions)
-            sent = (
-                given if is_last and number == 1 else workflow.screen_values(step, given if is_last else {})
-            )
+    def _graph(self, known: Known, visited: tuple[str, ...]) -> dict[str, frozenset[str]]:
+        graph = self._workflows.graph(known.issue_type)
+        # From here only the steps that are open to us; from elsewhere what is known.
+        graph[known.status] = frozenset(step.to_status for step in known.transitions)
+        return {name: to - set(visited) for name, to in graph.items() if name not in visited}
+
+    def _learn_from_others(self, issue_type: str, wanted: str) -> None:
+        """See how the last tickets of this type got to the wanted status."""
+        if not issue_type:
+            return
+        jql = polling.arrived_jql(self._project, issue_type, wanted)
+        page = client.search(
+            self._http, jql, fields=("status", "issuetype"), expand="changelog", page_size=20
+        )
+        for raw in client.dicts(page.get("issues")):
+            self._workflows.learn(known_from(raw), workflow.moves(raw))
+
+    def go(self, remote_id: str, route: Route, given: Mapping[str, object], marker: str) -> tuple[str, ...]:
+        """Take the steps, `given` goes with the last; the ids of the history entries made, if they were several.
+
+        One call for a straight step.  On a way over other statuses the ticket is read again after each step.
+        """
+        visited: list[str] = []
+        arrived: list[str] = []
+        while route.step is not None:
+            sent = dict(given) if route.is_straight and not visited else {}
+            if visited or not route.is_straight:
+                sent = workflow.screen_values(route.step, given if route.is_straight else {})
             # Whatever comes of it, the remembered steps are those of a status that is no more.
             self._known.drop(remote_id)
-            self._take(remote_id, step, sent, marker, may_look_again=route.is_remembered)
-            if not is_last:
-                transitions = self._open_steps(remote_id)
+            self._take(remote_id, route, sent, marker)
+            arrived.append(route.step.to_status)
+            if route.is_straight:
+                break
+            if len(arrived) >= workflow.MAX_STEPS:
+                raise workflow.no_step(route.wanted, ())
+            visited.append(route.known.status)
+            route = self._route_from(self._look(remote_id), route.wanted, tuple(visited))
+        if len(arrived) < 2:
+            return ()
+        return workflow.entries_of(workflow.histories(client.workflow_place(self._http, remote_id)), arrived)
 
-    def _take(
-        self,
-        remote_id: str,
-        step: Transition,
-        sent: Mapping[str, object],
-        marker: str,
-        *,
-        may_look_again: bool,
-    ) -> None:
+    def _take(self, remote_id: str, route: Route, sent: Mapping[str, object], marker: str) -> None:
+        step = route.step
+        assert step is not None
         try:
             self._post(remote_id, step, sent, marker)
         except errors.Invalid as error:
             if error.status != 400:
                 raise
-            defaults = _defaults_for(error, step, sent)
-            if defaults:
+            if defaults := _defaults_for(error, step, sent):
                 self._post(remote_id, step, {**sent, **defaults}, marker)
-                return
-            if not may_look_again:
+            elif not route.is_remembered or not self._take_again(remote_id, route, sent, marker):
                 raise
-            transitions = self._open_steps(remote_id)
-            again = workflow.step_to(transitions, step.to_status)
-            if again is None:
-                raise workflow.no_step(step.to_status, transitions) from error
-            if again == step:
-                raise
-            self._post(remote_id, again, {**sent, **workflow.screen_values(again, sent)}, marker)
+
+    def _take_again(self, remote_id: str, route: Route, sent: Mapping[str, object], marker: str) -> bool:
+        """The remembered step was refused: look where the ticket is now.  False when nothing has changed."""
+        known = self._look(remote_id)
+        if workflow.same_status(known.status, route.wanted):
+            # Somebody was quicker.
+            return True
+        step = workflow.step_to(known.transitions, route.wanted)
+        if step is None:
+            raise workflow.no_step(route.wanted, known.transitions)
+        if step == route.step:
+            return False
+        self._known.drop(remote_id)
+        self._post(remote_id, step, {**sent, **workflow.screen_values(step, sent)}, marker)
+        return True
 
     def _post(self, remote_id: str, step: Transition, sent: Mapping[str, object], marker: str) -> None:
         body: dict[str, object] = {"transition": {"id": step.id}}
@@ -120,8 +154,12 @@ class Journeys:
             body["historyMetadata"] = changes.history_metadata(marker)
         client.transition_issue(self._http, remote_id, body)
 
-    def _open_steps(self, remote_id: str) -> tuple[Transition, ...]:
-        return workflow.read_transitions(client.transitions(self._http, remote_id))
+    def _look(self, remote_id: str) -> Known:
+        raw = client.workflow_place(self._http, remote_id)
+        known = known_from(raw)
+        self._known.put(remote_id, known)
+        self._workflows.learn(known, workflow.moves(raw))
+        return known
 
 
 def _defaults_for(error: errors.Invalid, step: Transition, sent: Mapping[str, object]) -> dict[str, object]:

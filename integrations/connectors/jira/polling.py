@@ -123,6 +123,14 @@ def own_tickets_jql(project: str) -> str:
     )
 
 
+def arrived_jql(project: str, issue_type: str, status: str) -> str:
+    """The search for tickets of a type that are in a status, the last ones first."""
+    return (
+        f"project = {quoted(project)} AND issuetype = {quoted(issue_type)} AND status = {quoted(status)} "
+        "ORDER BY updated DESC"
+    )
+
+
 def quoted(text: str) -> str:
     """A text inside JQL's quotes."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from integrations.canonical import TicketHead
-from integrations.connectors.jira.workflow import Transition
+from integrations.connectors.jira.workflow import Transition, read_transitions
 
 Key = TypeVar("Key")
 Held = TypeVar("Held")
@@ -50,30 +49,47 @@ class Recall(Generic[Key, Held]):
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the last reading of an issue told about its place in the workflow."""
+    """What a reading of an issue told about its place in the workflow."""
 
-    head: TicketHead
     issue_type: str
     status: str
     transitions: tuple[Transition, ...]
 
 
+def known_from(raw: Mapping[str, object]) -> Known:
+    """An issue's place in the workflow, from any answer that holds its status, type and transitions."""
+    fields = raw.get("fields")
+    held = fields if isinstance(fields, dict) else {}
+    return Known(
+        _name(held.get("issuetype")), _name(held.get("status")), read_transitions(raw.get("transitions"))
+    )
+
+
+def _name(value: object) -> str:
+    return str(value.get("name") or "") if isinstance(value, dict) else ""
+
+
 class Workflows:
-    """Which statuses were seen to lead where, by issue type: learned from every reading.  Thread-safe."""
+    """Which statuses lead where, by issue type: learned from every reading.  Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        # What was open to our account, and what others did: the first is surer and newer.
         self._steps: dict[str, dict[str, frozenset[str]]] = {}
+        self._moves: dict[str, dict[str, frozenset[str]]] = {}
 
-    def learn(self, known: Known) -> None:
-        """Take the steps open from a status in the place of those known before."""
-        # No steps at all means that our account may not take any, which says nothing about the workflow.
-        if known.transitions and known.status:
-            with self._lock:
+    def learn(self, known: Known, moves: Iterable[tuple[str, str]]) -> None:
+        """Take in the steps open from a status, and changes of status that happened."""
+        with self._lock:
+            # No steps at all means that our account may not take any, which says nothing about the workflow.
+            if known.transitions and known.status:
                 targets = frozenset(step.to_status for step in known.transitions)
                 self._steps.setdefault(known.issue_type, {})[known.status] = targets
+            made = self._moves.setdefault(known.issue_type, {})
+            for start, end in moves:
+                made[start] = made.get(start, frozenset()) | {end}
 
     def graph(self, issue_type: str) -> dict[str, frozenset[str]]:
-        """The steps known for an issue type."""
+        """For each status of an issue type, the statuses it is known to lead to."""
         with self._lock:
-            return dict(self._steps.get(issue_type, {}))
+            return {**self._moves.get(issue_type, {}), **self._steps.get(issue_type, {})}

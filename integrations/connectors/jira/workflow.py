@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from integrations.connectors import errors
+from integrations.connectors.jira.client import dicts
 from integrations.connectors.jira.fields import jira_value
 
 # What a screen's field gets when it demands a value and the rules give none.
@@ -156,3 +157,40 @@ def way(graph: Graph, start: str, end: str) -> tuple[str, ...] | None:
                 seen.add(status.casefold())
                 queue.append((*trail, status))
     return None
+
+
+def entries_of(entries: Sequence[dict], statuses: Sequence[str]) -> tuple[str, ...]:
+    """The ids of the newest changelog entries that went through these statuses one after the other, oldest first.
+
+    `entries` come newest first.  None of them when they do not fit: somebody else moved the ticket at the same time.
+    """
+    moves = [(entry, status) for entry in entries if (status := _status_set(entry)) is not None]
+    newest = moves[: len(statuses)]
+    if len(newest) < len(statuses):
+        return ()
+    if not all(same_status(to, status) for (_, to), status in zip(newest, reversed(statuses), strict=True)):
+        return ()
+    return tuple(str(entry.get("id")) for entry, _ in reversed(newest))
+
+
+def histories(raw: Mapping[str, object]) -> list[dict]:
+    """The changelog entries inside an issue's answer, newest first."""
+    log = raw.get("changelog")
+    return dicts(log.get("histories")) if isinstance(log, dict) else []
+
+
+def moves(raw: Mapping[str, object]) -> list[tuple[str, str]]:
+    """The changes of status in an issue's changelog, as (from, to)."""
+    items = [item for entry in histories(raw) for item in dicts(entry.get("items")) if _is_status(item)]
+    pairs = [(item.get("fromString"), item.get("toString")) for item in items]
+    return [(str(start), str(end)) for start, end in pairs if start and end]
+
+
+def _status_set(entry: dict) -> str | None:
+    return next(
+        (str(item.get("toString") or "") for item in dicts(entry.get("items")) if _is_status(item)), None
+    )
+
+
+def _is_status(item: Mapping[str, object]) -> bool:
+    return item.get("fieldId", item.get("field")) == "status"
