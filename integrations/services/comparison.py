@@ -1,0 +1,219 @@
+"""Compares both sides of a linked ticket, field by field, in the words of the data dictionary.
+
+What counts is not whether two values are the same text but whether the rules of both sides make one of the other:
+`in_right(out_left(left)) == right`, or the same the other way round.  Reads the database only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from integrations.canonical import Value
+from integrations.mapping.plan import compare_value, release, text_of
+from integrations.mapping.rules import NO_RULES, FieldRule, RuleSet, UpdateMode
+from integrations.models import (
+    Delivery,
+    DictionaryField,
+    LinkedTicket,
+    MappingSet,
+    SyncEvent,
+    Ticket,
+    TicketSide,
+)
+from integrations.store.configuration import rule_set_of
+
+# What a system will hold after a value is written to a field: system id, field, value.
+Settle = Callable[[int, str, Value], Value]
+
+OUTGOING, INCOMING = MappingSet.Direction.OUTGOING, MappingSet.Direction.INCOMING
+
+
+class Verdict(StrEnum):
+    """How one field's two values stand to each other."""
+
+    EQUAL = "equal"
+    # Not the same text, but the rules make one of the other.
+    MAPPED = "mapped"
+    DIFFERS = "differs"
+    # Goes in one direction only, and the receiving side has changed it since.
+    ONE_WAY = "one-way"
+    # No rule keeps the two in step: each side has its own.
+    OWN = "own value"
+    # The ticket does not exist on the other side yet.
+    ABSENT = "not there yet"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldRow:
+    """One field of the data dictionary on both sides.  `is_under_way`: a change of it waits to be delivered."""
+
+    name: str
+    label: str
+    left: str
+    right: str
+    verdict: Verdict
+    is_under_way: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many comments (internal ones apart) and files a side has, as far as its history was read."""
+
+    public_comments: int = 0
+    internal_comments: int = 0
+    files: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Both sides of a linked ticket beside each other."""
+
+    left: TicketSide
+    right: TicketSide
+    rows: tuple[FieldRow, ...]
+    left_counts: Counts
+    right_counts: Counts
+
+    @property
+    def differing(self) -> int:
+        """How many fields differ although rules should keep them in step."""
+        return sum(row.verdict is Verdict.DIFFERS for row in self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """One side with what its ticket holds and what it published."""
+
+    actual: Mapping[str, Value]
+    exists: bool
+    system_id: int
+    outgoing: RuleSet
+    incoming: RuleSet
+
+
+def as_written(system_id: int, field: str, value: Value) -> Value:
+    """The settle function where no system can be asked: it will hold what was written."""
+    return value
+
+
+def compare(linked_ticket: LinkedTicket, *, settled: Settle = as_written) -> Comparison:
+    """Every field of the data dictionary on both sides, with a verdict, and the counts of comments and files.
+
+    `settled` tells what a system makes of a value that is written to it, so that a text it cuts or trims is not called
+    different.  Eight queries; changes nothing.
+    """
+    sides = {one.side.position: one for one in _sides(linked_ticket)}
+    left, right = sides["left"], sides["right"]
+    rules = _published([left.side_id, right.side_id])
+    left_end, right_end = _end(left, rules), _end(right, rules)
+    under_way = _under_way(linked_ticket)
+    dictionary = DictionaryField.objects.filter(connection=linked_ticket.connection_id)
+    counts = _counts([one.ticket_id for one in (left, right) if one.ticket_id])
+    return Comparison(
+        left,
+        right,
+        tuple(_row(field, left_end, right_end, settled, field.name in under_way) for field in dictionary),
+        counts.get(left.ticket_id or 0, Counts()),
+        counts.get(right.ticket_id or 0, Counts()),
+    )
+
+
+def _sides(linked_ticket: LinkedTicket) -> Iterable[TicketSide]:
+    return linked_ticket.sides.select_related("side__system__partner", "ticket")
+
+
+def _published(side_ids: list[int]) -> dict[tuple[int, str], RuleSet]:
+    sets = MappingSet.objects.filter(side__in=side_ids, state=MappingSet.State.PUBLISHED)
+    return {
+        (one.side_id, one.direction): rule_set_of(one)
+        for one in sets.prefetch_related("rules__value_map__pairs")
+    }
+
+
+def _end(one: TicketSide, rules: Mapping[tuple[int, str], RuleSet]) -> _End:
+    ticket: Ticket | None = one.ticket
+    return _End(
+        actual=ticket.actual if ticket else {},
+        exists=ticket is not None and not ticket.is_gone,
+        system_id=one.side.system_id,
+        outgoing=rules.get((one.side_id, OUTGOING), NO_RULES),
+        incoming=rules.get((one.side_id, INCOMING), NO_RULES),
+    )
+
+
+def _row(field: DictionaryField, left: _End, right: _End, settled: Settle, is_under_way: bool) -> FieldRow:
+    shown = [
+        text_of(end.actual.get(name)) if (name := _own_name(end, field.name)) else "" for end in (left, right)
+    ]
+    verdict = _verdict(field.name, left, right, settled, same_text=shown[0] == shown[1])
+    return FieldRow(field.name, field.label, shown[0], shown[1], verdict, is_under_way)
+
+
+def _verdict(name: str, left: _End, right: _End, settled: Settle, *, same_text: bool) -> Verdict:
+    if not (left.exists and right.exists):
+        return Verdict.ABSENT
+    forth, back = _agrees(name, left, right, settled), _agrees(name, right, left, settled)
+    if forth or back:
+        return Verdict.EQUAL if same_text else Verdict.MAPPED
+    if forth is None and back is None:
+        return Verdict.OWN
+    return Verdict.ONE_WAY if forth is None or back is None else Verdict.DIFFERS
+
+
+def _agrees(name: str, sender: _End, receiver: _End, settled: Settle) -> bool | None:
+    """Whether the receiver holds what the sender's value becomes there; None where no rules carry the field."""
+    out, into = _rule_to(sender.outgoing, name), _rule_from(receiver.incoming, name)
+    if out is None or into is None:
+        return None
+    released = release(replace(sender.outgoing, rules=(out,)), sender.actual)
+    if name not in released.fields:
+        # Nothing to send: an empty field, or a value without a row in the value map.
+        return False if released.problem else not text_of(receiver.actual.get(into.target))
+    writes, value = compare_value(receiver.incoming, released.fields, into.target)
+    held = receiver.actual.get(into.target)
+    return writes and held == settled(receiver.system_id, into.target, value)
+
+
+def _rule_to(rules: RuleSet, name: str) -> FieldRule | None:
+    return next((rule for rule in rules.rules if rule.target == name), None)
+
+
+def _rule_from(rules: RuleSet, name: str) -> FieldRule | None:
+    """The rule that keeps a field of the receiver in step.  Rules for new tickets, empty fields and lists do not."""
+    return next(
+        (rule for rule in rules.rules if rule.source == name and rule.mode is UpdateMode.OVERWRITE), None
+    )
+
+
+def _own_name(end: _End, name: str) -> str:
+    """The side's own field for a field of the dictionary: the one it sends from, else the one it writes to."""
+    sent = _rule_to(end.outgoing, name)
+    if sent and sent.source:
+        return sent.source
+    return next((rule.target for rule in end.incoming.rules if rule.source == name), "")
+
+
+def _under_way(linked_ticket: LinkedTicket) -> set[str]:
+    """Fields of the dictionary of which a change waits in one of the lanes."""
+    waiting = Delivery.objects.waiting().filter(lane__linked_ticket=linked_ticket)
+    waiting = waiting.exclude(operation=Delivery.Op.REPAIR)
+    return {
+        name for envelope in waiting.values_list("envelope", flat=True) for name in envelope.get("fields", {})
+    }
+
+
+def _counts(ticket_ids: Iterable[int]) -> dict[int, Counts]:
+    """Counted from the changes seen.  A file that came with a comment counts as a file."""
+    found: dict[int, Counts] = {}
+    seen = SyncEvent.objects.filter(ticket__in=list(ticket_ids)).exclude(comments=[], attachments=[])
+    for ticket_id, comments, files in seen.values_list("ticket", "comments", "attachments"):
+        have = found.get(ticket_id, Counts())
+        public = sum(1 for comment in comments if comment.get("is_public"))
+        found[ticket_id] = Counts(
+            have.public_comments + public,
+            have.internal_comments + len(comments) - public,
+            have.files + len(files) + sum(len(comment.get("attachments", ())) for comment in comments),
+        )
+    return found

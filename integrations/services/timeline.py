@@ -1,0 +1,469 @@
+"""One timeline over both tickets of a linked ticket, in the source systems' own time; and what a partner may see of it.
+
+Two projections come out of the same rows.  The whole one is for people who see all partners: every change, and what
+became of each delivery.  The reduced one is for a partner's own people: what happened in the partner's own system, and
+what was released to it and arrived.  It never loads a row of the other side's ticket.
+
+An internal note that was not released stays with its company: even the whole timeline says only that there is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from integrations.canonical import Value
+from integrations.mapping.plan import text_of
+from integrations.models import (
+    Delivery,
+    DictionaryField,
+    Lane,
+    LinkedTicket,
+    Side,
+    SyncEvent,
+    System,
+    TicketSide,
+)
+from integrations.richtext import blocks
+from integrations.richtext.blocks import Document
+
+# Longer values are texts, not choices: the timeline says that they changed, and shows their beginning.
+SHORT = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Whose eyes: the partners whose own matters the person may read, and whether it is all partners."""
+
+    partner_ids: frozenset[int] = frozenset()
+    sees_all: bool = False
+
+
+class Fate(StrEnum):
+    """What became of one delivery."""
+
+    DELIVERED = "delivered"
+    UNDER_WAY = "under way"
+    WAITING = "waiting"
+    VERIFYING = "being verified"
+    PARKED = "needs a person"
+    HELD = "held"
+    OVERTAKEN = "overtaken"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One delivery of a change to the other side.
+
+    `delay` runs from the change in its own system to its arrival, or to now while it waits.  What a partner's own
+    people see has no number, tries, failure or reason.
+    """
+
+    partner: str
+    system: str
+    what: str
+    fate: Fate
+    at: datetime | None = None
+    delay: timedelta | None = None
+    delivery_id: int | None = None
+    number: int | None = None
+    tries: int = 0
+    failure_code: str = ""
+    failure: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """One field that changed, in words.  `is_text`: a longer text, of which `after` is the beginning."""
+
+    label: str
+    before: str
+    after: str
+    is_text: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file, by name and size."""
+
+    name: str
+    size_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """One comment.  `body` is None for an internal note that stayed with its company."""
+
+    author: str
+    is_public: bool
+    body: Document | None
+    files: tuple[File, ...] = ()
+
+
+@dataclass(slots=True)
+class Entry:
+    """One change and everything that followed from it.
+
+    `partner`, `system` and `ticket` tell where it happened.  `through` names the partner from whom it reached that
+    system over another connection of ours.
+    """
+
+    event_id: int
+    at: datetime
+    kind: SyncEvent.Kind
+    author: str
+    partner: str
+    system: str
+    ticket: str
+    is_own: bool
+    through: str = ""
+    changes: list[FieldChange] = field(default_factory=list)
+    remarks: list[Remark] = field(default_factory=list)
+    files: list[File] = field(default_factory=list)
+    sent: list[Sent] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """Entries, newest first; `older` continues where they end, empty at the beginning of the matter."""
+
+    entries: Sequence[Entry]
+    older: str = ""
+
+
+def timeline(
+    linked_ticket: LinkedTicket, viewer: Viewer, *, now: datetime, older_than: str = "", limit: int = 50
+) -> Timeline:
+    """What happened on both sides, newest first, as far as this viewer may see it.
+
+    `older_than` is the `older` of the page before; one that is not understood starts at the newest.  Six queries,
+    however long the history; changes nothing.
+    """
+    sides = list(
+        linked_ticket.sides.select_related("side__system__partner", "ticket").order_by("side__position")
+    )
+    view = (
+        _Whole(linked_ticket, sides, viewer, now)
+        if viewer.sees_all
+        else _Own(linked_ticket, sides, viewer, now)
+    )
+    events = _page(view.events(), older_than)
+    shown = list(events[: limit + 1])
+    entries = view.entries(shown[:limit])
+    more = shown[limit - 1] if len(shown) > limit else None
+    return Timeline(entries, f"{more.happened_at.timestamp():.6f}-{more.pk}" if more else "")
+
+
+def _page(events: QuerySet[SyncEvent], older_than: str) -> QuerySet[SyncEvent]:
+    """Newest first, continued after a key; several changes may share their second."""
+    seconds, _, pk = older_than.partition("-")
+    try:
+        at, last = datetime.fromtimestamp(float(seconds)).astimezone(), int(pk)
+    except (ValueError, OverflowError, OSError):
+        pass
+    else:
+        events = events.filter(Q(happened_at__lt=at) | Q(happened_at=at, pk__lt=last))
+    return events.order_by("-happened_at", "-pk")
+
+
+class _View:
+    """What both projections share: the two sides, their words, and how an entry is put together."""
+
+    def __init__(
+        self, linked_ticket: LinkedTicket, sides: Sequence[TicketSide], viewer: Viewer, now: datetime
+    ) -> None:
+        self.linked_ticket = linked_ticket
+        self.viewer = viewer
+        self.now = now
+        self.by_ticket = {one.ticket_id: one for one in sides if one.ticket_id}
+        self.by_side = {one.side_id: one for one in sides}
+
+    def not_ours(self) -> QuerySet[SyncEvent]:
+        """Changes that did not come over this very link: those are told where they began."""
+        return SyncEvent.objects.exclude(caused_by__lane__linked_ticket=self.linked_ticket.pk)
+
+    def owns(self, side: Side) -> bool:
+        """Whether it is the viewer's own company's side."""
+        return side.system.partner_id in self.viewer.partner_ids
+
+    def other(self, side: Side) -> Side:
+        """The opposite side."""
+        return next(one.side for one in self.by_side.values() if one.side_id != side.pk)
+
+    def entry(self, event: SyncEvent) -> Entry:
+        """A change as its own system tells it, nothing left out."""
+        one = self.by_ticket[event.ticket_id]
+        system = one.side.system
+        labels = field_labels(system)
+        return Entry(
+            event_id=event.pk,
+            at=event.happened_at,
+            kind=SyncEvent.Kind(event.kind),
+            author=event.actor_name,
+            partner=system.partner.name,
+            system=system.name,
+            ticket=str(one.ticket),
+            is_own=self.owns(one.side),
+            changes=[]
+            if event.kind == SyncEvent.Kind.CREATED
+            else field_changes(event.fields, event.before, labels),
+            remarks=[_remark(comment) for comment in event.comments],
+            files=[_file(attachment) for attachment in event.attachments],
+        )
+
+    def name_origins(self, entries: Iterable[tuple[Entry, SyncEvent]]) -> None:
+        """Say through whom a change came that another connection of ours brought into this system."""
+        brought = [(entry, event.caused_by.lane) for entry, event in entries if event.caused_by]
+        if not brought:
+            return
+        senders = Side.objects.filter(connection__in={lane.connection_id for _, lane in brought})
+        senders = senders.exclude(pk__in={lane.target_id for _, lane in brought})
+        names = dict(senders.values_list("connection", "system__partner__name"))
+        for entry, lane in brought:
+            entry.through = names.get(lane.connection_id, "")
+
+
+class _Whole(_View):
+    """For people who see all partners."""
+
+    def events(self) -> QuerySet[SyncEvent]:
+        """Every change of both tickets."""
+        return self.not_ours().filter(ticket__in=list(self.by_ticket)).select_related("caused_by__lane")
+
+    def entries(self, events: Sequence[SyncEvent]) -> list[Entry]:
+        """The changes with the fate of each delivery."""
+        sent = self._sent(events)
+        found = []
+        for event in events:
+            entry = self.entry(event)
+            deliveries = sent.get(event.pk, [])
+            entry.sent = [self.fate(delivery, event) for delivery in deliveries]
+            if not entry.is_own:
+                entry.remarks = [
+                    _remark(one, shows_text=_left_company(one, deliveries)) for one in event.comments
+                ]
+            found.append(entry)
+        self.name_origins(zip(found, events, strict=True))
+        return found
+
+    def _sent(self, events: Sequence[SyncEvent]) -> dict[int, list[Delivery]]:
+        deliveries = Delivery.objects.filter(
+            event__in=[event.pk for event in events], lane__linked_ticket=self.linked_ticket.pk
+        )
+        return _by_event(deliveries.select_related("lane").order_by("number"))
+
+    def fate(self, delivery: Delivery, event: SyncEvent) -> Sent:
+        """Where a delivery stands, with everything one needs to act."""
+        lane = delivery.lane
+        system = self.by_side[lane.target_id].side.system
+        state = _fate(delivery, lane)
+        is_head = delivery.number == lane.head and state not in _OVER
+        return Sent(
+            partner=system.partner.name,
+            system=system.name,
+            what=what_of(delivery),
+            fate=state,
+            at=delivery.done_at,
+            delay=max((delivery.done_at or self.now) - event.happened_at, timedelta()),
+            delivery_id=delivery.pk,
+            number=delivery.number,
+            tries=delivery.tries,
+            failure_code=lane.failure_code if is_head else "",
+            failure=lane.failure_message if is_head else "",
+            reason=delivery.skipped_reason,
+        )
+
+
+class _Own(_View):
+    """For a partner's own people."""
+
+    def events(self) -> QuerySet[SyncEvent]:
+        """Changes in the own system, and the keys of those of which something was released and has arrived.
+
+        Of the other side's changes only key and time are loaded.
+        """
+        own = [ticket_id for ticket_id, one in self.by_ticket.items() if self.owns(one.side)]
+        arrived = self._deliveries().filter(event=OuterRef("pk"), state=Delivery.State.DONE)
+        mine = Q(ticket__in=own)
+        seen = self.not_ours().filter(mine | Exists(arrived.filter(lane__target__in=self._own_sides())))
+        return seen.only("pk", "happened_at", "ticket_id")
+
+    def entries(self, events: Sequence[SyncEvent]) -> list[Entry]:
+        """Own changes in full, with a word on whether they were passed on; of the others what was released."""
+        own = {ticket_id for ticket_id, one in self.by_ticket.items() if self.owns(one.side)}
+        full = SyncEvent.objects.filter(pk__in=[event.pk for event in events if event.ticket_id in own])
+        full_by_id = {event.pk: event for event in full.select_related("caused_by__lane")}
+        deliveries = self._deliveries().filter(event__in=[event.pk for event in events])
+        sent = _by_event(deliveries.select_related("lane").order_by("number"))
+        labels = dict(
+            DictionaryField.objects.filter(connection=self.linked_ticket.connection_id).values_list(
+                "name", "label"
+            )
+        )
+        found = []
+        for event in events:
+            if event.pk in full_by_id:
+                entry = self.entry(full_by_id[event.pk])
+                outward = [
+                    one for one in sent.get(event.pk, []) if one.lane.target_id not in self._own_sides()
+                ]
+                entry.sent = [self.passed_on(one) for one in outward]
+            else:
+                arrived = [
+                    one
+                    for one in sent.get(event.pk, [])
+                    if one.lane.target_id in self._own_sides() and one.state == Delivery.State.DONE
+                ]
+                entry = self.received(event, arrived, labels)
+            found.append(entry)
+        own_entries = [(entry, full_by_id[entry.event_id]) for entry in found if entry.event_id in full_by_id]
+        self.name_origins(own_entries)
+        return found
+
+    def passed_on(self, delivery: Delivery) -> Sent:
+        """What the sender's own people may know of a delivery: arrived, under way, or left out."""
+        system = self.by_side[delivery.lane.target_id].side.system
+        fate = _fate(delivery, delivery.lane)
+        if fate not in _OVER:
+            fate = Fate.UNDER_WAY
+        return Sent(system.partner.name, system.kind_label, what_of(delivery), fate, at=delivery.done_at)
+
+    def received(self, event: SyncEvent, arrived: Sequence[Delivery], labels: Mapping[str, str]) -> Entry:
+        """What reached the own system of a change on the other side, from the deliveries alone."""
+        side = self.by_side[arrived[0].lane.target_id].side
+        sender = self.other(side).system
+        entry = Entry(
+            event_id=event.pk,
+            at=event.happened_at,
+            kind=SyncEvent.Kind.UPDATED,
+            author="",
+            partner=sender.partner.name,
+            system=sender.kind_label,
+            ticket="",
+            is_own=False,
+        )
+        for delivery in arrived:
+            envelope = delivery.envelope
+            if delivery.operation == Delivery.Op.CREATE:
+                entry.kind = SyncEvent.Kind.CREATED
+            elif comment := envelope.get("comment"):
+                entry.author = comment.get("author", "")
+                entry.remarks.append(_remark(comment))
+            elif file := envelope.get("file"):
+                entry.files.append(_file(file))
+            else:
+                entry.changes += field_changes(envelope.get("fields", {}), {}, labels)
+            own = self.by_side[delivery.lane.target_id].side.system
+            entry.sent.append(
+                Sent(own.partner.name, own.name, what_of(delivery), Fate.DELIVERED, at=delivery.done_at)
+            )
+        return entry
+
+    def _own_sides(self) -> list[int]:
+        return [side_id for side_id, one in self.by_side.items() if self.owns(one.side)]
+
+    def _deliveries(self) -> QuerySet[Delivery]:
+        """Repairs are between the engine and one system; they tell a partner nothing."""
+        found = Delivery.objects.filter(lane__linked_ticket=self.linked_ticket.pk)
+        return found.exclude(operation=Delivery.Op.REPAIR)
+
+
+_OVER = {Fate.DELIVERED, Fate.OVERTAKEN, Fate.SKIPPED}
+_FATES = {
+    Delivery.State.DONE: Fate.DELIVERED,
+    Delivery.State.SUPERSEDED: Fate.OVERTAKEN,
+    Delivery.State.SKIPPED: Fate.SKIPPED,
+}
+
+
+def _fate(delivery: Delivery, lane: Lane) -> Fate:
+    if delivery.state in _FATES:
+        return _FATES[Delivery.State(delivery.state)]
+    if lane.state == Lane.State.HELD:
+        return Fate.HELD
+    if delivery.number == lane.head:
+        if lane.state == Lane.State.PARKED:
+            return Fate.PARKED
+        if delivery.state == Delivery.State.SENT:
+            return Fate.VERIFYING
+    return Fate.WAITING
+
+
+def what_of(delivery: Delivery) -> str:
+    """What a delivery carries, in a few words and without any value."""
+    match delivery.operation:
+        case Delivery.Op.CREATE:
+            return "new ticket"
+        case Delivery.Op.COMMENT:
+            return "comment"
+        case Delivery.Op.FILE:
+            return f"file {delivery.envelope.get('file', {}).get('name', '')}".strip()
+        case Delivery.Op.REPAIR:
+            return "newer value put back"
+    names = delivery.envelope.get("fields", {})
+    return ", ".join(name.replace("_", " ") for name in names) or "fields"
+
+
+def field_labels(system: System) -> dict[str, str]:
+    """How people know the system's fields, as far as it has told us."""
+    return {one["name"]: one["label"] for one in system.metadata.get("fields", []) if one.get("label")}
+
+
+def field_changes(
+    after: Mapping[str, Value], before: Mapping[str, Value], labels: Mapping[str, str]
+) -> list[FieldChange]:
+    """What changed, in words, in the order the system gave."""
+    found = []
+    for name, value in after.items():
+        old, new = text_of(before.get(name)), text_of(value)
+        is_text = blocks.is_document(value) or max(len(old), len(new)) > SHORT
+        if is_text:
+            old, new = "", _beginning(new)
+        found.append(FieldChange(labels.get(name) or _readable(name), old, new, is_text))
+    return found
+
+
+def _readable(name: str) -> str:
+    return name.replace("_", " ").strip().capitalize()
+
+
+def _beginning(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= SHORT else text[: SHORT - 1].rstrip() + "…"
+
+
+def _remark(comment: Mapping[str, Any], *, shows_text: bool = True) -> Remark:
+    author = comment.get("author", "")
+    if not shows_text:
+        return Remark("", False, None)
+    return Remark(
+        author=author if isinstance(author, str) else text_of(author),
+        is_public=bool(comment.get("is_public")),
+        body=blocks.from_value(comment.get("body")),
+        files=tuple(_file(file) for file in comment.get("attachments", ())),
+    )
+
+
+def _left_company(comment: Mapping[str, Any], deliveries: Sequence[Delivery]) -> bool:
+    """Whether others may read a comment: it is public, or the sender's rules released this very note."""
+    if comment.get("is_public"):
+        return True
+    return any(one.envelope.get("comment", {}).get("body") == comment.get("body") for one in deliveries)
+
+
+def _file(file: Mapping[str, Any]) -> File:
+    return File(str(file.get("name", "")), int(file.get("size_bytes") or 0))
+
+
+def _by_event(deliveries: Iterable[Delivery]) -> dict[int, list[Delivery]]:
+    found: dict[int, list[Delivery]] = {}
+    for delivery in deliveries:
+        found.setdefault(delivery.event_id or 0, []).append(delivery)
+    return found
