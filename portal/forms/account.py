@@ -23,6 +23,10 @@ class SignInForm(AuthenticationForm):
         "locked": "Too many failed attempts. Try again in %(minutes)s.",
     }
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["username"].label = "User name"
+
     def clean(self) -> dict[str, Any]:
         """Check the password, unless there have been too many failures lately; count a failure."""
         username = self.cleaned_data.get("username") or ""
