@@ -14,7 +14,7 @@ class ArticleQuerySet(models.QuerySet["Article"]):
 
     def published(self) -> Self:
         """What readers see."""
-        return self.filter(state="published")
+        return self.filter(state=Article.State.PUBLISHED)
 
 
 class Article(models.Model):
@@ -44,9 +44,14 @@ class Article(models.Model):
     state = models.CharField(max_length=10, choices=State, default=State.DRAFT)
     symptom = models.TextField(help_text="What somebody sees or is told.")
     cause = models.TextField(blank=True, help_text="Why it happens, as far as it is known.")
+    automatic = models.TextField(
+        "what Concord does by itself", blank=True, help_text="So that nobody does it a second time."
+    )
     workaround = models.TextField(blank=True, help_text="What keeps the work going until it is solved.")
     solution = models.TextField(blank=True, help_text="What makes it go away.")
     steps = models.TextField(blank=True, help_text="What to do, one numbered step after another.")
+    # All texts in one, folded to small letters: finding is then the same on every database.
+    search_text = models.TextField(blank=True, editable=False)
     # Digest of the shipped text as it was loaded; empty when the article is not a shipped one.
     shipped_digest = models.CharField(max_length=64, blank=True, editable=False)
     # From then on a new release leaves it alone.
