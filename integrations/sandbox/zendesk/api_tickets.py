@@ -136,7 +136,7 @@ def _stale(ticket: Ticket, wanted: dict[str, Any]) -> Response | None:
     stamp = str(wanted.get("updated_stamp") or "")
     if not stamp:
         return errors.bad_request("updated_stamp is required with safe_update", "ParameterMissing")
-    return errors.conflict(ticket.updated_at) if _plain_stamp(stamp) != ticket.updated_at else None
+    return errors.conflict() if _plain_stamp(stamp) != ticket.updated_at else None
 
 
 def _plain_stamp(text: str) -> str:
@@ -246,9 +246,13 @@ def _create_one(call: Call, index: int, wanted: dict[str, Any]) -> dict[str, Any
     try:
         ticket, made = tickets.create(call.desk, wanted, call.doing())
     except Invalid as error:
-        return {"index": index, "error": "TicketCreateFailed", "details": str(error)}
+        return _failed(index, 0, "create", "TicketCreateFailed", str(error))
     call.tell(ticket, events.of_audit(made, is_new=True, each=True), call.actor.id)
     return {"index": index, "id": ticket.id, "account_id": call.desk.settings.account_id}
+
+
+def _failed(index: int, id_: int, action: str, error: str, details: str) -> dict[str, Any]:
+    return {"index": index, "id": id_, "action": action, "success": False, "error": error, "details": details}
 
 
 def update_many(call: Call) -> Response:
@@ -264,15 +268,16 @@ def update_many(call: Call) -> Response:
 
 
 def _update_one(call: Call, index: int, wanted: dict[str, Any]) -> dict[str, Any]:
-    ticket = _ticket(call, str(wanted.get("id", "")))
+    id_ = str(wanted.get("id", ""))
+    ticket = _ticket(call, id_)
     if ticket is None:
-        return {"index": index, "id": wanted.get("id"), "error": "TicketNotFound", "details": "Not found"}
+        return _failed(index, int(id_) if id_.isdigit() else 0, "update", "TicketNotFound", "Not found")
     try:
         made = tickets.update(call.desk, ticket, wanted, call.doing())
     except Invalid as error:
-        return {"index": index, "id": ticket.id, "error": "TicketUpdateFailed", "details": str(error)}
+        return _failed(index, ticket.id, "update", "TicketUpdateFailed", str(error))
     call.tell(ticket, events.of_audit(made, is_new=False, each=True), call.actor.id)
-    return {"index": index, "id": ticket.id, "action": "update", "status": "Updated", "success": True}
+    return {"id": ticket.id, "action": "update", "status": "Updated", "success": True}
 
 
 def destroy_many(call: Call) -> Response:

@@ -44,12 +44,13 @@ def invalid_value(message: str) -> Response:
     return json_response({"error": "InvalidValue", "description": message}, 422)
 
 
-def conflict(updated_at: str) -> Response:
+def conflict() -> Response:
     """409 of a safe update that came too late."""
     return json_response(
         {
             "error": "UpdateConflict",
-            "description": f"Safe update failed: the ticket was updated at {updated_at}, after your updated_stamp",
+            "description": "Safe Update prevented the update due to outdated ticket data. "
+            "Please fetch the latest ticket data and try again.",
         },
         409,
     )
