@@ -66,7 +66,8 @@ def revise_article(
     newest = article.revisions.first()
     if based_on is not None and newest and newest.number != based_on:
         raise ArticleError(f"Revision {newest.number} was saved while you were editing revision {based_on}.")
-    if all(texts.get(name, getattr(article, name)) == getattr(article, name) for name in TEXT_FIELDS):
+    texts = {name: _plain(text) for name, text in texts.items()}
+    if all(getattr(article, name, None) == text for name, text in texts.items()):
         return None
     article.is_edited = True
     _write(article, texts)
@@ -116,13 +117,17 @@ def _store_shipped(article: Article, shipped: ShippedArticle) -> None:
     _keep_revision(article, by=None, note="Came with Concord")
 
 
+def _plain(text: str) -> str:
+    # Browsers send line ends as CRLF; a comparison must not take that for a change.
+    return text.replace("\r\n", "\n").strip()
+
+
 def _write(article: Article, texts: Mapping[str, str]) -> None:
     unknown = set(texts) - set(TEXT_FIELDS)
     if unknown:
         raise ArticleError(f"An article has no text called {', '.join(sorted(unknown))}.")
     for name, text in texts.items():
-        # Browsers send line ends as CRLF; a comparison must not take that for a change.
-        setattr(article, name, text.replace("\r\n", "\n").strip())
+        setattr(article, name, _plain(text))
     article.search_text = "\n".join(
         [article.code or "", *(getattr(article, name) for name in TEXT_FIELDS)]
     ).casefold()
