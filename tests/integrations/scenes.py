@@ -12,14 +12,12 @@ from typing import Any
 
 from integrations.canonical import Fields
 from integrations.models import (
-    Connection,
     Delivery,
     DictionaryField,
     FieldRule,
     Lane,
     LinkedTicket,
     MappingSet,
-    Partner,
     PartnerTicket,
     Side,
     SyncEvent,
@@ -30,12 +28,9 @@ from integrations.models import (
     ValuePair,
 )
 from integrations.richtext import blocks
+from tests import factories
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
-
-ZENDESK_LABELS = {
-    "fields": [{"name": "subject", "label": "Subject"}, {"name": "priority", "label": "Priority"}]
-}
 
 
 @dataclass(slots=True)
@@ -58,34 +53,17 @@ class Matter:
         return self.tickets[self.right.pk]
 
 
-def partner(name: str, **roles: bool) -> Partner:
-    """A partner by name; the same one again when asked twice."""
-    slug = name.split()[0].lower()
-    return Partner.objects.get_or_create(slug=slug, defaults={"name": name, **roles})[0]
-
-
-def system(company: Partner, kind: str, name: str, **values: Any) -> System:
-    """A partner's system."""
-    return System.objects.create(
-        partner=company, kind=kind, name=name, base_url=f"https://{kind}.{company.slug}.example", **values
-    )
-
-
 def connection(left: System, right: System) -> tuple[Side, Side]:
-    """An active connection; its left and its right side."""
-    joined = Connection.objects.create(name=f"{left.name} – {right.name}", state=Connection.State.ACTIVE)
-    return (
-        Side.objects.create(connection=joined, position="left", system=left),
-        Side.objects.create(connection=joined, position="right", system=right),
-    )
+    """An active connection without rules; its left and its right side."""
+    joined = factories.make_connection(left, right, template=False)
+    one, other = joined.sides.select_related("system__partner", "connection").order_by("position")
+    return one, other
 
 
 def mercuri_and_infinity() -> tuple[Side, Side]:
     """The two sides of the connection from the contact centre to the retailer."""
-    mercuri = partner("Mercuri Inc", is_provider=True)
-    infinity = partner("Infinity Solutions", is_customer=True, is_integrator=True)
-    zendesk = system(mercuri, "zendesk", "Mercuri Zendesk", metadata=ZENDESK_LABELS)
-    return connection(zendesk, system(infinity, "jira", "Infinity Jira"))
+    zendesk = factories.make_system(factories.mercuri(), "zendesk", name="Mercuri Zendesk")
+    return connection(zendesk, factories.make_system(factories.infinity(), "jira", name="Infinity Jira"))
 
 
 def matter(
@@ -214,7 +192,8 @@ def park(lane: Lane, code: str, message: str) -> Lane:
 
 
 def dictionary(side: Side, **labels: str) -> None:
-    """Fields of the data dictionary by name and label."""
+    """The data dictionary by name and label, in place of the one that ships."""
+    DictionaryField.objects.filter(connection=side.connection).delete()
     DictionaryField.objects.bulk_create(
         DictionaryField(connection=side.connection, name=name, label=label, position=place)
         for place, (name, label) in enumerate(labels.items())

@@ -10,6 +10,7 @@ import pytest
 from integrations.models import Lane, Side
 from integrations.richtext import blocks
 from integrations.services.timeline import Entry, Fate, FieldChange, File, Remark, Sent, Viewer, timeline
+from tests import factories
 from tests.integrations import scenes
 from tests.integrations.scenes import NOW, Matter
 
@@ -98,8 +99,8 @@ def test_our_own_write_coming_back_is_told_once_where_it_began(matter: Matter) -
 
 
 def test_a_change_that_another_connection_brought_names_where_it_came_from(matter: Matter) -> None:
-    azure = scenes.system(scenes.partner("Global Pvt Ltd", is_provider=True), "zendesk", "Global Azure")
-    jira, devops = scenes.connection(matter.right.system, azure)
+    global_jira = factories.make_system(factories.globally(), "jira", name="Global Jira")
+    jira, devops = scenes.connection(matter.right.system, global_jira)
     onward = scenes.matter(jira, devops, left_fields={}, right_fields={}, number=7)
     fixed = scenes.seen(onward.right_ticket, fields={"state": "Resolved"}, actor="Dev Ops")
     delivery = scenes.arrived(onward.to_left, fixed, envelope={"fields": {"status": "resolved"}})
