@@ -11,6 +11,7 @@ variable.
 
 from __future__ import annotations
 
+import os
 import secrets
 import sys
 from pathlib import Path
@@ -27,7 +28,8 @@ from portal.environment import env, fernet_keys, flag, kept_key, secret, web_add
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 DEMO = flag("CONCORD_DEMO")
-TEST = flag("CONCORD_TEST")
+# pytest says that it runs, so that plain `pytest` works like `manage.py test`.
+TEST = flag("CONCORD_TEST") or "PYTEST_VERSION" in os.environ
 LOCAL = DEMO or TEST
 
 if not LOCAL and (BASE_DIR / ".env").is_file():

@@ -47,6 +47,12 @@ def guarded(guard: Guard) -> Iterator[None]:
         _guard.reset(token)
 
 
+def may_send() -> bool:
+    """Whether the guard lets a write leave at this moment; true where nothing guards."""
+    guard = _guard.get()
+    return guard is None or guard()
+
+
 @dataclass(slots=True)
 class Call:
     """One request under way: what it may do, and what became of it.
@@ -205,8 +211,7 @@ class _Guarded:
             self.close()  # type: ignore[attr-defined]
         if self.sock is None:  # type: ignore[attr-defined]
             self.connect()  # type: ignore[attr-defined]
-        guard = _guard.get()
-        if guard is not None and not guard():
+        if not may_send():
             self.close()  # type: ignore[attr-defined]
             raise GuardClosed
         call.is_reused = self._used > 0

@@ -22,7 +22,7 @@ from integrations.canonical import (
     Value,
     Written,
 )
-from integrations.connectors import errors
+from integrations.connectors import errors, wire
 from integrations.connectors.protocol import Capabilities
 from integrations.richtext import blocks
 
@@ -175,6 +175,8 @@ class FakeSystem:
             raise errors.Unauthorized("The token has run out.", status=401)
 
     def _write(self, what: str, act: Callable[[], Written]) -> Written:
+        if not wire.may_send():
+            raise errors.NotSent("The lease had run down.")
         self.calls.append(what)
         if self.is_down:
             raise errors.Unavailable("It is down.", status=503)

@@ -120,6 +120,25 @@ def test_a_worker_that_lost_its_lane_changes_nothing() -> None:
     assert outcome(world, raised) == EXPECTED
 
 
+def test_a_worker_frozen_beyond_its_lease_neither_writes_nor_undoes_what_another_did() -> None:
+    world = World()
+    raised = story(world)
+    frozen: list[object] = []
+
+    def freeze(effect: object) -> bool:
+        if type(effect).__name__ == "AddComment" and not frozen:
+            frozen.append(effect)
+            world.clock.advance(200)
+            # Another worker takes the lane over, and the frozen one wakes when everything is done.
+            world.run()
+        return False
+
+    world.kill_before = freeze
+    world.run()
+    assert outcome(world, raised) == EXPECTED
+    assert [lane.head for lane in Lane.objects.filter(tail__gt=0)] == [5]
+
+
 def test_refused_credentials_stop_the_whole_system_until_a_person_has_looked() -> None:
     world = World()
     raised = story(world)

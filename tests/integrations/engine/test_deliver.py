@@ -90,6 +90,19 @@ def test_two_edits_of_one_field_end_with_the_newer_on_both_sides(world: World) -
     world.run()
     assert world.desk.tickets[raised].fields["subject"] == "from the board"
     assert world.board.tickets[twin].fields["summary"] == "from the board"
+    # The older edit is never written over the newer one, not even to be put right afterwards.
+    assert writes(world.board.calls) == ["create"]
+
+
+def test_our_own_writes_cause_no_further_writes_even_without_a_sign_from_the_system(world: World) -> None:
+    world.board.gives_markers = False
+    raised = world.desk.person_creates(subject="one")
+    world.run()
+    world.desk.person_sets(raised, subject="two", status="open")
+    world.desk.person_comments(raised, "hello")
+    world.run()
+    assert writes(world.board.calls) == ["create", "update 1 ['status', 'summary']", "comment 1"]
+    assert not Delivery.objects.filter(lane__system=world.desk_row).exists()
 
 
 def test_an_edit_between_our_reading_and_our_writing_is_put_back(world: World) -> None:
