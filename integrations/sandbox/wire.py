@@ -87,8 +87,8 @@ class Request:
 
     @property
     def origin(self) -> str:
-        """The address the client used for us: absolute addresses in answers start with it."""
-        return "http://" + self.headers.get("host", "localhost")
+        """The address the client used for us, before any proxy: absolute addresses in answers start with it."""
+        return f"{self.headers.get('x-forwarded-proto', 'http')}://{self.headers.get('host', 'localhost')}"
 
 
 @dataclass(slots=True)

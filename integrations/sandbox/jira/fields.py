@@ -41,8 +41,10 @@ def read(site: Site, fields: object, update: object, *, rich: bool, more: tuple[
         if name != "project":
             _collect(errors, lambda n=name, v=value: _take(site, wanted, n, v, rich=rich, more=more))
     for name, operations in update.items():
-        if name == "comment":
-            wanted.comments += [one["add"] for one in operations if isinstance(one, Mapping) and "add" in one]
+        if not isinstance(operations, list) or not all(isinstance(one, Mapping) for one in operations):
+            errors[name] = f"Field '{name}' needs a list of operations."
+        elif name == "comment":
+            wanted.comments += [one["add"] for one in operations if "add" in one]
         elif "set" in (operations[0] if operations else {}):
             value = operations[0]["set"]
             _collect(errors, lambda n=name, v=value: _take(site, wanted, n, v, rich=rich, more=more))

@@ -119,7 +119,11 @@ def organization(call: Call, id_: str) -> Response:
 
 def brands(call: Call) -> Response:
     """GET /brands"""
-    brand = _named(call, "brands", BRAND_ID, "Partner") | {"subdomain": "partner", "active": True, "default": True}
+    brand = _named(call, "brands", BRAND_ID, "Partner") | {
+        "subdomain": "partner",
+        "active": True,
+        "default": True,
+    }
     return json_response({"brands": [brand], "next_page": None, "previous_page": None, "count": 1})
 
 

@@ -29,7 +29,11 @@ class Exchange:
     def of(cls, response: requests.Response) -> Exchange:
         """What went over the wire; bodies that are no JSON are None."""
         request = response.request
-        sent = request.body if (request.headers.get("Content-Type") or "").startswith("application/json") else None
+        sent = (
+            request.body
+            if (request.headers.get("Content-Type") or "").startswith("application/json")
+            else None
+        )
         is_json = response.headers.get("Content-Type", "").startswith("application/json")
         return cls(
             str(request.method),
@@ -67,7 +71,9 @@ class Document:
 
     def route(self, path: str) -> str | None:
         """The document's name for an address."""
-        return next((name for pattern, name in self._patterns if pattern.match(path.removesuffix(".json"))), None)
+        return next(
+            (name for pattern, name in self._patterns if pattern.match(path.removesuffix(".json"))), None
+        )
 
     def problems(self, exchange: Exchange) -> list[str]:
         """What is wrong with an exchange; nothing when the document does not describe it."""
@@ -82,7 +88,9 @@ class Document:
             found += self._errors(f"{where} request", body, exchange.sent)
         answer = operation["responses"].get(str(exchange.status))
         if answer is None:
-            return found if exchange.status >= 400 else [*found, f"{where}: {exchange.status} is not described"]
+            return (
+                found if exchange.status >= 400 else [*found, f"{where}: {exchange.status} is not described"]
+            )
         schema = answer.get("content", {}).get("application/json", {}).get("schema")
         if schema is not None and exchange.answered is not None:
             found += self._errors(f"{where} {exchange.status}", schema, exchange.answered)
@@ -115,4 +123,6 @@ def _ready(value: Any, nullable: frozenset[str]) -> Any:
 def described(document: Document) -> set[tuple[str, str]]:
     """All methods and paths of the document."""
     paths = document.document["paths"]
-    return {(method.upper(), path) for path, methods in paths.items() for method in methods if method in _METHODS}
+    return {
+        (method.upper(), path) for path, methods in paths.items() for method in methods if method in _METHODS
+    }

@@ -21,7 +21,11 @@ NULL = {
 # What the recorded answer contradicts in another way.
 KNOWN = {"PUT /api/v2/deleted_tickets/{ticket_id}/restore 200: : {} is not of type 'string'"}
 
-TEXT = {"type": "doc", "version": 1, "content": [{"type": "paragraph", "content": [{"type": "text", "text": "Hello"}]}]}
+TEXT = {
+    "type": "doc",
+    "version": 1,
+    "content": [{"type": "paragraph", "content": [{"type": "text", "text": "Hello"}]}],
+}
 
 
 def walk_zendesk(zendesk: Vendor) -> None:
@@ -32,13 +36,24 @@ def walk_zendesk(zendesk: Vendor) -> None:
     zendesk.get("/users/search", query="concord")
     zendesk.get("/users/show_many", ids=str(me))
     zendesk.send("POST", "/users", {"user": {"name": "Rita Requester", "email": "rita@partner.example"}})
-    zendesk.send("POST", "/users/create_or_update", {"user": {"name": "Rita", "email": "rita@partner.example"}})
-    for path in ("/groups", "/brands", "/ticket_fields", "/ticket_forms", "/custom_statuses", "/job_statuses"):
+    zendesk.send(
+        "POST", "/users/create_or_update", {"user": {"name": "Rita", "email": "rita@partner.example"}}
+    )
+    for path in (
+        "/groups",
+        "/brands",
+        "/ticket_fields",
+        "/ticket_forms",
+        "/custom_statuses",
+        "/job_statuses",
+    ):
         zendesk.get(path)
     zendesk.get("/groups/360000100001")
     zendesk.get("/organizations/360000200001")
     zendesk.get("/ticket_fields/360000000001")
-    upload = zendesk("POST", "/uploads?filename=log.txt", data=b"a line", headers={"Content-Type": "text/plain"}).json()
+    upload = zendesk(
+        "POST", "/uploads?filename=log.txt", data=b"a line", headers={"Content-Type": "text/plain"}
+    ).json()
     comment = {"html_body": "<p>It is down</p>", "uploads": [upload["upload"]["token"]]}
     ticket = {
         "subject": "Down",
@@ -51,7 +66,9 @@ def walk_zendesk(zendesk: Vendor) -> None:
     }
     id_ = zendesk.send("POST", "/tickets", {"ticket": ticket})["ticket"]["id"]
     zendesk.get(f"/attachments/{upload['upload']['attachment']['id']}")
-    zendesk.send("PUT", f"/tickets/{id_}", {"ticket": {"status": "solved", "comment": {"body": "x", "public": False}}})
+    zendesk.send(
+        "PUT", f"/tickets/{id_}", {"ticket": {"status": "solved", "comment": {"body": "x", "public": False}}}
+    )
     audits = zendesk.get(f"/tickets/{id_}/audits")["audits"]
     zendesk.get(f"/tickets/{id_}/audits", **{"page[size]": "1"})
     zendesk.get(f"/tickets/{id_}/audits/{audits[0]['id']}")
@@ -63,7 +80,9 @@ def walk_zendesk(zendesk: Vendor) -> None:
     zendesk.get("/tickets/count")
     zendesk.get("/tickets/show_many", ids=str(id_))
     zendesk.send("POST", "/tickets/create_many", {"tickets": [{"comment": {"body": "one of many"}}]})
-    job = zendesk.send("PUT", f"/tickets/update_many?ids={id_}", {"ticket": {"priority": "low"}})["job_status"]["id"]
+    job = zendesk.send("PUT", f"/tickets/update_many?ids={id_}", {"ticket": {"priority": "low"}})[
+        "job_status"
+    ]["id"]
     zendesk.get(f"/job_statuses/{job}")
     imported = {"subject": "Old", "comments": [{"value": "once", "created_at": "2020-01-01T00:00:00Z"}]}
     zendesk.send("POST", "/imports/tickets", {"ticket": imported})
@@ -99,14 +118,22 @@ def walk_jira(jira: Vendor) -> None:
     }
     properties = [{"key": "concord", "value": {"marker": "m-1"}}]
     key = jira.send("POST", "/issue", {"fields": fields, "properties": properties})["key"]
-    id_ = jira.send("POST", "/issue/bulk", {"issueUpdates": [{"fields": fields}, {"fields": {}}]})["issues"][0]["id"]
-    jira("PUT", f"/issue/{key}?returnIssue=true&expand=changelog", {"fields": {"summary": "Up", "priority": {"id": "1"}}})
+    id_ = jira.send("POST", "/issue/bulk", {"issueUpdates": [{"fields": fields}, {"fields": {}}]})["issues"][
+        0
+    ]["id"]
+    jira(
+        "PUT",
+        f"/issue/{key}?returnIssue=true&expand=changelog",
+        {"fields": {"summary": "Up", "priority": {"id": "1"}}},
+    )
     jira.send("PUT", f"/issue/{key}", {"update": {"labels": [{"add": "dns"}]}})
     jira.send("PUT", f"/issue/{key}/assignee", {"accountId": jira.get("/myself")["accountId"]})
     jira.get(f"/issue/{key}/editmeta")
     transition = jira.get(f"/issue/{key}/transitions", expand="transitions.fields")["transitions"][0]["id"]
     jira.send("POST", f"/issue/{key}/transitions", {"transition": {"id": transition}})
-    made = jira.send("POST", f"/issue/{key}/comment?expand=properties", {"body": TEXT, "properties": properties})["id"]
+    made = jira.send(
+        "POST", f"/issue/{key}/comment?expand=properties", {"body": TEXT, "properties": properties}
+    )["id"]
     jira.get(f"/issue/{key}/comment", expand="renderedBody")
     jira.get(f"/issue/{key}/comment/{made}")
     jira.send("POST", "/comment/list?expand=properties", {"ids": [int(made)]})
@@ -117,7 +144,9 @@ def walk_jira(jira: Vendor) -> None:
     jira.send("DELETE", f"/comment/{made}/properties/seen")
     jira.send("DELETE", f"/issue/{key}/comment/{made}")
     upload = {"file": ("log.txt", b"a line", "text/plain")}
-    file = jira("POST", f"/issue/{key}/attachments", files=upload, headers={"X-Atlassian-Token": "no-check"}).json()[0]
+    file = jira(
+        "POST", f"/issue/{key}/attachments", files=upload, headers={"X-Atlassian-Token": "no-check"}
+    ).json()[0]
     jira.get(f"/attachment/{file['id']}")
     jira("GET", f"/attachment/content/{file['id']}")
     jira.get(f"/issue/{key}", expand="changelog,names,renderedFields,transitions", properties="*all")
@@ -134,7 +163,9 @@ def walk_jira(jira: Vendor) -> None:
     jira.get(f"/issue/{key}/remotelink")
     jira.send("DELETE", f"/issue/{key}/remotelink/{link_id}")
     jira.get("/search/jql", jql="project = INC", fields="summary,status", expand="changelog", maxResults="1")
-    jira.send("POST", "/search/jql", {"jql": "updated >= -5m", "fields": ["*all"], "reconcileIssues": [int(id_)]})
+    jira.send(
+        "POST", "/search/jql", {"jql": "updated >= -5m", "fields": ["*all"], "reconcileIssues": [int(id_)]}
+    )
     jira.send("POST", "/search/approximate-count", {"jql": "project = INC"})
     jira.send("DELETE", f"/attachment/{file['id']}")
     jira.send("DELETE", f"/issue/{key}")
