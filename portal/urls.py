@@ -9,6 +9,7 @@ in the order of the navigation.  Names are `<noun>_<page>` in the singular (`tic
 from django.urls import include, path
 
 urlpatterns = [
+    path("", include("integrations.urls")),
     path("", include("portal.views.health")),
     path("account/", include("portal.views.account")),
 ]
