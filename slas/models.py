@@ -253,6 +253,8 @@ class Agreement(models.Model):
     valid_from = models.DateField()
     valid_until = models.DateField(null=True, blank=True)
     note = models.TextField(blank=True)
+    # Set when terms were changed: the linked ticket after which clocks are still to be computed again.
+    recompute_from = models.PositiveBigIntegerField(null=True, blank=True, default=0, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = AgreementQuerySet.as_manager()
@@ -305,7 +307,10 @@ class Target(models.Model):
 
 
 class TermsVersion(models.Model):
-    """One row whose token is new whenever an agreement, or anything that belongs to one, was changed."""
+    """One row whose token is new whenever an agreement, or anything that belongs to one, was changed.
+
+    Processes keep agreements in memory and compare tokens, which they get with a query that they make anyway.
+    """
 
     token = models.CharField(max_length=32)
 
@@ -350,16 +355,16 @@ class Timing(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.what} {self.value}".strip()
+        return f"{self.get_what_display()} {self.value}".strip()
 
 
 class Clock(models.Model):
-    """One clock of one linked ticket under one agreement, as its timings left it.
+    """One clock of one linked ticket under one agreement, as its timings left it; written by services.py only.
 
-    While it runs, the time used is `elapsed_s` plus the service time since `running_since`.  `elapsed_s` and
-    `paused_s` count service time, `wall_s` everything between start and stop.  `stopped_at` with the state "ended"
-    is a closing without an answer or a resolution; such a clock has no `wall_s` and is neither met nor, unless it
-    had run out before, breached.
+    `elapsed_s` and `paused_s` count service time up to `state_since`: what has passed since then belongs to the state
+    (`services.live` adds it up).  `wall_s` is everything from start to stop.  `stopped_at` with the state "ended" is
+    a closing without an answer or a resolution; such a clock has no `wall_s` and is neither met nor, unless it had
+    run out before, breached.
     """
 
     class State(models.TextChoices):
@@ -379,16 +384,16 @@ class Clock(models.Model):
     # The first day of the month in which it began, in the calendar's time zone.
     month = models.DateField()
     started_at = models.DateTimeField()
-    running_since = models.DateTimeField(null=True, blank=True)
-    # When the target runs out; unknown while paused and without a target.
+    state_since = models.DateTimeField()
+    # When the target is used up; unknown while paused and without a target.
     due_at = models.DateTimeField(null=True, blank=True)
+    # The last moment still in time: later than due_at when service hours end in between.
+    breaches_at = models.DateTimeField(null=True, blank=True)
     stopped_at = models.DateTimeField(null=True, blank=True)
     elapsed_s = models.BigIntegerField(default=0)
     paused_s = models.BigIntegerField(default=0)
     wall_s = models.BigIntegerField(null=True, blank=True)
     is_breached = models.BooleanField(default=False)
-    breached_at = models.DateTimeField(null=True, blank=True)
-    computed_at = models.DateTimeField()
 
     objects = ClockQuerySet.as_manager()
 
@@ -397,10 +402,10 @@ class Clock(models.Model):
             models.UniqueConstraint(fields=["linked_ticket", "agreement", "kind"], name="clock_once"),
         ]
         indexes = [
-            # The sweep, and the list of what is due next.
+            # The sweep.
             models.Index(
-                fields=["due_at"],
-                name="clock_due",
+                fields=["breaches_at"],
+                name="clock_breaches",
                 condition=Q(state=clock.State.RUNNING.value, is_breached=False),
             ),
             models.Index(fields=["agreement", "month", "kind"], name="clock_report"),

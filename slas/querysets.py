@@ -62,8 +62,8 @@ class ClockQuerySet(models.QuerySet):
         return self.filter(state__in=(State.RUNNING, State.PAUSED))
 
     def overdue(self, now: datetime) -> Self:
-        """Running clocks whose due time has passed and that nobody has marked as breached yet."""
-        return self.filter(state=State.RUNNING, is_breached=False, due_at__lt=now)
+        """Running clocks that have run out and that nobody has marked as breached yet."""
+        return self.filter(state=State.RUNNING, is_breached=False, breaches_at__lt=now)
 
     def due_before(self, moment: datetime) -> Self:
         """Running clocks that will be breached by then if nothing happens, the most urgent first."""
