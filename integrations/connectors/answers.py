@@ -160,12 +160,14 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
     return None
 
 
-_NAMES = r"authorization|cookie|[\w-]*(?:token|password|passwd|secret|api[_-]?key|signature)"
+# Bounded, so that a long word does not cost the square of its length.
+_NAMES = r"(?:authorization|cookie|[\w-]{0,40}(?:token|password|passwd|secret|api[_-]?key|signature))"
 _SECRETS = (
+    (re.compile(r"(?i)(cookie\s*:\s*)[^\r\n]+"), r"\1…"),
     # `"api_token": "two words"`, also with the quotes escaped inside another text.
-    (re.compile(rf'(?i)((?:{_NAMES})\\?["\']?\s*[:=]\s*\\?)(["\']).*?(?:\2|$)'), r"\1\2…\2"),
+    (re.compile(rf'(?i)({_NAMES}\\?["\']?\s*[:=]\s*\\?)(["\']).*?(?:\2|$)'), r"\1\2…\2"),
     # `Authorization: Basic abc`, `token=abc`, `/token/abc/`.
-    (re.compile(rf'(?i)((?:{_NAMES})\s*[:=/]\s*)(?!\\?["\'])(?:(?:basic|bearer)\s+)?[^\s"\',;&/]+'), r"\1…"),
+    (re.compile(rf'(?i)({_NAMES}\s*[:=/]\s*)(?!\\?["\'])(?:(?:basic|bearer)\s+)?[^\s"\',;&/]+'), r"\1…"),
     (re.compile(r"(?i)\b(basic|bearer)\s+[A-Za-z0-9+/=._~-]{8,}"), r"\1 …"),
     # `https://user:password@host`.
     (re.compile(r"(://)[^/\s@:]*:[^/\s@]*@"), r"\1…@"),

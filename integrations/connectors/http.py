@@ -10,10 +10,11 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from http.client import HTTPException
+from http.client import HTTPException, IncompleteRead
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 import requests
@@ -184,15 +185,7 @@ class Http:
             headers={**self._headers, **sent_headers},
             auth=self._auth,
         )
-        try:
-            status, answer_headers, body = self._exchange(request, call := self._new_call(writes))
-        except errors.Unavailable:
-            # The server had closed an idle connection.  What only reads may simply be sent again.
-            if writes or not call.is_reused or call.has_answer or not isinstance(data, bytes | None):
-                raise
-            status = 0
-        if not status:
-            status, answer_headers, body = self._exchange(request, self._new_call(writes))
+        status, answer_headers, body = self._exchange(request, self._new_call(writes))
         if status in expect:
             return Answer(status, answer_headers, body, writes)
         raise self._error(status, answer_headers, body, writes)
@@ -212,7 +205,7 @@ class Http:
             response = closing.enter_context(self._open_file(target, call))
             if response.status_code in REDIRECTS and (onward := response.headers.get("Location")):
                 response = closing.enter_context(
-                    self._open_file(urljoin(target, onward), call, with_auth=False)
+                    self._open_file(_joined(target, onward), call, with_auth=False)
                 )
             status = response.status_code
             if status not in (200, 206):
@@ -258,6 +251,20 @@ class Http:
             self._note(request.method or "", _split(request.url or "").path, status, started, sent, received)
 
     def _send(self, request: requests.Request, call: Call) -> requests.Response:
+        try:
+            return self._send_once(request, call)
+        except errors.Unavailable:
+            if (
+                call.is_write
+                or not call.is_reused
+                or call.has_answer
+                or not isinstance(request.data, bytes | list)
+            ):
+                raise
+        # The server had closed an idle connection.  What only reads may simply be sent again.
+        return self._send_once(request, call)
+
+    def _send_once(self, request: requests.Request, call: Call) -> requests.Response:
         with self._mapped(call), calling(call):
             return self._adapter.send(
                 request.prepare(),
@@ -311,11 +318,10 @@ class Http:
             sentence = "did not answer in time" if call.has_sent else "could not be reached in time"
             return errors.TimedOut(f"The system {sentence}.", detail=detail, outcome_unknown=unknown)
         if not call.has_sent:
-            if any(
-                isinstance(cause, requests.exceptions.SSLError | urllib3.exceptions.SSLError)
-                for cause in causes
-            ):
+            if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
                 return errors.Unavailable("The system's certificate could not be verified.", detail=detail)
+            if any(isinstance(cause, ssl.SSLError) for cause in causes):
+                return errors.Unavailable("No secure connection to the system could be made.", detail=detail)
             if isinstance(error, ValueError):
                 # An address, header or name that cannot be written down.
                 return errors.Refused("The system's address is not a valid web address.", detail=detail)
@@ -376,9 +382,10 @@ _TRANSPORT_ERRORS = (
     HTTPException,
     OSError,
 )
-_TIMEOUTS = (TimeoutError, requests.exceptions.Timeout, urllib3.exceptions.TimeoutError)
+# Not urllib3's TimeoutError: it counts every failure to connect as one.
+_TIMEOUTS = (TimeoutError, urllib3.exceptions.ReadTimeoutError)
 _CUT_OFF = (
-    urllib3.exceptions.IncompleteRead,
+    IncompleteRead,
     urllib3.exceptions.InvalidChunkLength,
     urllib3.exceptions.DecodeError,
 )
@@ -401,6 +408,13 @@ def _split(address: str) -> SplitResult:
         return urlsplit(address)
     except ValueError as error:
         raise errors.Refused("The system's address is not a valid web address.") from error
+
+
+def _joined(base: str, onward: str) -> str:
+    try:
+        return urljoin(base, onward)
+    except ValueError as error:
+        raise errors.Garbled("The system pointed to an address that is none.") from error
 
 
 def _origin(parts: SplitResult) -> tuple[str, str, int | None]:

@@ -106,10 +106,14 @@ def is_public_address(address: str) -> bool:
         # Everything outside 2000::/3 is reserved, local or multicast.
         if ip not in _GLOBAL_UNICAST:
             return False
+    elif ip in _PROTOCOL_ASSIGNMENTS:
+        return False
     return ip.is_global and not (ip.is_multicast or ip.is_reserved)
 
 
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+# Python before 3.11.10 takes most of it for public; a cloud keeps its metadata at 192.0.0.192.
+_PROTOCOL_ASSIGNMENTS = ipaddress.IPv4Network("192.0.0.0/24")
 _TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
 
 
@@ -217,8 +221,11 @@ class _Guarded:
         call.is_reused = self._used > 0
         self._used += 1
         self._used_at = now
-        super().request(*args, **kwargs)  # type: ignore[misc]
-        call.deadline = time.monotonic() + call.timeout_s
+        try:
+            super().request(*args, **kwargs)  # type: ignore[misc]
+        finally:
+            # Also after a failure: an answer may have come before the connection broke.
+            call.deadline = time.monotonic() + call.timeout_s
 
     def send(self, data: object) -> None:
         _call.get().has_sent = True
@@ -247,3 +254,11 @@ class GuardedAdapter(HTTPAdapter):
     def init_poolmanager(self, *args, **kwargs) -> None:  # type: ignore[no-untyped-def]
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
+
+    def close(self) -> None:
+        """Close the pooled connections now; urllib3 would leave that to the garbage collector."""
+        pools = self.poolmanager.pools
+        for pool in [pools.get(key) for key in pools.keys()]:  # noqa: SIM118
+            if pool is not None:
+                pool.close()
+        super().close()

@@ -172,7 +172,7 @@ def _options(options: object) -> tuple[str, ...]:
 class FieldTags:
     """Custom fields whose values Zendesk keeps among the ticket's tags: drop-downs, multiple choices, checkboxes.
 
-    https://support.zendesk.com/hc/en-us/articles/4408838961562 : choosing a value adds its tag, and taking the tag
+    https://support.zendesk.com/hc/en-us/articles/4408886624410 : choosing a value adds its tag, and taking the tag
     away empties the field.  So these tags are no labels: they are left out of `tags` in both directions.
     """
 
