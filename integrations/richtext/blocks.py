@@ -9,7 +9,7 @@ paragraphs are gone, marks are sorted.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 # Nesting beyond this is flattened by the codecs: recursion stays shallow and costs stay linear.
 MAX_DEPTH = 20
@@ -125,7 +125,7 @@ class Document:
     """A text.  `losses` tells in words what the codec that made it could not carry; it is not part of equality."""
 
     blocks: tuple[Block, ...] = ()
-    losses: tuple[str, ...] = ()
+    losses: tuple[str, ...] = field(default=(), compare=False)
 
     def as_value(self) -> dict:
         """The JSON form: `{"rich": [...]}`.  Equal texts give equal JSON."""

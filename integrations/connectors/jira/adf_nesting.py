@@ -77,6 +77,10 @@ def clean_text(text: str) -> str:
     return _UNUSABLE.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
+def _one_line(text: str) -> str:
+    return " ".join(clean_text(text).split())
+
+
 def inlines(found: Iterable[Inline]) -> tuple[Inline, ...]:
     """Inline text as ADF can hold it: newlines are breaks, `code` stands alone or with a link, links are safe."""
     return join_runs(part for inline in found for part in _inline(inline))
@@ -91,7 +95,7 @@ def _inline(inline: Inline) -> Iterator[Inline]:
                     yield LineBreak()
                 yield Run(line, kept, link)
         case Mention(name=name):
-            yield Mention(" ".join(clean_text(name).split()) or "somebody")
+            yield Mention(_one_line(name) or "somebody")
         case LineBreak():
             yield inline
 
@@ -119,7 +123,7 @@ def _block(block: Block, place: Place, depth: int) -> Iterator[Block]:
         case Paragraph(inlines=found):
             yield from _some(paragraph(inlines(found)))
         case File(name=name):
-            yield File(" ".join(clean_text(name).split()) or "file")
+            yield File(_one_line(name) or "file")
         case CodeBlock(text=text, language=language):
             if text := clean_text(text):
                 yield CodeBlock(text, clean_text(language).strip())
@@ -135,10 +139,12 @@ def _block(block: Block, place: Place, depth: int) -> Iterator[Block]:
         case _ if depth >= MAX_DEPTH:
             yield from _some(paragraph(inlines(flat_inlines([block]))))
         case BulletList(items=items):
-            yield from _lists(items, depth)
+            # A quote holds no tasks.
+            yield from _lists(tuple(map(_ticked, items)) if place is Place.QUOTE else items, depth)
         case OrderedList(items=items, start=start):
             if items:
-                yield OrderedList(tuple(_item(item.blocks, depth) for item in items), max(start, 0))
+                numbered = tuple(_item(_ticked(item).blocks, depth) for item in items)
+                yield OrderedList(numbered, max(start, 0))
         case _:
             yield from _box(block, place, depth)
 
@@ -146,7 +152,7 @@ def _block(block: Block, place: Place, depth: int) -> Iterator[Block]:
 def _box(block: Block, place: Place, depth: int) -> Iterator[Block]:
     """A quote, panel or table: as it is where ADF allows it, else opened up."""
     match block:
-        case Panel(blocks=inner, title=title) if title := " ".join(clean_text(title).split()):
+        case Panel(blocks=inner, title=title) if title := _one_line(title):
             if place in _MAY_EXPAND:
                 within = Place.EXPAND if place is Place.DOCUMENT else Place.NESTED_EXPAND
                 # An expand has no colour, so its kind is always the same.
@@ -195,6 +201,17 @@ def _lists(items: tuple[Item, ...], depth: int) -> Iterator[Block]:
 
 def _item(blocks: tuple[Block, ...], depth: int) -> Item:
     return Item(tuple(_blocks(blocks, Place.ITEM, depth + 1)))
+
+
+def _ticked(item: Item) -> Item:
+    """A task as an ordinary item, its box drawn as a character."""
+    if item.is_done is None:
+        return item
+    box = Run("☑ " if item.is_done else "☐ ")
+    first = item.blocks[0] if item.blocks else None
+    if isinstance(first, Paragraph):
+        return Item((Paragraph((box, *first.inlines)), *item.blocks[1:]))
+    return Item((Paragraph((box,)), *item.blocks))
 
 
 def _task(item: Item, depth: int) -> Item:
@@ -248,7 +265,7 @@ def _opened(block: Block) -> tuple[tuple[Inline, ...], list[Block]]:
         case CodeBlock(text=text):
             return (Run(text, ("code",)),), []
         case File(name=name):
-            return (Run(f"[{name}]"),), []
+            return (Run(f"[{_one_line(name) or 'file'}]"),), []
         case BulletList(items=items) | OrderedList(items=items):
             return (), [inner for item in items for inner in item.blocks]
         case Quote(blocks=inner):

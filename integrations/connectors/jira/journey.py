@@ -6,6 +6,7 @@ so what lies between is learned: from the steps open on tickets that were read, 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -15,6 +16,9 @@ from integrations.connectors.jira import changes, client, polling, workflow
 from integrations.connectors.jira.fields import jira_value
 from integrations.connectors.jira.recall import Known, Recall, Workflows, known_from
 from integrations.connectors.jira.workflow import Transition
+
+DEMANDS = 200
+DAY_S = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,8 @@ class Journeys:
         self._project = project
         self._known = known
         self._workflows = workflows
+        # What a step was found to demand where Jira had not told its screen: then the next one costs one call again.
+        self._demands: Recall[tuple[str, str], dict[str, object]] = Recall(DEMANDS, DAY_S, time.monotonic)
 
     def route(self, remote_id: str, present: str, wanted: str) -> Route:
         """How to get from the present status to the wanted one.  Raises NoTransition.
@@ -121,6 +127,9 @@ class Journeys:
     def _take(self, remote_id: str, route: Route, sent: Mapping[str, object], marker: str) -> None:
         step = route.step
         assert step is not None
+        place = (route.known.issue_type, step.id)
+        if step.screen is None:
+            sent = {**(self._demands.get(place) or {}), **sent}
         try:
             self._post(remote_id, step, sent, marker)
         except errors.Invalid as error:
@@ -128,6 +137,7 @@ class Journeys:
                 raise
             if defaults := _defaults_for(error, step, sent):
                 self._post(remote_id, step, {**sent, **defaults}, marker)
+                self._demands.put(place, defaults)
             elif not route.is_remembered or not self._take_again(remote_id, route, sent, marker):
                 raise
 
