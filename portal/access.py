@@ -199,6 +199,12 @@ def rights_of(user: Someone) -> Rights:
     return known
 
 
+def signed_in(request: HttpRequest) -> User:
+    """The person behind a request.  Every page is behind the sign-in unless it says otherwise (LoginRequiredMiddleware)."""
+    assert isinstance(request.user, User)
+    return request.user
+
+
 def may(user: Someone, action: str, resource: str, partner: Partner | int | None = None) -> bool:
     """Whether the person may read, write or have full control; at `partner`, or anywhere when none is named."""
     partner_id = partner.pk if isinstance(partner, models.Model) else partner

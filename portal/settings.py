@@ -287,6 +287,8 @@ LOGGING = {
         "celery.worker.strategy": {"level": "WARNING"},
         "celery.beat": {"level": "WARNING"},
         "django": {"handlers": [], "level": "INFO", "propagate": True},
+        # Every scan of the internet would leave a traceback.
+        "django.security.DisallowedHost": {"handlers": [], "propagate": False},
         "django.server": {"handlers": [], "level": "INFO", "propagate": True},
     },
 }

@@ -32,6 +32,7 @@ class SignInForm(AuthenticationForm):
         username = self.cleaned_data.get("username") or ""
         if not username or not self.cleaned_data.get("password"):
             return self.cleaned_data
+        assert self.request is not None
         now, address = timezone.now(), throttle.address_of(self.request)
         wait = throttle.locked_for(username, address, now=now)
         if wait:

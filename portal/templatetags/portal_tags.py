@@ -61,7 +61,7 @@ def navigation(context: template.Context) -> list[NavigationItem]:
     """The entries that the reader's roles may read."""
     request = context.get("request")
     user = getattr(request, "user", None)
-    if user is None or not user.is_authenticated:
+    if request is None or user is None or not user.is_authenticated:
         return []
     here = request.resolver_match.url_name if request.resolver_match else ""
     items = []
@@ -101,7 +101,7 @@ def icon(name: str, label: str = "", css: str = "") -> SafeString:
 def local_time(value: datetime | None, style: str = "minute") -> SafeString:
     """A moment in the reader's zone, as a <time> whose title is complete; a dash for None."""
     if value is None:
-        return format_html('<span class="text-secondary">–</span>')
+        return SafeString('<span class="text-secondary">–</span>')
     here = timezone.localtime(value)
     return format_html(
         '<time datetime="{}" title="{}">{}</time>',

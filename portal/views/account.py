@@ -13,7 +13,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST
 
 from portal import audit
-from portal.access import rights_of
+from portal.access import signed_in
 from portal.forms.account import AccountForm, SignInForm
 from portal.models import User
 
@@ -34,7 +34,8 @@ class ChangePassword(auth_views.PasswordChangeView):
 
     def get_success_url(self) -> str:
         """Back to the account, with a word that it worked."""
-        audit.record(self.request.user, "changed the password of", self.request.user)
+        user = signed_in(self.request)
+        audit.record(user, "changed the password of", user)
         messages.success(self.request, "Your password is changed, and you are signed out everywhere else.")
         return reverse("account")
 
@@ -42,15 +43,15 @@ class ChangePassword(auth_views.PasswordChangeView):
 @require_http_methods(["GET", "POST"])
 def account(request: HttpRequest) -> HttpResponse:
     """Name, mail, time zone and theme, the person's roles, and the way to the password and out."""
-    user = User.objects.get(pk=request.user.pk)
+    # A copy: a rejected form leaves its values in the object, and the top bar shows who is signed in.
+    user = User.objects.get(pk=signed_in(request).pk)
     form = AccountForm(request.POST or None, instance=user)
     if request.method == "POST" and form.is_valid():
         form.save()
         messages.success(request, "Saved.")
         return redirect("account")
     memberships = user.memberships.select_related("partner").order_by("role")
-    page = {"form": form, "memberships": memberships, "has_rights": rights_of(request.user).levels}
-    return render(request, "registration/account.html", page)
+    return render(request, "registration/account.html", {"form": form, "memberships": memberships})
 
 
 @require_POST
@@ -58,7 +59,7 @@ def theme(request: HttpRequest) -> HttpResponse:
     """Keep the chosen theme and go back to the page; an unknown one changes nothing."""
     choice = request.POST.get("theme", "")
     if choice in User.Theme.values:
-        User.objects.filter(pk=request.user.pk).update(theme=choice)
+        User.objects.filter(pk=signed_in(request).pk).update(theme=choice)
     back = request.POST.get("next", "")
     is_ours = url_has_allowed_host_and_scheme(back, {request.get_host()}, require_https=request.is_secure())
     return redirect(back if is_ours else "account")
