@@ -7,8 +7,8 @@ from typing import Any
 from integrations.sandbox.jira import events, issues
 from integrations.sandbox.jira.context import Call
 from integrations.sandbox.jira.errors import Wrong
-from integrations.sandbox.jira.multipart import parts
 from integrations.sandbox.jira.state import Comment, Issue
+from integrations.sandbox.multipart import NotMultipart, parts
 from integrations.sandbox.wire import Response, empty, json_response
 
 MAX_BULK = 50
@@ -291,11 +291,11 @@ def attach(call: Call, id_: str) -> Response:
     if call.request.headers.get("x-atlassian-token", "").lower() not in ("no-check", "nocheck"):
         return Response(403, b"XSRF check failed", "text/html;charset=UTF-8")
     issue = call.issue(id_)
-    files = [
-        one
-        for one in parts(call.request.headers.get("content-type", ""), call.request.body)
-        if one.name == "file"
-    ]
+    try:
+        form = parts(call.request.headers.get("content-type", ""), call.request.body)
+    except NotMultipart as error:
+        raise Wrong(str(error), status=415) from error
+    files = [one for one in form if one.name == "file"]
     if len(files) > MAX_FILES or any(
         len(one.data) > call.site.settings.max_attachment_bytes for one in files
     ):

@@ -180,6 +180,7 @@ class JiraSystem(System):
             "id": str(issue.id),
             "key": issue.key,
             "status": issue.status,
+            "description": adf.text_of(issue.description),
             "fields": fields,
             "comments": [
                 {

@@ -186,6 +186,7 @@ class ZendeskSystem(System):
             "id": str(ticket.id),
             "key": str(ticket.id),
             "status": ticket.status,
+            "description": ticket.description,
             "fields": fields,
             "comments": [
                 {

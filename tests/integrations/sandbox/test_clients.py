@@ -107,7 +107,7 @@ def test_the_jira_client_updates(jira_client: JIRA) -> None:
     assert changed == {
         "summary": ("VPN is down", "VPN is slow"),
         "priority": ("Medium", "High"),
-        "labels": (None, "vpn"),
+        "labels": ("", "vpn"),
     }
 
 

@@ -6,10 +6,12 @@ import re
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from integrations.sandbox.jira.errors import Wrong
-
 _BOUNDARY = re.compile(r'boundary=(?:"([^"]+)"|([^;\s]+))', re.IGNORECASE)
 _PARAMETER = re.compile(r"""(filename\*|filename|name)=(?:"((?:[^"\\]|\\.)*)"|([^;]+))""", re.IGNORECASE)
+
+
+class NotMultipart(Exception):
+    """The body is no multipart form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +25,10 @@ class Part:
 
 
 def parts(content_type: str, body: bytes) -> list[Part]:
-    """The parts of the form in their order; Wrong when it is none."""
+    """The parts of the form in their order; NotMultipart when it is none."""
     match = _BOUNDARY.search(content_type)
     if not content_type.lower().startswith("multipart/form-data") or match is None:
-        raise Wrong("The request is not multipart/form-data.", status=415)
+        raise NotMultipart("The request is not multipart/form-data.")
     mark = b"--" + (match[1] or match[2]).encode()
     found = []
     for raw in body.split(mark)[1:]:
