@@ -26,21 +26,19 @@ from integrations.mapping import plan as mapping
 # A claim ends after this many deliveries, so that no lane keeps a worker to itself.
 DELIVERIES_PER_CLAIM = 20
 
-# What became of one delivery: True to go on with the lane, False when the lane was given back or lost.
-_Step = Generator[effects.Effect, Any, bool]
+# Gives the next head of the lane to go on with, or None when the lane was given back, lost, or is empty.
+_Step = Generator[effects.Effect, Any, HeadView | None]
 
 
 def deliver_lane(lane: ClaimedLane, context: Context) -> Steps:
     """Deliver what waits in a claimed lane until it is empty, has to wait, or the claim runs out."""
+    (head,) = yield (effects.LoadHead(lane.id, lane.fence),)
     for _ in range(DELIVERIES_PER_CLAIM):
-        (head,) = yield (effects.LoadHead(lane.id, lane.fence),)
         if head is None:
             return
         if context.clock.now() >= timing.send_by(lane.leased_until, context.request_timeout_s):
             break
-        goes_on = yield from _Delivering(lane, context, head).run()
-        if not goes_on:
-            return
+        head = yield from _Delivering(lane, context, head).run()
     now = context.clock.now()
     yield (effects.Release(lane.id, lane.fence, next_at=now, at=now),)
 
@@ -89,7 +87,7 @@ class _Delivering:
             return (yield from self._park(mapped.problem.code, mapped.problem.message))
         settled = self._settled(mapped.fields)
         if not (yield from self._mark_sent(mapped.fields, {"fields": settled, "creates": True}, {})):
-            return False
+            return None
         try:
             written = yield effects.CreateTicket(
                 self.system_id, self.send_by, draft=Draft(mapped.fields, head.marker)
@@ -102,15 +100,15 @@ class _Delivering:
         request = effects.StoreCreated(
             self.lane.id, self.lane.fence, self.head.delivery_id, written, self.context.clock.now()
         )
-        (stored,) = yield (request,)
-        return stored
+        _, head = yield (request, self._next())
+        return head
 
     # Fields.
 
     def _set_fields(self, target: TicketState) -> _Step:
         head = yield from self._pull(target)
         if head is None:
-            return False
+            return None
         target = head.target
         if head.state is DeliveryState.SENT and head.is_recognised:
             return (yield from self._finish(DeliveryState.DONE))
@@ -131,7 +129,7 @@ class _Delivering:
             return (yield from self._finish(state, accepted=self._settled(equal)))
         before = {name: target.actual.get(name) for name in open_fields}
         if not (yield from self._mark_sent(open_fields, {"fields": self._settled(open_fields)}, before)):
-            return False
+            return None
         try:
             written = yield effects.UpdateTicket(
                 self.system_id,
@@ -174,14 +172,14 @@ class _Delivering:
         if head.state is DeliveryState.SENT:
             head = yield from self._pull(target)
             if head is None:
-                return False
+                return None
             if head.is_recognised:
                 return (yield from self._finish(DeliveryState.DONE))
             if self._may_still_turn_up():
                 return (yield from self._wait_to_settle())
         call, unseen = self._comment(target) if head.operation is Operation.COMMENT else self._file(target)
         if not (yield from self._mark_sent({}, unseen, {})):
-            return False
+            return None
         try:
             written = yield call
         except ConnectorError as error:
@@ -233,7 +231,7 @@ class _Delivering:
             return None
         stored, head = yield (
             effects.StoreReading(target.id, target.version, history, started_at),
-            effects.LoadHead(self.lane.id, self.lane.fence),
+            self._next(),
         )
         if head is None or not stored or history.has_more:
             # Another reading got there first, or there is more to read: decide on what is known then.
@@ -262,7 +260,7 @@ class _Delivering:
         now = self.context.clock.now()
         soon = min(self._settles_at(), now + timedelta(seconds=5))
         yield (effects.Release(self.lane.id, self.lane.fence, next_at=soon, at=now),)
-        return False
+        return None
 
     def _mark_sent(
         self, wanted: Mapping[str, Value], unseen: Mapping, before: Mapping[str, Value]
@@ -305,13 +303,16 @@ class _Delivering:
             accepted=accepted,
             reason=reason,
         )
-        (finished,) = yield (request,)
-        return finished
+        _, head = yield (request, self._next())
+        return head
+
+    def _next(self) -> effects.LoadHead:
+        return effects.LoadHead(self.lane.id, self.lane.fence)
 
     def _park(self, code: str, message: str, error: ConnectorError | None = None) -> _Step:
         now = self.context.clock.now()
         yield (effects.Park(self.lane.id, self.lane.fence, self.head.delivery_id, code, message, now, error),)
-        return False
+        return None
 
     def _failed(self, error: ConnectorError, *, sent: bool) -> _Step:
         """End the attempt by what the error says happens next."""
@@ -338,4 +339,4 @@ class _Delivering:
             ),
             effects.NoteSystemFailure(self.system_id, error, now),
         )
-        return False
+        return None

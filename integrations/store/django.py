@@ -7,7 +7,7 @@ skip what another worker holds.  Nothing here calls another system.
 from __future__ import annotations
 
 import random as random_module
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -46,22 +46,37 @@ class DjangoStore:
         return system_id in self._config.failing
 
     def carry_out(self, requests: Sequence[effects.Request], now: datetime) -> list[Any]:
-        """Do the requests in order in one transaction; either all of them are stored or none."""
+        """Do the requests in one transaction and return their results in the same order; all are stored or none.
+
+        Requests of one kind are done together, the kinds in an order that lets each step's own requests follow one
+        another: what ends a delivery comes before the next head is loaded.
+        """
         if not self._config.is_fresh(now):
             self._config = configuration.load(now)
+        results: list[Any] = [None] * len(requests)
         with transaction.atomic():
-            return [self._carry_out(request, now) for request in requests]
+            for places in _rounds(requests):
+                answers = self._together([requests[place] for place in places], now)
+                for place, answer in zip(places, answers, strict=True):
+                    results[place] = answer
+        return results
 
-    def _carry_out(self, request: effects.Request, now: datetime) -> Any:
-        match request:
+    def _together(self, requests: list[Any], now: datetime) -> Sequence[Any]:
+        """Requests of one kind."""
+        match requests[0]:
             case effects.LoadHead():
-                return lanes.load_head(request, self._config)
+                return lanes.load_heads(requests, self._config)
             case effects.StoreReading():
-                return readings.store_reading(request, self._config, now)
+                return readings.store_readings(requests, self._config, now)
             case effects.MarkSent():
-                return lanes.mark_sent(request)
+                return lanes.mark_sent(requests)
             case effects.Finish():
-                return lanes.finish(request, now)
+                return lanes.finish(requests, now)
+            case _:
+                return [self._alone(request, now) for request in requests]
+
+    def _alone(self, request: effects.Request, now: datetime) -> Any:
+        match request:
             case effects.StoreCreated():
                 return lanes.store_created(request, now)
             case effects.Release():
@@ -69,7 +84,7 @@ class DjangoStore:
             case effects.Park():
                 return lanes.park(request)
             case effects.NoteReadFailure():
-                return readings.note_read_failure(request, now)
+                return readings.note_read_failure(request)
             case effects.NoteSystemFailure():
                 self._config.failing.add(request.system_id)
                 return systems.note_failure(request, self._random, now)
@@ -78,3 +93,35 @@ class DjangoStore:
                 return systems.note_answer(request)
             case _:
                 raise TypeError(f"The store does not know {type(request).__name__}.")
+
+
+_ORDER = (
+    effects.StoreReading,
+    effects.StoreCreated,
+    effects.MarkSent,
+    effects.Finish,
+    effects.Release,
+    effects.Park,
+    effects.NoteReadFailure,
+    effects.NoteSystemFailure,
+    effects.NoteSystemAnswer,
+    effects.LoadHead,
+)
+
+
+def _rounds(requests: Sequence[effects.Request]) -> Iterator[list[int]]:
+    """The places of requests that may be done together, kind by kind; a ticket's second reading comes by itself."""
+    by_kind: dict[type, list[int]] = {}
+    for place, request in enumerate(requests):
+        by_kind.setdefault(type(request), []).append(place)
+    for kind in sorted(by_kind, key=_ORDER.index):
+        left = by_kind[kind]
+        while left:
+            first: dict[int, int] = {}
+            for place in left:
+                request = requests[place]
+                first.setdefault(
+                    request.ticket_id if isinstance(request, effects.StoreReading) else place, place
+                )
+            yield list(first.values())
+            left = [place for place in left if place not in first.values()]

@@ -1,16 +1,20 @@
-"""Stores what a reading means, in the transaction that moves the cursor: all of it or nothing."""
+"""Stores what readings mean, in the transaction that moves the cursors: all of it or nothing.
+
+Several readings are stored together: what is known of their tickets is loaded with a few queries, each reading is
+judged by the pure rules, and what they mean goes into the tables a table at a time.
+"""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
-from dataclasses import asdict, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 
-from integrations.canonical import Attachment, Change, ChangeKind, Comment
+from integrations.canonical import Attachment, Change, ChangeKind, Comment, History
 from integrations.engine import reading
 from integrations.engine.effects import NoteReadFailure, StoreReading
-from integrations.engine.values import LinkState, TicketView
+from integrations.engine.values import LinkState, OpenWrite, TicketView
 from integrations.events import SeenChange, changes_seen, ticket_linked
 from integrations.mapping import plan as mapping
 from integrations.models import (
@@ -24,47 +28,77 @@ from integrations.models import (
 )
 from integrations.store import tickets
 from integrations.store.configuration import Configuration
+from integrations.store.rows import update_many
 
 # How soon to look again at a new ticket that a create of ours, still under way, has probably made.
 CREATE_UNDER_WAY_S = 2
 
-
-def store_reading(request: StoreReading, config: Configuration, now: datetime) -> bool:
-    """Judge the history by what is known at this moment and store the outcome; False when another got there first."""
-    ticket = Ticket.objects.select_for_update().get(pk=request.ticket_id)
-    if ticket.version != request.version:
-        Ticket.objects.filter(pk=ticket.pk).update(read_due_at=now)
-        return False
-    if not request.history.changes:
-        _store_quiet(ticket, request, now)
-        return True
-    if _is_being_created(ticket, request.history.changes[0], config):
-        Ticket.objects.filter(pk=ticket.pk).update(read_due_at=now + timedelta(seconds=CREATE_UNDER_WAY_S))
-        return False
-    sides = list(TicketSide.objects.filter(ticket=ticket.pk).select_related("linked_ticket"))
-    view = TicketView(
-        ticket=tickets.ticket_state(ticket),
-        account_id=config.accounts.get(ticket.system_id, ""),
-        connections=config.by_system.get(ticket.system_id, ()),
-        links=tuple(
-            LinkState(
-                side.linked_ticket_id,
-                side.linked_ticket.connection_id,
-                side.side_id,
-                config.connections[side.linked_ticket.connection_id].other(side.side_id).id,
-            )
-            for side in sides
-        ),
-        open_writes=tickets.open_writes(ticket.pk),
-    )
-    history = replace(request.history, changes=_unseen_changes(ticket, request.history.changes))
-    plan = reading.plan_reading(view, history, started_at=request.started_at)
-    links = {side.linked_ticket_id: side.linked_ticket for side in sides}
-    _Storing(ticket, request, plan, config, links, now).store()
-    return True
+_TICKET_FIELDS = (
+    "cursor",
+    "version",
+    "event_count",
+    "actual",
+    "winners",
+    "key",
+    "url",
+    "title",
+    "is_gone",
+    "opened_at",
+    "changed_at",
+    "read_at",
+    "read_failures",
+    "read_due_at",
+)
+_QUIET_FIELDS = ("cursor", "read_at", "read_failures", "read_due_at")
 
 
-def note_read_failure(request: NoteReadFailure, now: datetime) -> None:
+@dataclass(slots=True)
+class _Reading:
+    """One reading on its way into the tables."""
+
+    ticket: Ticket
+    request: StoreReading
+    plan: reading.ReadingPlan
+    links: dict[int, LinkedTicket]
+    begun: dict[int, LinkedTicket] = field(default_factory=dict)
+    events: dict[int, SyncEvent] = field(default_factory=dict)
+
+    def linked(self, key: reading.LinkKey) -> LinkedTicket:
+        """The linked ticket that a part of the plan means."""
+        if key.linked_ticket_id is not None:
+            return self.links[key.linked_ticket_id]
+        return self.begun[key.connection_id]
+
+
+@dataclass(slots=True)
+class _Known:
+    """What is known of several tickets at the moment their readings are stored."""
+
+    sides: dict[int, list[TicketSide]]
+    open_writes: dict[int, list[OpenWrite]]
+    change_ids: set[tuple[int, str]]
+
+
+def store_readings(requests: Sequence[StoreReading], config: Configuration, now: datetime) -> list[bool]:
+    """Judge histories by what is known at this moment; False for a ticket that another reading got to first.
+
+    A ticket may occur once: of two readings of the same ticket the second would be judged by what is not stored yet.
+    """
+    rows = Ticket.objects.filter(pk__in=[request.ticket_id for request in requests])
+    found = {ticket.pk: ticket for ticket in rows.select_for_update().order_by("pk")}
+    stored = [_is_current(found[request.ticket_id], request, config, now) for request in requests]
+    current = [request for request, is_current in zip(requests, stored, strict=True) if is_current]
+    quiet = [request for request in current if not request.history.changes]
+    update_many(Ticket, _QUIET_FIELDS, [_quiet_row(found[one.ticket_id], one, now) for one in quiet])
+    news = [request for request in current if request.history.changes]
+    if news:
+        known = _known(news, found)
+        planned = [_judge(found[request.ticket_id], request, known, config) for request in news]
+        _Storing(planned, config, now).store()
+    return stored
+
+
+def note_read_failure(request: NoteReadFailure) -> None:
     """The ticket could not be read: it stays due later, or is gone for good."""
     ticket = Ticket.objects.select_for_update().get(pk=request.ticket_id)
     ticket.read_failures += 1
@@ -74,21 +108,14 @@ def note_read_failure(request: NoteReadFailure, now: datetime) -> None:
     ticket.save(update_fields=["read_failures", "read_due_at", "is_gone"])
 
 
-def _store_quiet(ticket: Ticket, request: StoreReading, now: datetime) -> None:
-    """Nothing new: only the cursor and the due time move."""
-    ticket.cursor = request.history.cursor
-    ticket.read_at = now
-    ticket.read_failures = 0
-    ticket.read_due_at = _next_due(ticket, request, now)
-    ticket.save(update_fields=["cursor", "read_at", "read_failures", "read_due_at"])
-
-
-def _next_due(ticket: Ticket, request: StoreReading, now: datetime) -> datetime | None:
-    """When to read again: at once when there is more or somebody hinted while we read; else not before a hint."""
-    if request.history.has_more:
-        return now
-    hinted_since = ticket.stale_since is not None and ticket.stale_since > request.started_at
-    return ticket.read_due_at if hinted_since else None
+def _is_current(ticket: Ticket, request: StoreReading, config: Configuration, now: datetime) -> bool:
+    if ticket.version != request.version:
+        Ticket.objects.filter(pk=ticket.pk).update(read_due_at=now)
+        return False
+    if request.history.changes and _is_being_created(ticket, request.history.changes[0], config):
+        Ticket.objects.filter(pk=ticket.pk).update(read_due_at=now + timedelta(seconds=CREATE_UNDER_WAY_S))
+        return False
+    return True
 
 
 def _is_being_created(ticket: Ticket, first: Change, config: Configuration) -> bool:
@@ -99,57 +126,93 @@ def _is_being_created(ticket: Ticket, first: Change, config: Configuration) -> b
     """
     if ticket.event_count or first.kind is not ChangeKind.CREATED:
         return False
+    by_us = first.actor.id == config.accounts.get(ticket.system_id, "")
+    if not (by_us or first.marker):
+        return False
     creating = Delivery.objects.filter(operation=Delivery.Op.CREATE, target__isnull=True)
     if first.marker and creating.filter(marker=first.marker).exists():
         return True
-    by_us = first.actor.id == config.accounts.get(ticket.system_id, "")
     return by_us and creating.filter(state=Delivery.State.SENT, lane__system=ticket.system_id).exists()
 
 
-def _unseen_changes(ticket: Ticket, changes: tuple[Change, ...]) -> tuple[Change, ...]:
-    """Changes that are not stored yet.  A connector may overlap at the cursor; a change counts once."""
-    if not ticket.event_count:
-        return changes
-    ids = [change.id for change in changes]
-    known = set(
-        SyncEvent.objects.filter(ticket=ticket.pk, change_id__in=ids).values_list("change_id", flat=True)
+def _quiet_row(ticket: Ticket, request: StoreReading, now: datetime) -> tuple[int, tuple[object, ...]]:
+    """Nothing new: only the cursor and the due time move."""
+    return ticket.pk, (request.history.cursor, now, 0, _next_due(ticket, request, now))
+
+
+def _next_due(ticket: Ticket, request: StoreReading, now: datetime) -> datetime | None:
+    """When to read again: at once when there is more or somebody hinted while we read; else not before a hint."""
+    if request.history.has_more:
+        return now
+    hinted_since = ticket.stale_since is not None and ticket.stale_since > request.started_at
+    return ticket.read_due_at if hinted_since else None
+
+
+def _known(requests: Sequence[StoreReading], found: dict[int, Ticket]) -> _Known:
+    ids = [request.ticket_id for request in requests]
+    sides: dict[int, list[TicketSide]] = {}
+    for side in TicketSide.objects.filter(ticket__in=ids).select_related("linked_ticket"):
+        sides.setdefault(side.ticket_id, []).append(side)
+    # A connector may overlap at its cursor; a change counts once.
+    again = {
+        change.id
+        for request in requests
+        if found[request.ticket_id].event_count
+        for change in request.history.changes
+    }
+    seen = SyncEvent.objects.filter(ticket__in=ids, change_id__in=again).order_by()
+    change_ids = set(seen.values_list("ticket_id", "change_id")) if again else set()
+    return _Known(sides, tickets.open_writes(ids), change_ids)
+
+
+def _judge(ticket: Ticket, request: StoreReading, known: _Known, config: Configuration) -> _Reading:
+    sides = known.sides.get(ticket.pk, [])
+    view = TicketView(
+        ticket=tickets.ticket_state(ticket),
+        account_id=config.accounts.get(ticket.system_id, ""),
+        connections=config.by_system.get(ticket.system_id, ()),
+        links=tuple(_link_state(side, config) for side in sides),
+        open_writes=tuple(known.open_writes.get(ticket.pk, ())),
     )
-    return tuple(change for change in changes if change.id not in known)
+    fresh = _without(request.history, {id_ for ticket_id, id_ in known.change_ids if ticket_id == ticket.pk})
+    plan = reading.plan_reading(view, fresh, started_at=request.started_at)
+    return _Reading(ticket, request, plan, {side.linked_ticket_id: side.linked_ticket for side in sides})
+
+
+def _link_state(side: TicketSide, config: Configuration) -> LinkState:
+    connection_id = side.linked_ticket.connection_id
+    other = config.connections[connection_id].other(side.side_id)
+    return LinkState(side.linked_ticket_id, connection_id, side.side_id, other.id)
+
+
+def _without(history: History, seen: set[str]) -> History:
+    if not seen:
+        return history
+    return replace(history, changes=tuple(change for change in history.changes if change.id not in seen))
 
 
 class _Storing:
-    """One plan on its way into the tables."""
+    """Several readings, table by table; the caller's transaction makes them one."""
 
-    def __init__(
-        self,
-        ticket: Ticket,
-        request: StoreReading,
-        plan: reading.ReadingPlan,
-        config: Configuration,
-        links: dict[int, LinkedTicket],
-        now: datetime,
-    ) -> None:
-        self.ticket = ticket
-        self.request = request
-        self.plan = plan
+    def __init__(self, readings: list[_Reading], config: Configuration, now: datetime) -> None:
+        self.readings = readings
         self.config = config
-        self.links = links
         self.now = now
-        self.begun: dict[int, LinkedTicket] = {}
 
     def store(self) -> None:
-        """Write everything; the caller's transaction makes it one."""
-        self._store_ticket()
-        events = self._store_events()
-        for delivery_id, left in self.plan.unseen.items():
-            Delivery.objects.filter(pk=delivery_id).update(unseen=left, is_recognised=not left)
-        for link in self.plan.new_links:
-            self._begin(link)
-        self._queue(events)
-        self._tell(events)
+        """Write everything."""
+        update_many(Ticket, _TICKET_FIELDS, [self._ticket_row(one) for one in self.readings])
+        self._store_events()
+        unseen = [(pk, (left, not left)) for one in self.readings for pk, left in one.plan.unseen.items()]
+        update_many(Delivery, ("unseen", "is_recognised"), unseen)
+        for one in self.readings:
+            for link in one.plan.new_links:
+                self._begin(one, link)
+        self._queue()
+        self._tell()
 
-    def _store_ticket(self) -> None:
-        ticket, plan, head = self.ticket, self.plan, self.request.history.head
+    def _ticket_row(self, one: _Reading) -> tuple[int, tuple[object, ...]]:
+        ticket, plan, head = one.ticket, one.plan, one.request.history.head
         ticket.cursor = plan.cursor
         ticket.version += 1
         ticket.event_count = plan.event_count
@@ -157,57 +220,60 @@ class _Storing:
         ticket.winners = tickets.winners_value(plan.winners, plan.actual)
         ticket.key = head.key
         ticket.url = head.url
-        ticket.title = self._title()
+        ticket.title = self._title(one)
         ticket.is_gone = plan.is_gone
         ticket.opened_at = plan.opened_at or ticket.opened_at
         ticket.changed_at = plan.changed_at or ticket.changed_at
         ticket.read_at = self.now
         ticket.read_failures = 0
-        ticket.read_due_at = _next_due(ticket, self.request, self.now)
-        ticket.save()
+        ticket.read_due_at = _next_due(ticket, one.request, self.now)
+        return ticket.pk, tuple(getattr(ticket, name) for name in _TICKET_FIELDS)
 
-    def _title(self) -> str:
-        for connection in self.config.by_system.get(self.ticket.system_id, ()):
-            side = connection.side_in(self.ticket.system_id)
+    def _title(self, one: _Reading) -> str:
+        for connection in self.config.by_system.get(one.ticket.system_id, ()):
+            side = connection.side_in(one.ticket.system_id)
             for rule in side.outgoing.rules if side else ():
                 if rule.target == "title":
-                    return mapping.text_of(self.plan.actual.get(rule.source))[:300]
+                    return mapping.text_of(one.plan.actual.get(rule.source))[:300]
         return ""
 
-    def _store_events(self) -> dict[int, SyncEvent]:
-        rows = [
-            SyncEvent(
-                ticket=self.ticket,
-                change_id=event.change.id,
-                position=event.position,
-                kind=event.change.kind.value,
-                actor_id=event.change.actor.id,
-                actor_name=event.change.actor.name or event.change.actor.email,
-                happened_at=event.change.at,
-                seen_at=self.now,
-                fields=dict(event.change.fields),
-                before=dict(event.change.before),
-                comments=[_comment_value(comment) for comment in event.change.comments],
-                attachments=[_attachment_value(file) for file in event.change.attachments],
-                caused_by_id=event.caused_by,
-            )
-            for event in self.plan.events
-        ]
-        return {event.position: event for event in SyncEvent.objects.bulk_create(rows)}
+    def _store_events(self) -> None:
+        rows = [self._event(one, event) for one in self.readings for event in one.plan.events]
+        made = iter(SyncEvent.objects.bulk_create(rows))
+        for one in self.readings:
+            one.events = {event.position: next(made) for event in one.plan.events}
 
-    def _begin(self, link: reading.NewLink) -> None:
+    def _event(self, one: _Reading, event: reading.NewEvent) -> SyncEvent:
+        change = event.change
+        return SyncEvent(
+            ticket=one.ticket,
+            change_id=change.id,
+            position=event.position,
+            kind=change.kind.value,
+            actor_id=change.actor.id,
+            actor_name=change.actor.name or change.actor.email,
+            happened_at=change.at,
+            seen_at=self.now,
+            fields=dict(change.fields),
+            before=dict(change.before),
+            comments=[_comment_value(comment) for comment in change.comments],
+            attachments=[_attachment_value(file) for file in change.attachments],
+            caused_by_id=event.caused_by,
+        )
+
+    def _begin(self, one: _Reading, link: reading.NewLink) -> None:
         """Make the linked ticket, both its sides, both its lanes, and open it to both partners."""
         linked = LinkedTicket.objects.create(
             connection_id=link.connection_id,
-            title=self.ticket.title,
+            title=one.ticket.title,
             origin_id=link.side_id,
-            opened_at=self.ticket.opened_at,
+            opened_at=one.ticket.opened_at,
             updated_at=self.now,
         )
         sides = [self.config.sides[link.side_id], self.config.sides[link.other_side_id]]
         TicketSide.objects.bulk_create(
             [
-                TicketSide(linked_ticket=linked, side=sides[0], ticket=self.ticket),
+                TicketSide(linked_ticket=linked, side=sides[0], ticket=one.ticket),
                 TicketSide(linked_ticket=linked, side=sides[1], ticket=None),
             ]
         )
@@ -226,39 +292,45 @@ class _Storing:
             PartnerTicket(partner_id=partner_id, linked_ticket=linked, updated_at=self.now)
             for partner_id in sorted(partners)
         )
-        self.begun[link.connection_id] = linked
-        ticket_linked.send(LinkedTicket, linked_ticket=linked, side=sides[0], ticket=self.ticket)
+        one.begun[link.connection_id] = linked
+        ticket_linked.send(LinkedTicket, linked_ticket=linked, side=sides[0], ticket=one.ticket)
 
-    def _linked(self, key: reading.LinkKey) -> LinkedTicket:
-        return (
-            self.links[key.linked_ticket_id]
-            if key.linked_ticket_id is not None
-            else self.begun[key.connection_id]
-        )
-
-    def _queue(self, events: dict[int, SyncEvent]) -> None:
+    def _queue(self) -> None:
         """Number the deliveries at the end of their lanes."""
-        by_lane: dict[tuple[int, int], list[reading.NewDelivery]] = {}
-        for planned in self.plan.deliveries:
-            by_lane.setdefault((self._linked(planned.link).pk, planned.target_side_id), []).append(planned)
-        rows: list[Delivery] = []
-        for (linked_ticket_id, side_id), queued in sorted(by_lane.items()):
-            lane = Lane.objects.select_for_update().get(linked_ticket=linked_ticket_id, target=side_id)
-            for number, planned in enumerate(queued, lane.tail + 1):
-                rows.append(self._delivery(lane, number, planned, events))
+        planned: dict[tuple[int, int], list[tuple[_Reading, reading.NewDelivery]]] = {}
+        for one in self.readings:
+            for delivery in one.plan.deliveries:
+                key = (one.linked(delivery.link).pk, delivery.target_side_id)
+                planned.setdefault(key, []).append((one, delivery))
+        if not planned:
+            return
+        rows = Lane.objects.filter(linked_ticket__in={linked_id for linked_id, _ in planned})
+        lanes = {
+            (lane.linked_ticket_id, lane.target_id): lane for lane in rows.select_for_update().order_by("pk")
+        }
+        made: list[Delivery] = []
+        for key, queued in planned.items():
+            lane = lanes[key]
+            made += [
+                self._delivery(lane, number, delivery, one)
+                for number, (one, delivery) in enumerate(queued, lane.tail + 1)
+            ]
             lane.tail += len(queued)
             if not lane.waits:
                 lane.waits, lane.waits_since, lane.next_at = True, self.now, self.now
-            lane.save(update_fields=["tail", "waits", "waits_since", "next_at"])
-        Delivery.objects.bulk_create(rows)
+        moved = [lanes[key] for key in planned]
+        update_many(
+            Lane,
+            ("tail", "waits", "waits_since", "next_at"),
+            [(lane.pk, (lane.tail, lane.waits, lane.waits_since, lane.next_at)) for lane in moved],
+        )
+        Delivery.objects.bulk_create(made)
 
-    def _delivery(
-        self, lane: Lane, number: int, planned: reading.NewDelivery, events: dict[int, SyncEvent]
-    ) -> Delivery:
+    def _delivery(self, lane: Lane, number: int, planned: reading.NewDelivery, one: _Reading) -> Delivery:
         return Delivery(
             lane=lane,
             number=number,
-            event=events[planned.position],
+            event=one.events[planned.position],
             operation=planned.operation.value,
             marker=f"concord-{secrets.token_hex(12)}",
             origin=planned.origin[:200],
@@ -270,33 +342,33 @@ class _Storing:
             queued_at=self.now,
         )
 
-    def _tell(self, events: dict[int, SyncEvent]) -> None:
-        """Touch what people look at and send the domain events of this reading."""
-        news: dict[int, tuple[LinkedTicket, int, list[SeenChange]]] = {}
-        for seen in self.plan.seen:
-            linked = self._linked(seen.link)
-            entry = news.setdefault(linked.pk, (linked, seen.side_id, []))
-            entry[2].append(SeenChange(events[seen.position], seen.values, seen.public_comments))
-        for linked, side_id, changes in news.values():
-            self._touch(linked, side_id)
-            changes_seen.send(
-                LinkedTicket,
-                linked_ticket=linked,
-                side=self.config.sides[side_id],
-                ticket=self.ticket,
-                changes=changes,
-            )
-
-    def _touch(self, linked: LinkedTicket, side_id: int) -> None:
-        if linked.updated_at == self.now:
-            return
-        linked.updated_at = self.now
-        changed = ["updated_at"]
-        if self.ticket.title and side_id == linked.origin_id and linked.title != self.ticket.title:
-            linked.title = self.ticket.title
-            changed.append("title")
-        linked.save(update_fields=changed)
-        PartnerTicket.objects.filter(linked_ticket=linked.pk).update(updated_at=self.now)
+    def _tell(self) -> None:
+        """Touch what people look at and send the domain events, once for each link of each reading."""
+        touched: set[int] = set()
+        titles: list[tuple[int, tuple[object, ...]]] = []
+        for one in self.readings:
+            news: dict[int, tuple[LinkedTicket, int, list[SeenChange]]] = {}
+            for seen in one.plan.seen:
+                linked = one.linked(seen.link)
+                entry = news.setdefault(linked.pk, (linked, seen.side_id, []))
+                entry[2].append(SeenChange(one.events[seen.position], seen.values, seen.public_comments))
+            for linked, side_id, changes in news.values():
+                if linked.updated_at != self.now:
+                    touched.add(linked.pk)
+                if one.ticket.title and side_id == linked.origin_id and linked.title != one.ticket.title:
+                    linked.title = one.ticket.title
+                    titles.append((linked.pk, (linked.title,)))
+                changes_seen.send(
+                    LinkedTicket,
+                    linked_ticket=linked,
+                    side=self.config.sides[side_id],
+                    ticket=one.ticket,
+                    changes=changes,
+                )
+        if touched:
+            LinkedTicket.objects.filter(pk__in=touched).update(updated_at=self.now)
+            PartnerTicket.objects.filter(linked_ticket__in=touched).update(updated_at=self.now)
+        update_many(LinkedTicket, ("title",), titles)
 
 
 def _comment_value(comment: Comment) -> dict:
@@ -306,12 +378,8 @@ def _comment_value(comment: Comment) -> dict:
         "author": comment.author.as_value(),
         "is_public": comment.is_public,
         "at": comment.at.isoformat(),
-        "attachments": list(_attachment_values(comment.attachments)),
+        "attachments": [_attachment_value(file) for file in comment.attachments],
     }
-
-
-def _attachment_values(files: Iterable[Attachment]) -> Iterable[dict]:
-    return (_attachment_value(file) for file in files)
 
 
 def _attachment_value(file: Attachment) -> dict:

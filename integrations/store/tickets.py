@@ -53,29 +53,33 @@ def winners_value(winners: Mapping[str, Winner], actual: Mapping[str, FieldValue
     }
 
 
-def open_writes(ticket_id: int) -> tuple[OpenWrite, ...]:
-    """Writes of ours to this ticket that its history has not shown entirely."""
-    rows = Delivery.objects.filter(target=ticket_id, is_recognised=False).values_list(
-        "pk",
-        "lane__connection_id",
-        "state",
-        "operation",
-        "stamp",
-        "origin",
-        "hops",
-        "marker",
-        "unseen",
-        "result",
-        "done_at",
-    )
-    return tuple(_open_write(*row) for row in rows)
+def open_writes(ticket_ids: Iterable[int]) -> dict[int, list[OpenWrite]]:
+    """Writes of ours to these tickets that their histories have not shown entirely, by ticket."""
+    found: dict[int, list[OpenWrite]] = {}
+    rows = Delivery.objects.filter(target__in=list(ticket_ids), is_recognised=False).order_by("pk")
+    for ticket_id, *row in rows.values_list("target_id", *_OPEN_WRITE_FIELDS):
+        found.setdefault(ticket_id, []).append(_open_write(*row))
+    return found
+
+
+_OPEN_WRITE_FIELDS = (
+    "pk",
+    "lane__connection_id",
+    "state",
+    "stamp",
+    "origin",
+    "hops",
+    "marker",
+    "unseen",
+    "result",
+    "done_at",
+)
 
 
 def _open_write(
     pk: int,
     connection_id: int,
     state: str,
-    _operation: str,
     stamp: list,
     origin: str,
     hops: int,
@@ -103,14 +107,14 @@ def _open_write(
     )
 
 
-def expect_read_back(ticket_id: int, now: datetime) -> None:
-    """After a write of ours: its history is to be read soon, not at once; the next pull may come before.
+def expect_read_back(ticket_ids: Iterable[int], now: datetime) -> None:
+    """After a write of ours: these histories are to be read soon, not at once; the next pull may come before.
 
     An earlier due time stays.
     """
     soon = now + timedelta(seconds=settings.SYNC_READ_BACK_S)
     earlier = When(read_due_at__lte=soon, then=F("read_due_at"))
-    Ticket.objects.filter(pk=ticket_id).update(
+    Ticket.objects.filter(pk__in=list(ticket_ids)).update(
         stale_since=now, read_due_at=Case(earlier, default=Value(soon))
     )
 
