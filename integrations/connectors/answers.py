@@ -103,6 +103,13 @@ def general_error(
         )
     if status == 403:
         return errors.Forbidden("Our account lacks a right in this system.", status=status, detail=detail)
+    if status in (404, 410) and body.lstrip()[:1] == b"<":
+        # A page instead of the interface's own words: an address that leads elsewhere, or something in between.
+        return errors.Garbled(
+            "Something other than the system answered at its address.",
+            status=status,
+            detail=described(headers, body),
+        )
     if status in (404, 410):
         return errors.Gone(
             "The ticket does not exist there, or we may not see it.", status=status, detail=detail

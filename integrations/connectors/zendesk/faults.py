@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 
 from integrations.connectors import errors
-from integrations.connectors.answers import MAX_DETAIL_CHARS, described
+from integrations.connectors.answers import MAX_DETAIL_CHARS
 from integrations.connectors.http import redacted
 from integrations.connectors.zendesk.fields import CUSTOM, PEOPLE
 from integrations.connectors.zendesk.people import id_of
@@ -30,7 +30,7 @@ def read_error(status: int, headers: Mapping[str, str], body: bytes) -> errors.C
     """The error for Zendesk's answer, or None where the status alone says it best."""
     value = _object(body)
     if value is None:
-        return _page(status, headers, body)
+        return None
     words, fields = _problems(value)
     detail = redacted("; ".join(words))[:MAX_DETAIL_CHARS]
     text = " ".join(words)
@@ -50,11 +50,6 @@ def read_error(status: int, headers: Mapping[str, str], body: bytes) -> errors.C
             "This Zendesk does not have the interface we use.", status=status, detail=detail
         )
     return None
-
-
-def is_too_recent(error: errors.ConnectorError) -> bool:
-    """Whether Zendesk refused a start time or a cursor, and not us."""
-    return isinstance(error, errors.Invalid) and error.status in (400, 422)
 
 
 def _invalid(status: int, text: str, fields: dict[str, str], detail: str) -> errors.ConnectorError:
@@ -86,17 +81,6 @@ def _invalid(status: int, text: str, fields: dict[str, str], detail: str) -> err
         f"Zendesk did not accept the value for {names}." if names else "Zendesk did not accept the request."
     )
     return errors.Invalid(message, fields=fields, status=status, detail=detail)
-
-
-def _page(status: int, headers: Mapping[str, str], body: bytes) -> errors.ConnectorError | None:
-    """A status without Zendesk's JSON.  A 404 then says nothing about the ticket: the address leads elsewhere."""
-    if status in (404, 410):
-        return errors.Garbled(
-            "There is no Zendesk at this address, or something in between answered for it.",
-            status=status,
-            detail=described(headers, body),
-        )
-    return None
 
 
 def _problems(value: dict) -> tuple[list[str], dict[str, str]]:

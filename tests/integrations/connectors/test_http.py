@@ -182,6 +182,14 @@ def test_a_status_says_what_happens_next(
     assert not http.general_error(status, {}, b"words", writes=False).outcome_unknown
 
 
+def test_a_page_that_says_not_found_says_nothing_about_a_ticket() -> None:
+    for status in (404, 410):
+        error = http.general_error(
+            status, {"Content-Type": "text/html"}, b" <html><title>Oops</title>", False
+        )
+        assert (type(error), error.detail) == (errors.Garbled, "text/html, 26 bytes, page “Oops”")
+
+
 def test_a_busy_system_that_names_a_time_is_waited_for() -> None:
     error = http.general_error(503, {"Retry-After": "7"}, b"", writes=True)
     assert isinstance(error, errors.RateLimited)

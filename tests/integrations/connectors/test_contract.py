@@ -1,0 +1,927 @@
+"""What every connector promises, asked of each one on its vendor's sandbox, and again while things go wrong."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import hmac
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from integrations.canonical import ChangeKind, CommentDraft, Draft, FieldKind
+from integrations.connectors import errors, http, registry
+from integrations.connectors.protocol import FileDraft, HookRequest
+from integrations.richtext import blocks
+from integrations.richtext.blocks import from_plain
+from tests.integrations.connectors.bench import (
+    CASES,
+    Bench,
+    Sent,
+    bench,
+    close,
+    connector_to,
+    open_at,
+    outcome,
+    recorded,
+)
+from tests.integrations.connectors.raw_server import Peer, answer, raw_server
+from tests.integrations.sandbox.openapi import Document
+from tests.integrations.sandbox.openapi import Exchange as Described
+from tests.integrations.sandbox.receiver import Arrived, Receiver
+
+NOW = datetime(2026, 1, 1, 10, 0, tzinfo=UTC)
+ODD_NAMES = [
+    "report.txt", "障害 レポート.pdf", "no extension", "a b (1)&,;='.log", "naïve+100%.txt", "README", "x" * 120 + ".bin"
+]  # fmt: skip
+
+
+def test_every_registered_kind_is_asked(kind: str) -> None:
+    connector = registry.connector_class(kind)
+    assert kind in CASES
+    assert connector.kind == kind
+    assert (kind, connector.label) in registry.labels()
+    assert sum(spec.is_secret for spec in connector.settings) >= 1
+    assert {spec.name for spec in connector.settings} >= {"base_url"}
+
+
+def test_a_kind_that_nobody_knows_is_refused() -> None:
+    with pytest.raises(errors.Refused):
+        registry.open_connector("lotus_notes", {})
+    assert registry.label("lotus_notes") == "lotus_notes"
+
+
+def test_a_missing_setting_is_named(kind: str) -> None:
+    with pytest.raises(errors.Refused, match="Address"):
+        registry.open_connector(kind, {})
+
+
+# --- Who we are, what there is ---
+
+
+def test_signing_in_tells_who_we_are_and_that_nothing_is_missing(desk: Bench) -> None:
+    account = desk.connector.check()
+    assert account.id
+    assert account.name
+    assert account.problems == ()
+
+
+def test_wrong_credentials_stop_the_system(desk: Bench) -> None:
+    told = desk.sandbox.state.sign_in()
+    given_ = {name: told[word] for name, word in desk.case.sign_in.items()} | {"api_token": "wrong"}
+    connector = open_at(given_, desk.case.kind)
+    for ask in (connector.check, lambda: connector.history("1", ""), lambda: connector.create(desk.draft())):
+        assert isinstance(outcome(ask), errors.Unauthorized)
+    close(connector)
+
+
+def test_the_fields_are_told_with_their_values(desk: Bench) -> None:
+    specs = {spec.name: spec for spec in desk.connector.fields()}
+    assert len(specs) == len(desk.connector.fields())
+    assert specs[desk.case.title].kind is FieldKind.TEXT
+    assert specs["description"].kind is FieldKind.RICH_TEXT
+    assert specs["status"].kind is FieldKind.STATUS
+    assert set(desk.case.journey) <= set(specs["status"].values)
+    for name, values in desk.case.values.items():
+        spec = specs[name]
+        assert spec.is_writable, name
+        if spec.values and spec.kind is FieldKind.CHOICE:
+            assert set(values) <= set(spec.values), name
+
+
+# --- Creating and reading ---
+
+
+def test_what_is_created_is_what_is_read(desk: Bench) -> None:
+    values = {name: pair[0] for name, pair in desk.case.values.items()}
+    draft = desk.draft(**values)
+    written = desk.connector.create(draft)
+    ticket = desk.connector.read(written.head.remote_id)
+    expected = {name: desk.connector.settled(name, value) for name, value in draft.fields.items()}
+    assert {name: ticket.fields[name] for name in expected} == expected
+    assert (ticket.head.remote_id, ticket.comments, ticket.attachments) == (written.head.remote_id, (), ())
+    assert not ticket.is_closed
+    assert written.head.key
+    assert written.head.url.startswith(desk.sandbox.url)
+    assert ticket.created_at <= ticket.updated_at
+
+
+def test_a_ticket_without_words_can_be_created(desk: Bench) -> None:
+    written = desk.connector.create(Draft({desk.case.title: "Only a title"}, desk.marker()))
+    assert desk.connector.read(written.head.remote_id).fields[desk.case.title] == "Only a title"
+
+
+def test_history_and_reading_tell_the_same(desk: Bench) -> None:
+    values = {name: pair[0] for name, pair in desk.case.values.items()}
+    remote_id = desk.connector.create(desk.draft(**values)).head.remote_id
+    desk.update(remote_id, **{desk.case.title: "Changed"})
+    desk.comment(remote_id, "Seen")
+    desk.attach(remote_id, "log.txt", b"a line")
+    ticket, changes = desk.connector.read(remote_id), desk.changes(remote_id)
+    told = desk.current(remote_id)
+    assert {name: told[name] for name in (*values, "description")} == {
+        name: ticket.fields[name] for name in (*values, "description")
+    }
+    assert [comment for change in changes for comment in change.comments] == list(ticket.comments)
+    names = [file.name for change in changes for file in change.attachments]
+    names += [file.name for comment in ticket.comments for file in comment.attachments]
+    assert names == ["log.txt"]
+
+
+def test_a_created_ticket_is_found_by_its_marker_and_no_other(desk: Bench) -> None:
+    draft = desk.draft()
+    assert desk.connector.find(draft.marker) is None
+    written = desk.connector.create(draft)
+    desk.connector.create(desk.draft())
+    found = desk.connector.find(draft.marker)
+    assert found is not None
+    assert found.head == written.head
+    assert desk.connector.find(draft.marker + "0") is None
+
+
+def test_the_creation_carries_our_marker(desk: Bench) -> None:
+    draft = desk.draft()
+    remote_id = desk.connector.create(draft).head.remote_id
+    assert desk.changes(remote_id)[0].marker == draft.marker
+
+
+def test_a_repeated_creation_gives_the_first_ticket_where_that_is_promised(desk: Bench) -> None:
+    if not desk.connector.capabilities.idempotent_create:
+        pytest.skip(f"{desk.case.kind} does not promise it")
+    draft = desk.draft()
+    changed = Draft({**draft.fields, desk.case.title: "Other words"}, draft.marker)
+    first = desk.connector.create(draft).head
+    assert [desk.connector.create(again).head for again in (draft, changed)] == [first, first]
+    assert len(list(desk.sandbox.tickets())) == 1
+
+
+# --- History ---
+
+
+def people_work(desk: Bench) -> str:
+    """The partner's people on one ticket of theirs; its id."""
+    first, second = desk.case.values[desk.case.title]
+    remote_id = desk.act("create", fields={desk.case.title: first, "description": "It burns."})["ticket"]
+    desk.act("update", remote_id, fields={desk.case.title: second})
+    desk.act("comment", remote_id, comment={"text": "One", "public": True})
+    desk.act("update", remote_id, fields={"status": desk.case.journey[0]})
+    desk.act("attach", remote_id, file={"name": "log.txt", "text": "a line"})
+    desk.act("comment", remote_id, comment={"text": "Two", "public": True})
+    return str(remote_id)
+
+
+def test_history_comes_in_the_order_of_the_source_with_the_creation_first(desk: Bench) -> None:
+    remote_id = people_work(desk)
+    first, second = desk.case.values[desk.case.title]
+    changes = desk.changes(remote_id)
+    assert changes[0].kind is ChangeKind.CREATED
+    assert {change.kind for change in changes[1:]} == {ChangeKind.UPDATED}
+    assert changes[0].fields[desk.case.title] == first
+    assert blocks.from_value(changes[0].fields["description"]).plain() == "It burns."
+    assert [change.at for change in changes] == sorted(change.at for change in changes)
+    steps = []
+    for change in changes[1:]:
+        steps += [
+            (name, change.fields[name]) for name in (desk.case.title, "status") if name in change.fields
+        ]
+        steps += [("file", file.name) for file in change.attachments]
+        for comment in change.comments:
+            steps += [("file", file.name) for file in comment.attachments] or [
+                ("comment", blocks.from_value(comment.body).plain())
+            ]
+    assert steps == [
+        (desk.case.title, second),
+        ("comment", "One"),
+        ("status", desk.case.journey[0]),
+        ("file", "log.txt"),
+        ("comment", "Two"),
+    ]
+
+
+def test_history_tells_who_and_what_was_there_before(desk: Bench) -> None:
+    remote_id = people_work(desk)
+    changed = next(change for change in desk.changes(remote_id)[1:] if desk.case.title in change.fields)
+    assert changed.before[desk.case.title] == desk.case.values[desk.case.title][0]
+    assert changed.actor.id
+    assert changed.actor.name
+    assert changed.actor.id != desk.connector.check().id
+
+
+def test_the_cursor_goes_on_without_a_repetition_or_a_gap(desk: Bench) -> None:
+    remote_id = desk.act("create", fields={desk.case.title: "Step 0"})["ticket"]
+    cursor, seen = "", []
+    for number in range(1, 8):
+        page = desk.connector.history(remote_id, cursor)
+        seen += page.changes
+        cursor = page.cursor
+        # Asked again, the same cursor gives the same answer; the new one gives nothing yet.
+        assert desk.connector.history(remote_id, cursor).changes == ()
+        do = [
+            {"fields": {desk.case.title: f"Step {number}"}},
+            {"comment": {"text": f"Step {number}", "public": True}},
+        ][number % 2]
+        desk.act("update", remote_id, **do)
+    seen += desk.connector.history(remote_id, cursor).changes
+    everything = desk.changes(remote_id)
+    assert seen == everything
+    assert len({change.id for change in everything}) == len(everything) >= 8
+    another = connector_to(desk.sandbox, desk.case, [])
+    assert list(another.history(remote_id, cursor).changes) == seen[-1:]
+    close(another)
+
+
+def test_a_long_history_is_read_to_its_end(desk: Bench) -> None:
+    remote_id = desk.act("create", fields={desk.case.title: "Step 0"})["ticket"]
+    for number in range(1, 251):
+        do = (
+            {"fields": {desk.case.title: f"Step {number}"}}
+            if number % 2
+            else {"comment": {"text": f"Step {number}", "public": True}}
+        )
+        desk.act("update", remote_id, **do)
+    titles = []
+    for change in desk.changes(remote_id):
+        titles += [change.fields[desk.case.title]] if desk.case.title in change.fields else []
+        titles += [blocks.from_value(comment.body).plain() for comment in change.comments]
+    assert titles == [f"Step {number}" for number in range(251)]
+
+
+def test_a_cursor_that_makes_no_sense_starts_from_the_beginning(desk: Bench) -> None:
+    remote_id = people_work(desk)
+    everything = desk.changes(remote_id)
+    for odd in ("nonsense", "{}", "[]", "null", '{"after": 5, "last": []}', "\x00"):
+        assert desk.changes(remote_id, odd) == everything
+
+
+def test_reading_on_costs_one_call_and_so_does_a_write(desk: Bench) -> None:
+    remote_id = desk.ticket()
+    desk.connector.check()
+    desk.connector.fields()
+    cursor = desk.connector.history(remote_id, "").cursor
+    body = from_plain("Seen").as_value()
+    title = {desk.case.title: "Changed"}
+    assert {
+        "history": desk.calls(lambda: desk.connector.history(remote_id, cursor)),
+        "update": desk.calls(lambda: desk.connector.update(remote_id, title, current={}, marker="m-1")),
+        "comment": desk.calls(lambda: desk.connector.comment(remote_id, CommentDraft(body, True, "m-2"))),
+        "history after our own writes": desk.calls(lambda: desk.connector.history(remote_id, cursor)),
+    } == {"history": 1, "update": 1, "comment": 1, "history after our own writes": 1}
+
+
+def test_a_ticket_that_was_deleted_is_gone(desk: Bench) -> None:
+    remote_id = desk.ticket()
+    desk.act("delete", remote_id)
+    body = from_plain("Too late").as_value()
+    attempts: list[Callable[[], object]] = [
+        lambda: desk.connector.history(remote_id, ""),
+        lambda: desk.connector.read(remote_id),
+        lambda: desk.connector.update(remote_id, {desk.case.title: "x"}, current={}, marker="m-1"),
+        lambda: desk.connector.comment(remote_id, CommentDraft(body, True, "m-2")),
+        lambda: desk.attach(remote_id, "log.txt", b"x"),
+    ]
+    assert [type(outcome(attempt)) for attempt in attempts] == [errors.Gone] * len(attempts)
+
+
+@pytest.mark.parametrize(
+    "remote_id", ["0", "999999999", "", "abc", "../users/me", "1/../../x", "1?x=y", "１"]
+)
+def test_a_ticket_that_never_was_is_gone(desk: Bench, remote_id: str) -> None:
+    with recorded() as sent:
+        assert isinstance(outcome(lambda: desk.connector.history(remote_id, "")), errors.Refused)
+        assert isinstance(outcome(lambda: desk.connector.read(remote_id)), errors.Refused)
+    # Whatever the id, it stays one segment of the path.
+    assert not any("/users/me" in request.path or "/../" in request.path for request in sent)
+
+
+# --- Writing ---
+
+
+def test_every_field_can_be_written_and_is_told_as_written(desk: Bench) -> None:
+    remote_id = desk.ticket()
+    for name, pair in desk.case.values.items():
+        for value in pair:
+            cursor = desk.connector.history(remote_id, "").cursor
+            marker = desk.update(remote_id, **{name: value})
+            settled = desk.connector.settled(name, value)
+            assert desk.connector.read(remote_id).fields[name] == settled, name
+            told = desk.changes(remote_id, cursor)
+            assert [change.fields[name] for change in told if name in change.fields] == [settled], name
+            assert {change.marker for change in told} <= {marker, ""}
+
+
+def test_several_fields_are_written_together(desk: Bench) -> None:
+    remote_id = desk.ticket()
+    desk.update(remote_id, **{name: pair[0] for name, pair in desk.case.values.items()})
+    ticket = desk.connector.read(remote_id)
+    assert {name: ticket.fields[name] for name in desk.case.values} == {
+        name: desk.connector.settled(name, pair[0]) for name, pair in desk.case.values.items()
+    }
+
+
+def test_a_field_can_be_emptied(desk: Bench) -> None:
+    for name, pair in desk.case.values.items():
+        if name in (desk.case.title, "priority", "type"):
+            continue
+        remote_id = desk.connector.create(desk.draft(**{name: pair[0]})).head.remote_id
+        desk.update(remote_id, **{name: [] if isinstance(pair[0], list) else None})
+        assert not desk.connector.read(remote_id).fields.get(name), name
+
+
+def test_what_is_settled_stays_settled(desk: Bench) -> None:
+    for name, pair in {**desk.case.values, "description": (from_plain("a\n\nb").as_value(), "c")}.items():
+        for value in pair:
+            once = desk.connector.settled(name, value)
+            assert desk.connector.settled(name, once) == once, name
+
+
+def test_a_status_goes_the_way_of_the_workflow(desk: Bench) -> None:
+    remote_id = desk.ticket()
+    seen = []
+    for status in desk.case.journey:
+        desk.update(remote_id, status=status)
+        seen.append(desk.connector.read(remote_id).fields["status"])
+    assert tuple(seen) == desk.case.journey
+    told = [change.fields["status"] for change in desk.changes(remote_id)[1:] if "status" in change.fields]
+    assert [status for status in told if status in desk.case.journey][-1] == desk.case.journey[-1]
+
+
+def test_a_value_that_is_not_allowed_is_refused_with_the_field_named(desk: Bench) -> None:
+    remote_id = desk.ticket()
+    error = outcome(lambda: desk.update(remote_id, priority="whatever"))
+    assert isinstance(error, errors.Invalid)
+    assert "priority" in error.fields
+    assert not error.outcome_unknown
+
+
+def test_a_field_that_does_not_exist_is_refused(desk: Bench) -> None:
+    remote_id = desk.ticket()
+    assert isinstance(outcome(lambda: desk.update(remote_id, no_such_field="x")), errors.Invalid)
+
+
+RICH = blocks.Document(
+    (
+        blocks.Heading(2, (blocks.Run("Findings"),)),
+        blocks.Paragraph(
+            (
+                blocks.Run("It "),
+                blocks.Run("really", ("bold", "italic")),
+                blocks.Run(" burns, see "),
+                blocks.Run("the log", ("link",), "https://example.com/?a=1&b=2"),
+                blocks.LineBreak(),
+                blocks.Run("and {{ticket.id}} <b>&amp; 日本語 \U0001f525"),
+            )
+        ),
+        blocks.BulletList(
+            (
+                blocks.Item((blocks.Paragraph((blocks.Run("one"),)),)),
+                blocks.Item((blocks.Paragraph((blocks.Run("two"),)),)),
+            )
+        ),
+        blocks.CodeBlock("if x < 1:\n    y = '&'"),
+        blocks.Quote((blocks.Paragraph((blocks.Run("said"),)),)),
+        blocks.Rule(),
+        blocks.Table(
+            (
+                (blocks.Cell((blocks.Paragraph((blocks.Run("A"),)),), True),),
+                (blocks.Cell((blocks.Paragraph((blocks.Run("1"),)),)),),
+            )
+        ),
+    )
+)
+
+
+def test_rich_text_arrives_as_the_connector_says_it_will(desk: Bench) -> None:
+    value = RICH.as_value()
+    remote_id = desk.connector.create(desk.draft(description=value)).head.remote_id
+    desk.connector.comment(remote_id, CommentDraft(value, True, desk.marker()))
+    ticket = desk.connector.read(remote_id)
+    settled = desk.connector.settled("description", value)
+    assert ticket.fields["description"] == settled
+    assert ticket.comments[0].body == settled
+    assert blocks.from_value(settled).plain() == RICH.plain()
+
+
+# --- Comments ---
+
+
+def test_public_and_internal_comments_are_kept_apart(desk: Bench) -> None:
+    remote_id = desk.ticket()
+    desk.comment(remote_id, "For everybody")
+    internal = outcome(lambda: desk.comment(remote_id, "Among ourselves", is_public=False))
+    expected = [("For everybody", True)]
+    if desk.connector.capabilities.has_internal_comments:
+        assert internal is None
+        expected.append(("Among ourselves", False))
+    else:
+        assert isinstance(internal, errors.Refused)
+    told = [comment for change in desk.changes(remote_id) for comment in change.comments]
+    for comments in (told, desk.connector.read(remote_id).comments):
+        shown = [(blocks.from_value(one.body).plain(), one.is_public) for one in comments]
+        assert shown == expected
+
+
+def test_a_comment_of_ours_is_known_by_its_id_and_its_marker(desk: Bench) -> None:
+    remote_id = desk.ticket()
+    draft = CommentDraft(from_plain("Seen").as_value(), True, desk.marker())
+    written = desk.connector.comment(remote_id, draft)
+    change = desk.changes(remote_id)[-1]
+    assert change.comments[0].id == written.comment_id
+    assert change.id in written.change_ids
+    assert change.marker == draft.marker
+    assert change.actor.id == desk.connector.check().id
+
+
+def test_a_very_long_comment_is_never_cut_without_a_word(desk: Bench) -> None:
+    remote_id = desk.ticket()
+    text = "\n\n".join(f"Line {number} " + "x" * 90 for number in range(2_000))
+    error = outcome(lambda: desk.comment(remote_id, text))
+    if error is not None:
+        assert isinstance(error, errors.TooLarge)
+        return
+    held = blocks.from_value(desk.connector.read(remote_id).comments[0].body).plain()
+    assert held == text.replace("\n\n", "\n") or "cut here" in held
+
+
+# --- Files ---
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_a_file_arrives_with_its_name_and_every_byte(desk: Bench, name: str) -> None:
+    remote_id = desk.ticket()
+    content = bytes(range(256)) * 300
+    desk.attach(remote_id, name, content, "application/octet-stream")
+    files = [file for change in desk.changes(remote_id) for file in change.attachments]
+    files += [file for c in desk.changes(remote_id) for comment in c.comments for file in comment.attachments]
+    assert [(file.name, file.size_bytes) for file in files] == [(name, len(content))]
+    assert b"".join(desk.connector.open_attachment(files[0])) == content
+
+
+def test_a_file_of_the_partners_people_is_read_with_every_byte(desk: Bench) -> None:
+    content = bytes(range(256)) * 10
+    file = {"name": "障害 (1).bin", "base64": base64.b64encode(content).decode(), "content_type": "image/png"}
+    remote_id = desk.act("create", fields={desk.case.title: "With a file"})["ticket"]
+    desk.act("attach", remote_id, file=file)
+    changes = desk.changes(remote_id)
+    found = [file for change in changes for file in change.attachments]
+    found += [file for change in changes for comment in change.comments for file in comment.attachments]
+    assert [(one.name, one.content_type, one.size_bytes) for one in found] == [
+        ("障害 (1).bin", "image/png", len(content))
+    ]
+    assert b"".join(desk.connector.open_attachment(found[0])) == content
+
+
+def test_an_empty_file_is_a_file_too(desk: Bench) -> None:
+    remote_id = desk.ticket()
+    desk.attach(remote_id, "empty.txt", b"")
+    ticket = desk.connector.read(remote_id)
+    files = [*ticket.attachments, *(file for comment in ticket.comments for file in comment.attachments)]
+    assert [(file.name, file.size_bytes) for file in files] == [("empty.txt", 0)]
+
+
+def test_a_file_over_the_limit_is_refused_before_anything_is_sent(desk: Bench) -> None:
+    remote_id = desk.ticket()
+    size = desk.connector.capabilities.max_attachment_bytes + 1
+
+    def chunks() -> Iterator[bytes]:
+        pytest.fail("the file was read")
+        yield b""
+
+    draft = FileDraft("big.bin", "text/plain", size, chunks(), True, desk.marker())
+    assert desk.calls(lambda: outcome(lambda: desk.connector.attach(remote_id, draft))) == 0
+    assert isinstance(outcome(lambda: desk.connector.attach(remote_id, draft)), errors.TooLarge)
+
+
+def test_an_internal_file_never_becomes_public(desk: Bench) -> None:
+    remote_id = desk.ticket()
+    draft = FileDraft("secret.txt", "text/plain", 3, iter([b"abc"]), False, desk.marker())
+    error = outcome(lambda: desk.connector.attach(remote_id, draft))
+    if desk.connector.capabilities.has_internal_comments:
+        assert error is None
+        assert [comment.is_public for comment in desk.connector.read(remote_id).comments] == [False]
+    else:
+        assert isinstance(error, errors.Refused)
+        assert desk.connector.read(remote_id).attachments == ()
+
+
+def test_a_file_that_ends_too_early_leaves_nothing_behind(desk: Bench) -> None:
+    remote_id = desk.ticket()
+    before = desk.connector.read(remote_id)
+    draft = FileDraft("half.txt", "text/plain", 100, iter([b"x" * 50]), True, desk.marker())
+    error = outcome(lambda: desk.connector.attach(remote_id, draft))
+    assert isinstance(error, errors.Unavailable)
+    assert not error.outcome_unknown
+    after = desk.connector.read(remote_id)
+    assert (after.comments, after.attachments) == (before.comments, before.attachments)
+
+
+# --- What changed ---
+
+
+def changed_ids(desk: Bench, cursor: str) -> tuple[set[str], str]:
+    found: set[str] = set()
+    while True:
+        page = desk.connector.changed_since(cursor)
+        found |= set(page.remote_ids)
+        cursor = page.cursor
+        if not page.has_more:
+            return found, cursor
+
+
+def test_what_changed_is_told_whoever_changed_it(desk: Bench) -> None:
+    _, cursor = changed_ids(desk, "")
+    assert changed_ids(desk, "")[0] == set()
+    theirs = desk.act("create", fields={desk.case.title: "Theirs"})["ticket"]
+    ours = desk.ticket()
+    desk.clock.advance(1)
+    found, cursor = changed_ids(desk, cursor)
+    assert found == {theirs, ours}
+    desk.clock.advance(3600)
+    desk.act("comment", theirs, comment={"text": "More", "public": True})
+    desk.clock.advance(1)
+    found, cursor = changed_ids(desk, cursor)
+    assert theirs in found
+    # Overlapping is fine, missing is not; a cursor that makes no sense starts anew.
+    assert isinstance(desk.connector.changed_since("nonsense").remote_ids, tuple)
+
+
+def test_very_many_changes_are_told_page_by_page(desk: Bench) -> None:
+    _, cursor = changed_ids(desk, "")
+    made = {
+        desk.act("create", fields={desk.case.title: f"Ticket {number}"})["ticket"] for number in range(230)
+    }
+    desk.clock.advance(1)
+    assert changed_ids(desk, cursor)[0] == made
+
+
+# --- Web hooks ---
+
+
+@pytest.fixture
+def hooks(desk: Bench) -> Iterator[tuple[str, list[Arrived]]]:
+    """Real web hooks of one change: the ticket's id, and what arrived."""
+    with Receiver() as receiver:
+        desk.sandbox.hooks(url=receiver.url, secret="s3cret-old")
+        remote_id = people_work(desk)
+        desk.sandbox.state.hooks.wait_idle(5)
+        yield remote_id, list(receiver.arrived)
+
+
+def as_request(desk: Bench, hook: Arrived) -> HookRequest:
+    return HookRequest(hook.headers, hook.body, desk.clock.now())
+
+
+def test_a_genuine_hook_names_its_ticket_and_no_two_are_alike(
+    desk: Bench, hooks: tuple[str, list[Arrived]]
+) -> None:
+    remote_id, arrived = hooks
+    read = [desk.connector.verify_hook(as_request(desk, hook), ["", "new", "s3cret-old"]) for hook in arrived]
+    assert len(read) >= 4
+    assert {hook.remote_ids for hook in read} == {(remote_id,)}
+    assert len({hook.delivery_id for hook in read}) == len(read)
+    assert all(hook.actor_id for hook in read)
+
+
+def test_a_changed_hook_is_refused(desk: Bench, hooks: tuple[str, list[Arrived]]) -> None:
+    hook = hooks[1][0]
+    for position in range(0, len(hook.body), 7):
+        flipped = bytearray(hook.body)
+        flipped[position] ^= 1
+        with pytest.raises(errors.HookRefused):
+            desk.connector.verify_hook(
+                as_request(desk, Arrived(hook.headers, bytes(flipped))), ["s3cret-old"]
+            )
+
+
+def test_a_hook_with_another_secret_or_without_headers_is_refused(
+    desk: Bench, hooks: tuple[str, list[Arrived]]
+) -> None:
+    hook = hooks[1][0]
+    for secrets in ([], [""], ["other"], ["s3cret-old "], ["", ""]):
+        with pytest.raises(errors.HookRefused):
+            desk.connector.verify_hook(as_request(desk, hook), secrets)
+    signatures = {name for name in hook.headers if "signature" in name}
+    for name in signatures:
+        for value in (None, "", "x", "sha256=", "sha256=zz", "é", "\ud800", "sha1=" + "0" * 40):
+            headers = {k: v for k, v in hook.headers.items() if k != name}
+            headers |= {name: value} if value is not None else {}
+            with pytest.raises(errors.HookRefused):
+                desk.connector.verify_hook(HookRequest(headers, hook.body, desk.clock.now()), ["s3cret-old"])
+
+
+def test_a_hook_that_is_played_again_later_is_refused(desk: Bench, hooks: tuple[str, list[Arrived]]) -> None:
+    hook = hooks[1][0]
+    for late in (timedelta(hours=1), timedelta(days=400), timedelta(hours=-1)):
+        request = HookRequest(hook.headers, hook.body, desk.clock.now() + late)
+        with pytest.raises(errors.HookRefused):
+            desk.connector.verify_hook(request, ["s3cret-old"])
+
+
+ODD_BODIES = st.one_of(
+    st.binary(max_size=200),
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(
+                    ["detail", "issue", "id", "subject", "type", "user", "timestamp", "key", "webhookEvent"]
+                ),
+                inner,
+                max_size=4,
+            )
+        ),
+        max_leaves=12,
+    ).map(lambda value: json.dumps(value).encode()),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(body=ODD_BODIES, headers=st.dictionaries(st.text(max_size=10), st.text(max_size=10), max_size=3))
+def test_no_hook_whatever_its_body_ends_in_anything_but_a_refusal(
+    body: bytes, headers: dict[str, str]
+) -> None:
+    for kind in registry.CONNECTORS:
+        connector = open_at(
+            {**dict.fromkeys(CASES[kind].sign_in, "x"), "base_url": "https://x.example"}, kind
+        )
+        request = HookRequest({**headers, **signed(kind, body)}, body, NOW)
+        with contextlib.suppress(errors.HookRefused):
+            connector.verify_hook(request, ["secret"])
+
+
+def signed(kind: str, body: bytes) -> dict[str, str]:
+    """Headers that prove any body, so that its reading is reached."""
+    if kind == "jira":
+        return {
+            "x-hub-signature": "sha256=" + hmac.new(b"secret", body, hashlib.sha256).hexdigest(),
+            "x-atlassian-webhook-identifier": "1",
+        }
+    stamp = "2026-01-01T10:00:00Z"
+    digest = hmac.new(b"secret", stamp.encode() + body, hashlib.sha256).digest()
+    return {
+        "x-zendesk-webhook-signature": base64.b64encode(digest).decode(),
+        "x-zendesk-webhook-signature-timestamp": stamp,
+        "x-zendesk-webhook-invocation-id": "1",
+    }
+
+
+def test_the_steps_for_an_administrator_name_the_address(desk: Bench) -> None:
+    steps = desk.connector.hook_steps("https://concord.example/hooks/abc")
+    assert len(steps) >= 2
+    assert "https://concord.example/hooks/abc" in " ".join(steps)
+
+
+# --- While things go wrong ---
+
+
+def do_read(desk: Bench, remote_id: str) -> object:
+    return desk.connector.history(remote_id, "")
+
+
+def do_update(desk: Bench, remote_id: str) -> object:
+    return desk.connector.update(remote_id, {desk.case.title: "Changed"}, current={}, marker="fault-1")
+
+
+def do_comment(desk: Bench, remote_id: str) -> object:
+    return desk.connector.comment(remote_id, CommentDraft(from_plain("Seen").as_value(), True, "fault-1"))
+
+
+def do_create(desk: Bench, remote_id: str) -> object:
+    return desk.connector.create(Draft({desk.case.title: "Changed"}, "fault-1"))
+
+
+def effects(desk: Bench, remote_id: str) -> int:
+    """How often the write with the marker `fault-1` was carried out, as the sandbox itself holds it."""
+    tickets = list(desk.sandbox.tickets())
+    made = len(tickets) - 1
+    ticket = desk.connector.read(remote_id)
+    return made + (ticket.fields[desk.case.title] == "Changed") + len(ticket.comments)
+
+
+def shows(desk: Bench, remote_id: str, do: Callable[[Bench, str], object]) -> bool:
+    """Whether the write can be found again, the way the engine looks for it."""
+    if do is do_create:
+        return desk.connector.find("fault-1") is not None
+    changes = desk.changes(remote_id)
+    if do is do_comment:
+        return [len(change.comments) for change in changes if change.marker == "fault-1"] == [1]
+    return any(change.fields.get(desk.case.title) == "Changed" for change in changes[1:])
+
+
+WRITES = [do_update, do_comment, do_create]
+FAULTS: list[tuple[str, type[errors.ConnectorError], bool, bool]] = [
+    # the fault, the error, whether a write is then unknown, whether it was carried out
+    ("reset", errors.Unavailable, True, False),
+    ("answer_lost", errors.Unavailable, True, True),
+    ("truncated", errors.Unavailable, True, True),
+    ("slow", errors.TimedOut, True, True),
+    ("429", errors.RateLimited, False, False),
+    ("503", errors.RateLimited, False, False),
+    ("500", errors.Unavailable, True, False),
+    ("502", errors.Unavailable, True, False),
+    ("401", errors.Unauthorized, False, False),
+]
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault[0])
+@pytest.mark.parametrize("do", WRITES, ids=lambda do: do.__name__)
+def test_a_write_that_meets_a_fault_says_what_is_known(
+    kind: str, do: Callable[[Bench, str], object], fault: tuple[str, type[errors.ConnectorError], bool, bool]
+) -> None:
+    name, error_type, is_unknown, is_done = fault
+    if name == "truncated" and (kind, do) == ("jira", do_update):
+        pytest.skip("Jira answers an edit without a body, so there is nothing to cut off")
+    with bench(kind, timeout_s=0.5 if name == "slow" else 5.0) as desk:
+        remote_id = desk.ticket()
+        desk.connector.history(remote_id, "")
+        desk.sandbox.faults(next=[{"match": method, "do": name, "ms": 900} for method in ("POST", "PUT")])
+        error = outcome(lambda: do(desk, remote_id))
+        desk.sandbox.faults(next=[])
+        assert isinstance(error, error_type)
+        assert error.outcome_unknown is is_unknown
+        assert isinstance(error, errors.Unauthorized | errors.Unavailable)
+        if isinstance(error, errors.RateLimited):
+            assert error.retry_after_s == 1
+        if name == "slow":
+            # The sandbox answers late; what it did is there by then.
+            desk.sandbox.ready()
+        assert effects(desk, remote_id) == is_done
+        assert shows(desk, remote_id, do) is is_done
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault[0])
+def test_a_reading_that_meets_a_fault_can_simply_be_repeated(
+    kind: str, fault: tuple[str, type[errors.ConnectorError], bool, bool]
+) -> None:
+    name, error_type, _, _ = fault
+    with bench(kind, timeout_s=0.5 if name == "slow" else 5.0) as desk:
+        remote_id = people_work(desk)
+        everything = desk.changes(remote_id)
+        # Twice: a reading on an idle connection may be sent again once.
+        desk.sandbox.faults(next=[{"match": "GET", "do": name, "times": 2, "ms": 900}])
+        error = outcome(lambda: do_read(desk, remote_id))
+        desk.sandbox.faults(next=[])
+        assert isinstance(error, error_type)
+        assert not error.outcome_unknown
+        assert desk.changes(remote_id) == everything
+
+
+def test_a_system_that_is_down_is_unavailable_and_nothing_is_done(desk: Bench) -> None:
+    remote_id = desk.ticket()
+    for down_as in ("drop", "503"):
+        desk.sandbox.faults(down=True, down_as=down_as)
+        for do in (do_read, *WRITES):
+            assert isinstance(outcome(lambda do=do: do(desk, remote_id)), errors.Unavailable)  # type: ignore[misc]
+        desk.sandbox.faults(down=False)
+    assert effects(desk, remote_id) == 0
+
+
+def test_a_write_waits_for_the_guard(desk: Bench) -> None:
+    remote_id = desk.ticket()
+    with http.guarded(lambda: False):
+        for do in WRITES:
+            assert isinstance(outcome(lambda do=do: do(desk, remote_id)), errors.NotSent)  # type: ignore[misc]
+    assert effects(desk, remote_id) == 0
+
+
+PAGES: list[tuple[str, bytes]] = [
+    ("a sign-in page", answer(b"<html><title>Sign in</title></html>", Content_Type="text/html")),
+    ("a sign-in page with 203", answer(b"<html>Sign in</html>", "203 Other", Content_Type="text/html")),
+    ("a redirect to sign in", answer(b"", "302 Found", Location="https://sign-in.example/")),
+    ("an empty body", answer(b"")),
+    ("a number", answer(b"5")),
+    ("a list", answer(b"[]")),
+    ("an empty object", answer(b"{}")),
+    ("half an object", answer(b'{"ticket": {"id": 1, ')),
+    ("no text", answer(b"\xff\xfe\x00")),
+    ("a page of a proxy", answer(b"<html>Blocked</html>", "403 Forbidden", Content_Type="text/html")),
+    (
+        "a page instead of the interface",
+        answer(b"<html>Not here</html>", "404 Not Found", Content_Type="text/html"),
+    ),
+    ("an odd error", answer(b'{"error": {"a": [null]}, "errorMessages": 5, "errors": [1]}', "422 No")),
+    ("an error that is a list", answer(b"[[[[]]]]", "400 Bad")),
+    ("an error of numbers", answer(b'{"details": {"5": {"a": 1}}, "errors": {"x": null}}', "400 Bad")),
+]
+
+
+def everything_there_is(connector: Any) -> list[tuple[str, Callable[[], object]]]:
+    """Every call of a connector, with whether it writes."""
+    body = from_plain("Seen").as_value()
+
+    def attach() -> object:
+        return connector.attach("1", FileDraft("a.txt", "text/plain", 1, iter([b"x"]), True, "m"))
+
+    return [
+        ("read", connector.check),
+        ("read", connector.fields),
+        ("read", lambda: connector.history("1", "")),
+        ("read", lambda: connector.read("1")),
+        ("read", lambda: connector.changed_since("")),
+        ("read", lambda: connector.find("m")),
+        ("write", lambda: connector.create(Draft({"subject": "x", "summary": "x"}, "m"))),
+        ("write", lambda: connector.update("1", {"priority": "high"}, current={}, marker="m")),
+        ("write", lambda: connector.comment("1", CommentDraft(body, True, "m"))),
+        ("write", attach),
+    ]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page[0])
+def test_whatever_comes_back_ends_in_an_error_of_ours(kind: str, page: tuple[str, bytes]) -> None:
+    def handle(peer: Peer) -> None:
+        while peer.read_request():
+            peer.send(page[1])
+
+    with raw_server(handle) as server:
+        connector = open_at({**dict.fromkeys(CASES[kind].sign_in, "x"), "base_url": server.url}, kind)
+        for _, call in everything_there_is(connector):
+            error = outcome(call)
+            assert not isinstance(error, errors.Gone) or page[0] != "a page instead of the interface"
+        close(connector)
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 5) | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                "ticket audit audits events comments users user meta has_more after_cursor id type field_name value "
+                "public html_body body attachments created_at author_id metadata custom fields changelog histories "
+                "items issues key names schema values isLast total comment created author toString to".split()
+            ),
+            inner,
+            max_size=6,
+        )
+    ),
+    max_leaves=25,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(value=VALUES)
+def test_no_shape_of_json_breaks_a_connector(value: object) -> None:
+    """The runtime turns what a connector did not foresee into Garbled; that is the second net, this is the first."""
+
+    def handle(peer: Peer) -> None:
+        while peer.read_request():
+            peer.send(answer(json.dumps(value).encode(), Content_Type="application/json"))
+
+    for kind in registry.CONNECTORS:
+        with raw_server(handle) as server:
+            connector = open_at({**dict.fromkeys(CASES[kind].sign_in, "x"), "base_url": server.url}, kind)
+            for _, call in everything_there_is(connector):
+                outcome(call)
+            close(connector)
+
+
+# --- What we send ---
+
+
+def test_everything_we_send_is_described_by_the_vendors_own_document(kind: str, shared_data: Path) -> None:
+    document = Document(shared_data / CASES[kind].api)
+    with recorded() as sent, bench(kind) as desk:
+        desk.connector.check()
+        desk.connector.fields()
+        values = {name: pair[0] for name, pair in desk.case.values.items()}
+        remote_id = desk.connector.create(desk.draft(**values)).head.remote_id
+        desk.update(remote_id, **{name: pair[1] for name, pair in desk.case.values.items()})
+        for status in desk.case.journey:
+            desk.update(remote_id, status=status)
+        desk.comment(remote_id, "Seen")
+        desk.attach(remote_id, "log.txt", b"a line")
+        desk.act("comment", remote_id, comment={"text": "Theirs", "public": True})
+        desk.changes(remote_id)
+        desk.connector.read(remote_id)
+        desk.connector.find("marker-1")
+        changed_ids(desk, changed_ids(desk, "")[1])
+    problems = [problem for request in sent for problem in request_problems(document, request)]
+    assert problems == []
+    assert len(sent) > 15
+
+
+def request_problems(document: Document, request: Sent) -> list[str]:
+    """What the document says against a request: its address, its parameters, its body."""
+    route = document.route(request.path)
+    operation = document.document["paths"].get(route, {}).get(request.method.lower())
+    if operation is None:
+        return [f"{request.method} {request.path} is not described"]
+    shared = document.document["paths"][route].get("parameters", [])
+    known = set()
+    for parameter in [*shared, *operation.get("parameters", [])]:
+        if "$ref" in parameter:
+            parameter = document.document["components"]["parameters"][parameter["$ref"].rpartition("/")[2]]
+        known.add(parameter["name"])
+    odd = {name for name, _ in request.query if name not in known and name.partition("[")[0] not in known}
+    is_json = request.headers.get("Content-Type", "").startswith("application/json")
+    body = json.loads(request.body) if is_json and isinstance(request.body, bytes | str) else None
+    answered = Described(request.method, request.path, body, 200, None)
+    found = [one for one in document.problems(answered) if "is not described" not in one]
+    return [f"{request.method} {route}: the parameter {name}" for name in sorted(odd)] + found
