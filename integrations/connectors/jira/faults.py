@@ -15,11 +15,10 @@ from integrations.connectors import errors
 from integrations.connectors.http import redacted
 
 _REQUIRED = re.compile(
-    r"is required|required\.?$|must be (?:set|specified|filled)|cannot be empty", re.IGNORECASE
+    r"\brequired\b|must (?:specify|provide)|^specify an?\b|can(?:not| ?not|'t) be empty", re.IGNORECASE
 )
 _TOO_LONG = re.compile(
-    r"(?:too long|exceed\w*|must be (?:less|shorter|at most)|less than or equal to).*(?:character|length|limit|size)?"
-    r"|CONTENT_LIMIT_EXCEEDED|maximum (?:length|size)",
+    r"too long|exceed\w* the (?:allowed|maximum)|less than (?:or equal to )?[\d,.]+ char|CONTENT_LIMIT_EXCEEDED",
     re.IGNORECASE,
 )
 _NO_STEP = re.compile(

@@ -67,6 +67,8 @@ def neutral(name: str, raw: object) -> Value | _Unreadable:
         return document.as_value() if document.blocks else None
     if name == "labels":
         return clean_labels(raw)
+    if name in PERSON_FIELDS:
+        return person(raw).as_value() if raw else None
     match raw:
         case None | bool() | int() | float():
             return raw
@@ -109,7 +111,7 @@ def choice_word(entry: object) -> str | None:
 def person(raw: object) -> Person:
     """A user of Jira; the address is missing where that person's privacy settings hide it."""
     if not isinstance(raw, dict):
-        return Person("")
+        return Person(raw if isinstance(raw, str) else "")
     return Person(
         str(raw.get("accountId") or raw.get("key") or raw.get("name") or ""),
         str(raw.get("displayName") or raw.get("name") or ""),
