@@ -1,6 +1,9 @@
 """The slas app."""
 
+from __future__ import annotations
+
 from django.apps import AppConfig
+from django.db.models.signals import m2m_changed, post_delete, post_save
 
 
 class SlasConfig(AppConfig):
@@ -8,3 +11,26 @@ class SlasConfig(AppConfig):
 
     name = "slas"
     verbose_name = "Service levels"
+
+    def ready(self) -> None:
+        """Connect the receivers; they need the models, which are loaded only now."""
+        from integrations.events import changes_seen, ticket_linked
+        from integrations.models import Side
+        from slas import models, receivers
+
+        ticket_linked.connect(receivers.begin, dispatch_uid="slas_begin")
+        changes_seen.connect(receivers.hear, dispatch_uid="slas_hear")
+        parts = (
+            models.Agreement,
+            models.Target,
+            models.PriorityMatrix,
+            models.Calendar,
+            models.Hours,
+            models.Holiday,
+            models.Closure,
+        )
+        for signal in (post_save, post_delete):
+            for part in parts:
+                signal.connect(receivers.terms_edited, sender=part)
+            signal.connect(receivers.sides_edited, sender=Side)
+        m2m_changed.connect(receivers.connections_edited, sender=models.Agreement.connections.through)

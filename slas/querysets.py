@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, datetime
-from typing import Self
+from typing import Any, Self
 
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
@@ -43,10 +43,10 @@ class ClockQuerySet(models.QuerySet):
     def visible_to(self, user: User) -> Self:
         """Clocks of tickets that the user may see, under agreements to which a partner of the user is a party."""
         partners = list(partners_of(user).values_list("pk", flat=True))
-        ticket = self.model._meta.get_field("linked_ticket").related_model
+        ticket: Any = self.model._meta.get_field("linked_ticket").related_model
         shared = ticket._meta.get_field("partner_tickets").related_model.objects
-        agreements = self.model._meta.get_field("agreement").related_model.objects
-        mine = agreements.filter(Q(customer__in=partners) | Q(provider__in=partners))
+        agreement: Any = self.model._meta.get_field("agreement").related_model
+        mine = agreement.objects.visible_to(user)
         return self.filter(
             # Agreements are few: their keys first keep the plan simple at a million clocks.
             Exists(shared.filter(linked_ticket=OuterRef("linked_ticket_id"), partner__in=partners)),

@@ -1,0 +1,14 @@
+"""Celery entry points, one line of work each."""
+
+from __future__ import annotations
+
+from celery import shared_task
+from django.utils import timezone
+
+from slas import services
+
+
+@shared_task
+def sweep_clocks() -> None:
+    """Mark clocks that ran out, and continue what changed terms left to compute."""
+    services.sweep(timezone.now())
