@@ -165,6 +165,8 @@ match DATABASES["default"].get("ENGINE"):
             # FULL: what a web hook was answered 200 for has to survive a power cut.
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON",
         }
+        # Opening the file and setting the pragmas costs more than storing a web hook.
+        DATABASES["default"]["CONN_MAX_AGE"] = 60
     case "django.db.backends.postgresql":
         DATABASES["default"]["CONN_MAX_AGE"] = 60
         DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
