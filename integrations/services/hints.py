@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from integrations.connectors.errors import ConnectorError
 from integrations.connectors.protocol import Connector, Hook
@@ -34,15 +34,16 @@ def take_hook(system: System, hook: Hook, now: datetime) -> bool:
     together with whatever else happened by then.
     """
     is_ours = bool(system.account_id) and hook.actor_id == system.account_id
-    with transaction.atomic():
-        receipt = HookReceipt(system=system, delivery_id=hook.delivery_id[:200], received_at=now)
-        if HookReceipt.objects.filter(system=system, delivery_id=receipt.delivery_id).exists():
-            return False
-        HookReceipt.objects.bulk_create([receipt], ignore_conflicts=True)
-        delay_s = settings.SYNC_READ_BACK_S if is_ours else 0
-        tickets.note_hints(system.pk, hook.remote_ids, now, delay_s=delay_s)
-        if system.hooked_at is None or now - system.hooked_at > HOOK_SEEN_EVERY:
-            System.objects.filter(pk=system.pk).update(hooked_at=now)
+    delay_s = settings.SYNC_READ_BACK_S if is_ours else 0
+    try:
+        with transaction.atomic():
+            HookReceipt.objects.create(system=system, delivery_id=hook.delivery_id[:200], received_at=now)
+            tickets.note_hints(system.pk, hook.remote_ids, now, delay_s=delay_s)
+            if system.hooked_at is None or now - system.hooked_at > HOOK_SEEN_EVERY:
+                System.objects.filter(pk=system.pk).update(hooked_at=now)
+    except IntegrityError:
+        # The same one again: it was recorded together with its hints the first time.
+        return False
     return True
 
 
