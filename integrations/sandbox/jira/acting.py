@@ -83,7 +83,7 @@ class Actor:
         issue = issues.create(self.site, body, doing)
         if ref := action.get("ref"):
             self.site.refs[str(ref)] = issue.id
-        self._told(action, issue, *events.created(issue), doing.actor)
+        self._told(action, issue, *events.created(), doing.actor)
         done = _done(issue)
         if status and status != issue.status:
             self._change(action, issue, {"status": status, "resolution": resolution}, doing, done)
@@ -120,7 +120,7 @@ class Actor:
         if history := issues.note(self.site, issue, items, doing):
             done["changes"].append(str(history.id))
             self.site.touch(issue, doing.now)
-            self._told(action, issue, *events.updated(self.view, history), doing.actor)
+            self._told(action, issue, *events.updated(history), doing.actor)
 
     def _say(self, action: Mapping[str, Any], issue: Issue, doing: Doing, done: dict[str, Any]) -> None:
         self._comment(action, issue, doing, done)
@@ -169,7 +169,7 @@ class Actor:
         made, history = issues.attach(self.site, issue, name, content_type, data, doing)
         done["changes"].append(str(history.id))
         self._told(action, issue, *events.attached(self.view, made), doing.actor)
-        self._told(action, issue, *events.updated(self.view, history), doing.actor)
+        self._told(action, issue, *events.updated(history), doing.actor)
 
     def _delete(self, action: Mapping[str, Any]) -> dict[str, Any]:
         issue = self._issue(action)

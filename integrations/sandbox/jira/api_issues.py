@@ -24,7 +24,7 @@ def create(call: Call) -> Response:
 
 
 def _tell_created(call: Call, issue: Issue) -> None:
-    call.tell(issue, *events.created(issue), call.site.api_user)
+    call.tell(issue, *events.created(), call.site.api_user)
 
 
 def _reference(call: Call, issue: Issue) -> dict[str, str]:
@@ -93,7 +93,7 @@ def edit(call: Call, id_: str) -> Response:
     before = len(issue.comments)
     history = issues.edit(call.site, issue, call.body(), call.doing())
     if history is not None:
-        call.tell(issue, *events.updated(call.view, history), call.site.api_user)
+        call.tell(issue, *events.updated(history), call.site.api_user)
     _tell_comments(call, issue, before)
     if call.request.one("returnIssue") != "true":
         return empty()
@@ -118,7 +118,7 @@ def assign(call: Call, id_: str) -> Response:
     issue = call.issue(id_)
     history = issues.edit(call.site, issue, {"fields": {"assignee": call.body()}}, call.doing())
     if history is not None:
-        call.tell(issue, *events.updated(call.view, history), call.site.api_user)
+        call.tell(issue, *events.updated(history), call.site.api_user)
     return empty()
 
 
@@ -150,7 +150,7 @@ def move(call: Call, id_: str) -> Response:
     issue = call.issue(id_)
     before = len(issue.comments)
     history = issues.move(call.site, issue, call.body(), call.doing())
-    call.tell(issue, *events.updated(call.view, history), call.site.api_user)
+    call.tell(issue, *events.updated(history), call.site.api_user)
     _tell_comments(call, issue, before)
     return empty()
 
@@ -305,7 +305,7 @@ def attach(call: Call, id_: str) -> Response:
         doing = call.doing()
         file, history = issues.attach(call.site, issue, one.filename, one.content_type, one.data, doing)
         call.tell(issue, *events.attached(call.view, file), call.site.api_user)
-        call.tell(issue, *events.updated(call.view, history), call.site.api_user)
+        call.tell(issue, *events.updated(history), call.site.api_user)
         made.append(call.view.file(file))
     return json_response(made)
 
@@ -324,7 +324,7 @@ def delete_attachment(call: Call, id_: str) -> Response:
     history = issues.delete_file(call.site, issue, file, call.doing())
     call.tell(issue, *events.attached(call.view, file, "deleted"), call.site.api_user)
     if history is not None:
-        call.tell(issue, *events.updated(call.view, history), call.site.api_user)
+        call.tell(issue, *events.updated(history), call.site.api_user)
     return empty()
 
 

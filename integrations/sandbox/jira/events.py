@@ -30,6 +30,8 @@ ALL = (
 )
 # What an administrator ticks for a synchronisation; a new file is in jira:issue_updated too.
 FIRST = ALL[:6]
+Event = tuple[str, dict[str, Any]]
+
 _AGAIN = frozenset((408, 409, 425, 429, UNREACHED, TIMED_OUT))
 
 
@@ -38,11 +40,12 @@ def tries_again(status: int, headers: Mapping[str, str], attempt: int) -> bool:
     return attempt < 5 and (status in _AGAIN or status >= 500)
 
 
-def created(issue: Issue) -> tuple[str, dict[str, Any]]:
+def created() -> Event:
+    """A new issue."""
     return "jira:issue_created", {"issue_event_type_name": "issue_created"}
 
 
-def updated(view: View, history: History) -> tuple[str, dict[str, Any]]:
+def updated(history: History) -> Event:
     """One entry of the change log."""
     names = {one["field"] for one in history.items}
     kind = (
@@ -56,17 +59,22 @@ def updated(view: View, history: History) -> tuple[str, dict[str, Any]]:
     return "jira:issue_updated", {"issue_event_type_name": kind, "changelog": changelog}
 
 
-def commented(
-    view: View, issue: Issue, comment: Comment, kind: str = "created"
-) -> tuple[str, dict[str, Any]]:
-    value = view.comment(comment, issue)
+def commented(view: View, issue: Issue, comment: Comment, kind: str = "created") -> Event:
+    """A comment made, changed or deleted."""
+    value = _as_hooks_see(view).comment(comment, issue)
     for name in ("author", "updateAuthor"):
         value[name].pop("emailAddress", None)
     return "comment_" + kind, {"comment": value}
 
 
-def attached(view: View, file: File, kind: str = "created") -> tuple[str, dict[str, Any]]:
-    return "attachment_" + kind, {"attachment": view.file(file)}
+def attached(view: View, file: File, kind: str = "created") -> Event:
+    """A file attached or deleted."""
+    return "attachment_" + kind, {"attachment": _as_hooks_see(view).file(file)}
+
+
+def _as_hooks_see(view: View) -> View:
+    """Hooks carry the API's version 2, in which texts are text."""
+    return View(view.site, view.origin, "2")
 
 
 def hook_for(
@@ -76,8 +84,7 @@ def hook_for(
     webhook = site.webhook
     if not webhook["url"] or event not in webhook["events"]:
         return None
-    # Hooks carry the API's version 2: texts as text, and people without their addresses.
-    view = View(site, origin, "2")
+    view = _as_hooks_see(View(site, origin))
     value: dict[str, Any] = {"timestamp": at_ms, "webhookEvent": event}
     if "issue_event_type_name" in content:
         value["issue_event_type_name"] = content["issue_event_type_name"]

@@ -49,12 +49,17 @@ class Recorder(requests.Session):
 
     def __init__(self) -> None:
         super().__init__()
-        self.exchanges: list[Exchange] = []
+        self._responses: list[requests.Response] = []
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         response = super().send(request, **kwargs)
-        self.exchanges.append(Exchange.of(response))
+        self._responses.append(response)
         return response
+
+    @property
+    def exchanges(self) -> list[Exchange]:
+        """What was sent and answered so far."""
+        return [Exchange.of(one) for one in self._responses]
 
 
 class Document:
