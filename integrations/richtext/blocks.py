@@ -115,9 +115,7 @@ class File:
     name: str
 
 
-Block = (
-    Paragraph | Heading | CodeBlock | Rule | Quote | BulletList | OrderedList | Panel | Table | File
-)
+Block = Paragraph | Heading | CodeBlock | Rule | Quote | BulletList | OrderedList | Panel | Table | File
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +145,7 @@ def from_value(value: object) -> Document:
         return from_plain(value)
     if not is_document(value):
         return Document()
-    return Document(tuple(_block_from(entry) for entry in value["rich"] if isinstance(entry, dict)))  # type: ignore[index]
+    return Document(_blocks_from(value["rich"]))  # type: ignore[index]
 
 
 def from_plain(text: str) -> Document:
@@ -188,13 +186,13 @@ def join_runs(inlines: Iterable[Inline]) -> tuple[Inline, ...]:
 
 
 def _trimmed(inlines: list[Inline]) -> list[Inline]:
-    while inlines and _is_blank(inlines[0]):
-        inlines = inlines[1:]
-    while inlines and _is_blank(inlines[-1]):
-        inlines = inlines[:-1]
-    if inlines and isinstance(first := inlines[0], Run):
+    seen = [at for at, inline in enumerate(inlines) if not _is_blank(inline)]
+    if not seen:
+        return []
+    inlines = inlines[seen[0] : seen[-1] + 1]
+    if isinstance(first := inlines[0], Run):
         inlines[0] = Run(first.text.lstrip(), first.marks, first.href)
-    if inlines and isinstance(last := inlines[-1], Run):
+    if isinstance(last := inlines[-1], Run):
         inlines[-1] = Run(last.text.rstrip(), last.marks, last.href)
     return inlines
 
@@ -310,47 +308,73 @@ def _item_value(item: Item) -> dict:
     return value
 
 
+# Reading back takes anything: what is no part of a document is left out.
+
+
+def _dicts(values: object) -> Iterator[dict]:
+    return (value for value in values if isinstance(value, dict)) if isinstance(values, list) else iter(())
+
+
+def _number(value: object, default: int) -> int:
+    return value if isinstance(value, int) else default
+
+
 def _inline_from(value: dict) -> Inline:
     if "br" in value:
         return LineBreak()
     if "mention" in value:
         return Mention(str(value["mention"]), str(value.get("id", "")))
-    return Run(str(value.get("t", "")), tuple(value.get("m", ())), str(value.get("href", "")))
+    marks = value.get("m")
+    known = tuple(mark for mark in marks if mark in MARKS) if isinstance(marks, list) else ()
+    return Run(str(value.get("t", "")), known, str(value.get("href", "")))
 
 
-def _inlines_from(values: list) -> tuple[Inline, ...]:
-    return tuple(_inline_from(value) for value in values)
+def _inlines_from(values: object) -> tuple[Inline, ...]:
+    return tuple(_inline_from(value) for value in _dicts(values))
 
 
-def _blocks_from(values: list) -> tuple[Block, ...]:
-    return tuple(_block_from(value) for value in values)
+def _blocks_from(values: object) -> tuple[Block, ...]:
+    return tuple(block for value in _dicts(values) if (block := _block_from(value)) is not None)
 
 
-def _items_from(values: list) -> tuple[Item, ...]:
-    return tuple(Item(_blocks_from(value.get("of", [])), value.get("done")) for value in values)
+def _items_from(values: object) -> tuple[Item, ...]:
+    return tuple(
+        Item(_blocks_from(value.get("of")), _done_from(value.get("done"))) for value in _dicts(values)
+    )
 
 
-def _block_from(value: dict) -> Block:
+def _done_from(value: object) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def _rows_from(rows: object) -> tuple[tuple[Cell, ...], ...]:
+    return tuple(
+        tuple(Cell(_blocks_from(cell.get("of")), bool(cell.get("th"))) for cell in _dicts(row))
+        for row in (rows if isinstance(rows, list) else ())
+    )
+
+
+def _block_from(value: dict) -> Block | None:
     match value:
         case {"p": inlines}:
             return Paragraph(_inlines_from(inlines))
         case {"h": level, "of": inlines}:
-            return Heading(int(level), _inlines_from(inlines))
+            return Heading(_number(level, 1), _inlines_from(inlines))
         case {"code": text}:
-            return CodeBlock(text, value.get("language", ""))
+            return CodeBlock(str(text), str(value.get("language", "")))
         case {"quote": blocks}:
             return Quote(_blocks_from(blocks))
         case {"ul": items}:
             return BulletList(_items_from(items))
         case {"ol": items}:
-            return OrderedList(_items_from(items), int(value.get("start", 1)))
+            return OrderedList(_items_from(items), _number(value.get("start"), 1))
         case {"panel": kind, "of": blocks}:
-            return Panel(kind, _blocks_from(blocks), value.get("title", ""))
+            return Panel(str(kind), _blocks_from(blocks), str(value.get("title", "")))
         case {"table": rows}:
-            return Table(
-                tuple(tuple(Cell(_blocks_from(c.get("of", [])), bool(c.get("th"))) for c in row) for row in rows)
-            )
+            return Table(_rows_from(rows))
         case {"file": name}:
             return File(str(name))
-        case _:
+        case {"rule": _}:
             return Rule()
+        case _:
+            return None
