@@ -313,6 +313,28 @@ def run_tests(arguments: Sequence[str]) -> int:
     return int(pytest.main(list(arguments)))
 
 
+def settle_demo(arguments: Sequence[str]) -> None:
+    """Set the variables that say where this demo keeps its things, which depends on its options."""
+    from portal.demo import place
+
+    os.environ.update(place.settle(arguments, os.environ))
+
+
+def run_django(argv: Sequence[str]) -> int:
+    """Run a command of Django's or ours; settings that cannot be used are told in their own sentence."""
+    from django.core.exceptions import ImproperlyConfigured
+    from django.core.management import execute_from_command_line
+
+    try:
+        execute_from_command_line(list(argv))
+    except ImproperlyConfigured as error:
+        if "--traceback" in argv:
+            raise
+        say(str(error))
+        return 1
+    return 0
+
+
 def main(argv: Sequence[str]) -> int:
     """Run the command in `argv` and return the exit code."""
     command = command_of(argv)
@@ -323,17 +345,15 @@ def main(argv: Sequence[str]) -> int:
             os.environ.setdefault(name, value)
         if command == "test":
             return run_tests(argv[2:])
+        if command == "demo":
+            settle_demo(argv[2:])
     except SetupError as error:
         say(str(error))
         return 1
     except KeyboardInterrupt:
         say("Stopped.")
         return 130
-
-    from django.core.management import execute_from_command_line
-
-    execute_from_command_line(list(argv))
-    return 0
+    return run_django(argv)
 
 
 if __name__ == "__main__":

@@ -193,6 +193,8 @@ if CELERY_BROKER_URL.startswith("filesystem:"):
         "polling_interval": 0.05,
     }
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# A name of our own: what other programs leave in a queue on the same broker is not for us, and ours not for them.
+CELERY_TASK_DEFAULT_QUEUE = env.str("CELERY_QUEUE", default="concord")
 CELERY_RESULT_BACKEND = None
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = False

@@ -1,0 +1,181 @@
+"""A demo from start to stop: makes everything ready, plays the story, judges it, and stays up or stops."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+from dataclasses import dataclass, field
+from datetime import datetime
+from http.client import HTTPConnection
+from pathlib import Path
+
+from django.conf import settings
+from django.urls import reverse
+from django.utils import timezone
+from rich.console import Console
+
+from integrations.models import Connection, Heartbeat, System
+from integrations.sandbox.client import Sandbox
+from integrations.sandbox.process import Child as SandboxChild
+from integrations.services.systems import test_system
+from portal.demo import database, place, processes, report, seed
+from portal.demo.processes import HOST, Processes, Stopped, Trouble
+from portal.demo.stage import NotArrived, Row, Stage
+from portal.demo.story import Story
+from portal.demo.verdict import judge
+from portal.environment import kept_key
+
+START_PATIENCE_S = 60.0
+LOOK_AGAIN_S = 0.5
+# Kind of sandbox, whose system it stands for, under which name.
+SYSTEMS = (("zendesk", seed.MERCURI, seed.ZENDESK), ("jira", seed.INFINITY, seed.JIRA))
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the person asked for; a port of 0 is a free one."""
+
+    once: bool = False
+    fresh: bool = False
+    port: int = place.PORTAL_PORT
+    zendesk_port: int = place.ZENDESK_PORT
+    jira_port: int = place.JIRA_PORT
+
+
+@dataclass(slots=True)
+class Demo:
+    """One demo on this machine."""
+
+    wish: Wish
+    out: Console
+    folder: Path = field(default_factory=lambda: Path(settings.DATA_DIR))
+    address: str = ""
+
+    def run(self) -> int:
+        """Everything; returns the exit code.  Trouble when it cannot go on, Stopped when somebody stopped it."""
+        running = Processes(self.folder / "log")
+        with database.only_demo(self.folder), processes.stoppable():
+            try:
+                stage = self._start(running)
+                return self._play(stage)
+            finally:
+                running.stop()
+                database.remove_passing()
+
+    # --- Making ready ---
+
+    def _start(self, running: Processes) -> Stage:
+        started_at = timezone.now()
+        listener = processes.listen(self.wish.port)
+        port = listener.getsockname()[1]
+        self.address = f"http://{HOST}:{port}"
+        database.check_broker()
+        children = self._start_sandboxes(running)
+        self._fill_database()
+        self._start_own(running, listener)
+        systems = self._connect(children)
+        self._send_hooks(systems, children)
+        stage = Stage({name: child.client() for name, child in children.items()}, running.check, self._show)
+        self._await_health(stage, port, started_at)
+        return stage
+
+    def _start_sandboxes(self, running: Processes) -> dict[str, SandboxChild]:
+        ports = {"zendesk": self.wish.zendesk_port, "jira": self.wish.jira_port}
+        children = {}
+        for kind, _company, name in SYSTEMS:
+            children[name] = running.start_sandbox(kind, kind.title(), ports[kind])
+            self._say(f"{name} runs in a sandbox at {children[name].url}")
+        return children
+
+    def _fill_database(self) -> None:
+        database.prepare(fresh=self.wish.fresh or self.wish.once)
+        seed.forget_tickets()
+        seed.seed_companies(self.password)
+        self._say("The database has its tables, companies, people, agreement and handbook")
+
+    def _start_own(self, running: Processes, listener: socket.socket) -> None:
+        variables = {"PORTAL_BASE_URL": self.address}
+        running.start_web(listener, variables)
+        running.start_worker(settings.CELERY_TASK_DEFAULT_QUEUE, variables)
+
+    def _connect(self, children: dict[str, SandboxChild]) -> dict[str, System]:
+        systems = {}
+        for kind, company, name in SYSTEMS:
+            systems[name] = seed.seed_system(company, kind, name, children[name].sign_in)
+            tested = test_system(systems[name], now=timezone.now())
+            self._say(tested.message)
+            if not tested.is_ok:
+                raise Trouble(f"{name} cannot be used: {tested.message}")
+        connection: Connection = seed.seed_connection(systems[seed.ZENDESK], systems[seed.JIRA])
+        self._say(f"“{connection}” joins {seed.ZENDESK} and {seed.JIRA} by the rules that ship")
+        return systems
+
+    def _send_hooks(self, systems: dict[str, System], children: dict[str, SandboxChild]) -> None:
+        for name, system in systems.items():
+            address = self.address + reverse("hook", args=[system.hook_token])
+            sandbox: Sandbox = children[name].client()
+            sandbox.hooks(url=address, secret=seed.hook_secret_for(system))
+            sandbox.close()
+
+    def _await_health(self, stage: Stage, port: int, started_at: datetime) -> None:
+        stage.until("the web server is ready", lambda: _answers(port), START_PATIENCE_S)
+        self._say(f"The web server answers at {self.address}")
+        beats = Heartbeat.objects.filter(name="tick", at__gte=started_at)
+        stage.until("the worker ticks", beats.exists, START_PATIENCE_S)
+        self._say("The worker ticks")
+
+    @property
+    def password(self) -> str:
+        """Everybody's password, made at the first start and kept in the demo's folder."""
+        return kept_key(self.folder / "password", lambda: f"concord-{secrets.token_hex(4)}")
+
+    # --- Playing ---
+
+    def _play(self, stage: Stage) -> int:
+        story = Story(stage)
+        if self.wish.once:
+            return self._play_and_judge(stage, story)
+        try:
+            self._play_and_judge(stage, story)
+            story.park()
+        except NotArrived as error:
+            # Whoever changed rules since the last start may have changed what the story counts on.
+            self.out.print(f"[red]{error}[/] The story ends here; with --fresh it begins anew.")
+        self._stay_up(stage)
+        return 0
+
+    def _play_and_judge(self, stage: Stage, story: Story) -> int:
+        self._say("The story begins")
+        story.play()
+        story.settle()
+        checks = judge(stage, story)
+        report.show_story(self.out, stage.rows)
+        report.show_verdict(self.out, checks)
+        return 0 if all(check.holds for check in checks) else 1
+
+    def _stay_up(self, stage: Stage) -> None:
+        addresses = {name: sandbox.url for name, sandbox in stage.sandboxes.items()}
+        report.show_sign_in(self.out, self.address, self.password, addresses)
+        self.out.print("\nCtrl-C stops everything.")
+        try:
+            stage.watch(LOOK_AGAIN_S)
+        except Stopped:
+            self.out.print("\nStopping.")
+
+    def _say(self, text: str) -> None:
+        report.progress(self.out, text)
+
+    def _show(self, row: Row) -> None:
+        report.show_step(self.out, row)
+
+
+def _answers(port: int) -> bool:
+    """Whether the web server can serve: it answers, and sees a database with every migration."""
+    link = HTTPConnection(HOST, port, timeout=10)
+    try:
+        link.request("GET", "/readyz")
+        return link.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        link.close()
