@@ -1,0 +1,141 @@
+"""One run: the work at one distance, as a burst for throughput and paced for delay."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass
+
+from django.db import connection
+
+from integrations.models import Delivery, LinkedTicket
+from portal.benchmark import load, meters
+from portal.benchmark.field import Field
+from portal.benchmark.limit import bare_changes_a_second
+
+PATIENCE_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Throughput:
+    """What a burst came to.  CPU is the worker's alone; memory the worker group's."""
+
+    remote_ms: int
+    tickets: int
+    changes: int
+    seconds: float
+    changes_a_second: float
+    calls_a_change: float
+    worker_cpu_ms: float | None
+    web_cpu_ms: float | None
+    worker_memory_mb: float | None
+    linked: int
+    lost: int
+    doubled: int
+
+
+@dataclass(frozen=True, slots=True)
+class Delay:
+    """How long changes took one by one, from the agent's click to the remote write."""
+
+    remote_ms: int
+    rate: float
+    changes: int
+    calls_a_change: float
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+
+
+def throughput(field: Field, tickets: int, remote_ms: int) -> Throughput:
+    """Make the changes as fast as the sandbox takes them and wait until all are carried."""
+    _prepare(field, remote_ms)
+    before = _costs(field)
+    linked_before, issues_before = LinkedTicket.objects.count(), _count(field)
+    began = time.monotonic()
+    done = load.burst(field.zendesk, tickets)
+    seconds = load.wait_until_carried(_deliveries(done), field.processes.check, PATIENCE_S) - began
+    after = _costs(field)
+    changes = tickets * load.CHANGES_A_TICKET
+    made = _count(field) - issues_before
+    worker, web = (_spent(one, two, changes) for one, two in zip(before, after, strict=True))
+    return Throughput(
+        remote_ms=remote_ms,
+        tickets=tickets,
+        changes=changes,
+        seconds=round(seconds, 2),
+        changes_a_second=round(changes / seconds, 1),
+        calls_a_change=round(field.calls() / changes, 2),
+        worker_cpu_ms=worker,
+        web_cpu_ms=web,
+        worker_memory_mb=round(after[0].memory_bytes / 1e6) if after[0] else None,
+        linked=LinkedTicket.objects.count() - linked_before,
+        lost=max(0, tickets - made) + _unequal(field, done),
+        doubled=max(0, made - tickets),
+    )
+
+
+def delay(field: Field, tickets: int, rate: float, remote_ms: int) -> Delay:
+    """Make the changes one by one at a steady rate."""
+    _prepare(field, remote_ms)
+    done = load.paced(field.zendesk, tickets, rate)
+    load.wait_until_carried(_deliveries(done), field.processes.check, PATIENCE_S)
+    delays = load.delays_ms(done)
+    return Delay(
+        remote_ms=remote_ms,
+        rate=rate,
+        changes=len(delays),
+        calls_a_change=round(field.calls() / (tickets * load.CHANGES_A_TICKET), 2),
+        p50_ms=round(load.percentile(delays, 0.50), 1),
+        p95_ms=round(load.percentile(delays, 0.95), 1),
+        p99_ms=round(load.percentile(delays, 0.99), 1),
+    )
+
+
+def limit(field: Field) -> float:
+    """Changes a second of the bare loop against the idle sandbox."""
+    _prepare(field, 0)
+    ticket = field.zendesk.act(
+        {"do": "create", "as": load.AGENT, "fields": {"subject": "Limit"}, "comment": {"text": "-"}, "hooks": False}
+    )[0]["ticket"]
+    return round(bare_changes_a_second(field.sign_in, str(ticket)), 1)
+
+
+def as_json(result: Throughput | Delay) -> dict[str, object]:
+    """A result for --json."""
+    return {"database": connection.vendor, **asdict(result)}
+
+
+def _prepare(field: Field, remote_ms: int) -> None:
+    """Let the last run come to rest, so that nothing of it is counted here."""
+    while not field.is_idle():
+        field.processes.check()
+        time.sleep(0.2)
+    for sandbox in (field.zendesk, field.jira):
+        sandbox.faults(latency_ms=remote_ms)
+        sandbox.reset_calls()
+
+
+def _deliveries(done: load.Done) -> int:
+    """Each change of a ticket gives one delivery; the first is its creation."""
+    earlier = Delivery.objects.exclude(event__ticket__remote_id__in=done.tickets).count()
+    return earlier + len(done.tickets) * load.CHANGES_A_TICKET
+
+
+def _count(field: Field) -> int:
+    return sum(1 for _ in field.jira.tickets())
+
+
+def _unequal(field: Field, done: load.Done) -> int:
+    """Tickets whose last title did not arrive."""
+    arrived = {issue["fields"]["summary"] for issue in field.jira.tickets()}
+    return sum(f"Parcel of ticket {id_} is found" not in arrived for id_ in done.tickets)
+
+
+def _costs(field: Field) -> tuple[meters.Cost | None, meters.Cost | None]:
+    return meters.cost_of_group(field.group("worker")), meters.cost_of_group(field.group("web"))
+
+
+def _spent(before: meters.Cost | None, after: meters.Cost | None, changes: int) -> float | None:
+    if before is None or after is None:
+        return None
+    return round((after.cpu_s - before.cpu_s) / changes * 1000, 2)
