@@ -124,10 +124,16 @@ def _act(system: System, calls: CallLog, request: Request) -> dict[str, Any]:
     done: list[dict[str, Any]] = []
     for index, action in enumerate(actions):
         try:
-            done.append(system.act(action))
+            done.append(system.act(_action(action)))
         except Refusal as error:
             raise Refusal(f"Action {index}: {error} The {index} actions before it were done.") from error
     return {"done": done}
+
+
+def _action(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict) or not isinstance(value.get("fields") or {}, dict):
+        raise Refusal("An action is a JSON object, and so are its fields.")
+    return value
 
 
 def _get_calls(system: System, calls: CallLog, request: Request) -> dict[str, Any]:

@@ -129,7 +129,7 @@ class Server:
         """Answer one request.  None means that the connection is cut."""
         if _is_own(request):
             with self.system.lock:
-                return self._handle_own(request), Fate()
+                return self._safely(request, lambda: self._handle_own(request)), Fate()
         started = time.perf_counter()
         with self.system.lock:
             fate = self.system.faults.fate(request.method, request.path)
@@ -151,13 +151,23 @@ class Server:
             return None, "(fault)"
         if fate.blow is Blow.ERROR:
             return self.system.refusal(fate.status, self.system.faults.faults.retry_after_s), "(fault)"
-        try:
+        route = "(failed)"
+
+        def ask() -> Response:
+            nonlocal route
             response, route = self.system.answer(request)
-        except Exception:
-            # A bug of the sandbox must look like one and not stop the other requests.
-            logger.exception("sandbox_failed", extra={"method": request.method, "path": request.path})
-            return Response(500, b"The sandbox failed; see its log.", "text/plain"), "(failed)"
+            return response
+
+        response = self._safely(request, ask)
         return (None if fate.blow is Blow.ANSWER_LOST else response), route
+
+    def _safely(self, request: Request, ask: Callable[[], Response]) -> Response:
+        """The answer; a bug of the sandbox must look like one and not stop the other requests."""
+        try:
+            return ask()
+        except Exception:
+            logger.exception("sandbox_failed", extra={"method": request.method, "path": request.path})
+            return Response(500, b'{"error": "The sandbox failed; see its log."}')
 
     def _handle_own(self, request: Request) -> Response:
         if (refused := control.refuse_stranger(request)) is not None:

@@ -158,7 +158,9 @@ class Actor:
             return
         try:
             data = (
-                base64.b64decode(file["base64"]) if "base64" in file else str(file.get("text", "")).encode()
+                base64.b64decode(file["base64"], validate=True)
+                if "base64" in file
+                else str(file.get("text", "")).encode()
             )
         except (binascii.Error, TypeError) as error:
             raise Refusal("The file's base64 cannot be read.") from error
