@@ -214,7 +214,7 @@ def may(user: Someone, action: str, resource: str, partner: Partner | int | None
 def require(user: Someone, action: str, resource: str, partner: Partner | int | None = None) -> None:
     """Return when the person may; PermissionDenied (403) otherwise."""
     if not may(user, action, resource, partner):
-        raise PermissionDenied(f"Needs {action} on {RESOURCES[resource].lower()}.")
+        raise PermissionDenied(f"This needs “{action}” on: {RESOURCES[resource].lower()}.")
 
 
 def requires(resource: str, action: str = "read") -> Callable[[View], View]:

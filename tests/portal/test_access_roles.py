@@ -262,7 +262,7 @@ def test_a_page_asks_for_its_level_and_refuses_with_the_reason() -> None:
     assert (page.access, page.__doc__) == (("connections", "write"), "Pauses.")
 
     request.user = make_user(role=Role.PARTNER_AGENT, partner=mercuri())
-    with pytest.raises(PermissionDenied, match=r"Needs write on connections\."):
+    with pytest.raises(PermissionDenied, match="This needs “write” on: connections"):
         page(request, 7)
 
 

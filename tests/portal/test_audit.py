@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.db import connection, transaction
@@ -155,3 +157,24 @@ def test_a_replaced_end_is_found(trail: list[AuditEntry]) -> None:
     AuditHead.objects.update(digest="0" * 64)
 
     assert verify_chain() == Verdict(3, 3, "it is not the entry that was written last")
+
+
+@pytest.mark.skipif(
+    connection.vendor == "sqlite", reason="the embedded database of the tests has one connection"
+)
+@pytest.mark.django_db(transaction=True)
+def test_many_writers_at_once_make_one_chain() -> None:
+    partner = mercuri()
+    before = AuditEntry.objects.count()
+
+    def write(number: int) -> None:
+        try:
+            for step in range(5):
+                record(None, f"wrote {number}.{step}", partner)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(max_workers=8) as writers:
+        list(writers.map(write, range(8)))
+
+    assert verify_chain() == Verdict(checked=before + 40)
