@@ -141,12 +141,13 @@ class JiraConnector:
         cursor = history.read_cursor(since)
         raw = client.get_issue(self._http, remote_id)
         head = self._remember(raw)
-        entries = history.embedded_entries(raw, cursor)
-        if entries is None:
-            entries = history.settle_entries(raw, client.changelog(self._http, remote_id))
+        embedded = history.embedded_entries(raw, cursor)
+        if embedded is None:
+            embedded = history.settle_entries(raw, client.changelog(self._http, remote_id)), True
         comments = self._comments(raw, remote_id)
         markers = self._comment_markers(history.new_comments(comments, cursor))
-        found, after = history.read_history(history.Issue(raw, entries, comments), cursor, markers)
+        issue = history.Issue(raw, embedded[0], comments, has_all_entries=embedded[1])
+        found, after = history.read_history(issue, cursor, markers)
         return History(found, after.text(), head)
 
     def read(self, remote_id: str) -> Snapshot:

@@ -29,16 +29,21 @@ COMMENT_PREFIX = "comment:"
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """Where a history was read to: the time of the newest entry, and the ids in the window before it."""
+    """Where a history was read to: the time of the newest entry, and the ids in the window before it.
+
+    `count` is how many changelog entries are known in all; it only saves calls.
+    """
 
     at: datetime | None = None
     seen: frozenset[str] = field(default_factory=frozenset)
+    count: int = 0
 
     def text(self) -> str:
         """The form that is stored."""
         if self.at is None:
             return ""
-        return json.dumps({"at": self.at.isoformat(), "seen": sorted(self.seen)}, separators=(",", ":"))
+        value = {"at": self.at.isoformat(), "seen": sorted(self.seen), "count": self.count}
+        return json.dumps(value, separators=(",", ":"))
 
 
 def read_cursor(text: str) -> Cursor:
@@ -47,7 +52,8 @@ def read_cursor(text: str) -> Cursor:
         return Cursor()
     try:
         value = json.loads(text)
-        return Cursor(instant(value["at"]), frozenset(str(one) for one in value["seen"]))
+        seen = frozenset(str(one) for one in value["seen"])
+        return Cursor(instant(value["at"]), seen, int(value.get("count", 0)))
     except (ValueError, KeyError, TypeError, RecursionError, errors.Garbled):
         return Cursor()
 
@@ -59,6 +65,7 @@ class Issue:
     raw: Mapping[str, object]
     entries: Sequence[dict]
     comments: Sequence[dict]
+    has_all_entries: bool = True
 
     @property
     def fields(self) -> dict:
@@ -72,18 +79,23 @@ def part(value: Mapping[str, object], name: str) -> dict:
     return found if isinstance(found, dict) else {}
 
 
-def embedded_entries(raw: Mapping[str, object], cursor: Cursor) -> list[dict] | None:
-    """The changelog inside an issue's answer, or None when it may lack entries that the cursor has not passed."""
+def embedded_entries(raw: Mapping[str, object], cursor: Cursor) -> tuple[list[dict], bool] | None:
+    """The changelog inside an issue's answer and whether it is the whole one.
+
+    None when it may lack entries that the cursor has not passed.
+    """
     log = part(raw, "changelog")
     entries = dicts(log.get("histories"))
-    total = log.get("total")
-    is_whole = len(entries) < EMBEDDED_ENTRIES and not (isinstance(total, int) and total > len(entries))
-    if is_whole:
-        return entries
+    told = log.get("total")
+    total = max(told if isinstance(told, int) else 0, len(entries))
+    if len(entries) < EMBEDDED_ENTRIES and total == len(entries):
+        return entries, True
+    if cursor.at is None or not entries:
+        return None
     # The newest come first; when the oldest of them is before the window, nothing new can be missing.
-    if cursor.at is not None and entries and min(_created(one) for one in entries) < cursor.at - WINDOW:
-        return entries
-    return None
+    reaches_back = min(_created(one) for one in entries) < cursor.at - WINDOW
+    new = sum(is_new(cursor, str(one.get("id")), _created(one)) for one in entries)
+    return (entries, False) if reaches_back or total == cursor.count + new else None
 
 
 def embedded_comments(raw: Mapping[str, object]) -> list[dict] | None:
@@ -145,7 +157,10 @@ def read_history(
         new.insert(0, created(issue, logged.initial, logged.added, files))
     at = max([created_at, *(entry[0] for entry in found), *([cursor.at] if cursor.at else [])])
     seen = frozenset(change_id for entry_at, _, _, change_id in found if entry_at >= at - WINDOW)
-    return tuple(new), Cursor(at, seen)
+    count = len(logged.changes)
+    if not issue.has_all_entries:
+        count = cursor.count + sum(is_new(cursor, change.id, change.at) for change in logged.changes)
+    return tuple(new), Cursor(at, seen, count)
 
 
 def created(issue: Issue, initial: Fields, added: frozenset[str], files: Mapping[str, Attachment]) -> Change:

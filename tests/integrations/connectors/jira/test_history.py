@@ -46,10 +46,11 @@ def read(
     raw: dict, cursor: str = "", markers: dict[str, str] | None = None
 ) -> tuple[tuple[Change, ...], str]:
     place = read_cursor(cursor)
-    entries, comments = embedded_entries(raw, place), embedded_comments(raw)
-    assert entries is not None
+    embedded, comments = embedded_entries(raw, place), embedded_comments(raw)
+    assert embedded is not None
     assert comments is not None
-    changes, after = read_history(Issue(raw, entries, comments), place, markers or {})
+    issue_ = Issue(raw, embedded[0], comments, has_all_entries=embedded[1])
+    changes, after = read_history(issue_, place, markers or {})
     return changes, after.text()
 
 
@@ -80,7 +81,7 @@ def test_a_ticket_without_a_past_is_told_as_created_with_what_it_holds() -> None
             marker="m-1",
         ),
     )
-    assert json.loads(cursor) == {"at": "2026-03-01T10:00:00+00:00", "seen": []}
+    assert json.loads(cursor) == {"at": "2026-03-01T10:00:00+00:00", "seen": [], "count": 0}
 
 
 def test_first_values_are_the_present_ones_with_the_changelog_taken_back() -> None:
@@ -399,7 +400,8 @@ def test_however_a_history_is_cut_into_readings_each_change_comes_once(
 
 
 def test_a_short_changelog_is_whole() -> None:
-    assert embedded_entries(issue(entries=[entry(1, 1)]), Cursor()) is not None
+    raw = issue(entries=[entry(1, 1)])
+    assert embedded_entries(raw, Cursor()) == (raw["changelog"]["histories"], True)
 
 
 def test_a_changelog_that_says_there_is_more_is_not_trusted() -> None:
@@ -413,8 +415,20 @@ def test_a_full_page_is_not_trusted_although_its_total_says_that_this_is_all() -
 
 def test_a_full_page_is_enough_when_it_reaches_back_behind_the_cursor() -> None:
     full = issue(entries=[entry(n, n) for n in range(45)], entry_total=200)
-    assert embedded_entries(full, Cursor(minute(44))) is not None
-    assert embedded_entries(full, Cursor(minute(5))) is None
+    for cursor, whole in ((Cursor(minute(44)), False), (Cursor(minute(5)), None)):
+        found = embedded_entries(full, cursor)
+        assert (found and found[1]) is whole
+
+
+def test_a_full_page_is_enough_when_the_number_of_entries_leaves_no_gap() -> None:
+    busy = [entry(n, 10) for n in range(45)]
+    cursor = Cursor(minute(10), frozenset(str(n) for n in range(44)), count=244)
+    found = embedded_entries(issue(entries=busy, entry_total=245), cursor)
+    assert found is not None
+    changes, after = read_history(Issue(issue(), found[0], [], has_all_entries=found[1]), cursor, {})
+    assert (ids(changes), after.count) == (["44"], 245)
+    assert embedded_entries(issue(entries=busy, entry_total=246), cursor) is None
+    assert embedded_entries(issue(entries=busy), cursor) is None
 
 
 def test_comments_that_are_not_all_there_are_noticed() -> None:

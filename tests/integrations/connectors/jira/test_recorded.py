@@ -42,7 +42,7 @@ def test_every_recorded_issue_is_read_as_a_history_and_a_snapshot(recordings: Pa
     read = 0
     for path in sorted(recordings.glob("*/*.json")):
         for raw in _issues(_load(path)):
-            entries = history.embedded_entries(raw, history.Cursor()) or []
+            entries = (history.embedded_entries(raw, history.Cursor()) or ([], True))[0]
             comments = history.embedded_comments(raw) or []
             changes, after = history.read_history(history.Issue(raw, entries, comments), history.Cursor(), {})
             values = fields.neutral_fields(raw["fields"])
@@ -64,9 +64,9 @@ def test_a_real_clouds_changelog_leads_from_the_first_values_to_the_present_ones
             name: value["value"] if name.startswith("customfield_") else value
             for name, value in raw["fields"].items()
         }
-        entries = history.embedded_entries(raw, history.Cursor())
-        assert entries is not None
-        changes, _ = history.read_history(history.Issue(raw, entries, []), history.Cursor(), {})
+        embedded = history.embedded_entries(raw, history.Cursor())
+        assert embedded is not None
+        changes, _ = history.read_history(history.Issue(raw, embedded[0], []), history.Cursor(), {})
         state = dict(changes[0].fields)
         for change in changes[1:]:
             for name, before in change.before.items():
