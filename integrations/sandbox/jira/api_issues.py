@@ -1,4 +1,7 @@
-"""Jira's issue endpoints: create, read, edit, transitions, comments, change log, files, properties, links."""
+"""Jira's issue endpoints: create, read, edit, delete, transitions, change log.
+
+https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,11 @@ from typing import Any
 from integrations.sandbox.jira import events, issues
 from integrations.sandbox.jira.context import Call
 from integrations.sandbox.jira.errors import Wrong
-from integrations.sandbox.jira.state import Comment, Issue
-from integrations.sandbox.multipart import NotMultipart, parts
+from integrations.sandbox.jira.state import Issue
 from integrations.sandbox.wire import Response, empty, json_response
 
 MAX_BULK = 50
 MAX_FETCH = 100
-MAX_FILES = 60
 
 
 def create(call: Call) -> Response:
@@ -122,16 +123,6 @@ def assign(call: Call, id_: str) -> Response:
     return empty()
 
 
-def edit_meta(call: Call, id_: str) -> Response:
-    """GET /issue/{id}/editmeta"""
-    call.issue(id_)
-    names = ["summary", "description", "priority", "assignee", "labels", "duedate"]
-    names += [one["id"] for one in call.site.settings.custom_fields]
-    return json_response(
-        {"fields": {name: call.view.field_meta(name, required=name == "summary") for name in names}}
-    )
-
-
 # --- Workflow ---
 
 
@@ -153,79 +144,6 @@ def move(call: Call, id_: str) -> Response:
     call.tell(issue, *events.updated(history), call.site.api_user)
     _tell_comments(call, issue, before)
     return empty()
-
-
-# --- Comments ---
-
-
-def comments(call: Call, id_: str) -> Response:
-    """GET /issue/{id}/comment"""
-    issue = call.issue(id_)
-    start, size = call.request.number("startAt", 0), call.request.number("maxResults", 100)
-    ordered = sorted(
-        issue.comments, key=lambda one: one.created, reverse=call.request.one("orderBy") == "-created"
-    )
-    expand = call.listed("expand")
-    return json_response(
-        {
-            "startAt": start,
-            "maxResults": size,
-            "total": len(ordered),
-            "comments": [call.view.comment(one, issue, expand) for one in ordered[start : start + size]],
-        }
-    )
-
-
-def add_comment(call: Call, id_: str) -> Response:
-    """POST /issue/{id}/comment"""
-    issue = call.issue(id_)
-    comment = issues.add_comment(call.site, issue, call.body(), call.doing())
-    call.tell(issue, *events.commented(call.view, issue, comment), call.site.api_user)
-    return json_response(call.view.comment(comment, issue, call.listed("expand")), 201)
-
-
-def _comment(call: Call, issue: Issue, id_: str) -> Comment:
-    found = next((one for one in issue.comments if one.id == id_), None)
-    if found is None:
-        raise Wrong(f"Can not find a comment for the id: {id_}.", status=404)
-    return found
-
-
-def comment(call: Call, id_: str, comment_id: str) -> Response:
-    """GET /issue/{id}/comment/{comment}"""
-    issue = call.issue(id_)
-    return json_response(call.view.comment(_comment(call, issue, comment_id), issue, call.listed("expand")))
-
-
-def edit_comment(call: Call, id_: str, comment_id: str) -> Response:
-    """PUT /issue/{id}/comment/{comment}"""
-    issue = call.issue(id_)
-    found = _comment(call, issue, comment_id)
-    issues.edit_comment(call.site, issue, found, call.body(), call.doing())
-    call.tell(issue, *events.commented(call.view, issue, found, "updated"), call.site.api_user)
-    return json_response(call.view.comment(found, issue, call.listed("expand")))
-
-
-def delete_comment(call: Call, id_: str, comment_id: str) -> Response:
-    """DELETE /issue/{id}/comment/{comment}"""
-    issue = call.issue(id_)
-    found = _comment(call, issue, comment_id)
-    issues.delete_comment(call.site, issue, found, call.doing())
-    call.tell(issue, *events.commented(call.view, issue, found, "deleted"), call.site.api_user)
-    return empty()
-
-
-def comments_by_ids(call: Call) -> Response:
-    """POST /comment/list: comments of any issue by id; ids that do not exist are left out."""
-    ids = [str(one) for one in call.body().get("ids") or []]
-    if len(ids) > 1000:
-        raise Wrong("The number of comment ids must not exceed 1000.")
-    expand = call.listed("expand")
-    found = [call.site.comments[one] for one in ids if one in call.site.comments]
-    values = [call.view.comment(one, issue, expand) for issue, one in found if call.site.issue(issue.key)]
-    return json_response(
-        {"startAt": 0, "maxResults": 1048576, "total": len(values), "isLast": True, "values": values}
-    )
 
 
 # --- Change log ---
@@ -283,185 +201,6 @@ def changelogs(call: Call) -> Response:
     return json_response({"issueChangeLogs": logs} | ({"nextPageToken": str(start + size)} if more else {}))
 
 
-# --- Files ---
-
-
-def attach(call: Call, id_: str) -> Response:
-    """POST /issue/{id}/attachments"""
-    if call.request.headers.get("x-atlassian-token", "").lower() not in ("no-check", "nocheck"):
-        return Response(403, b"XSRF check failed", "text/html;charset=UTF-8")
-    issue = call.issue(id_)
-    try:
-        form = parts(call.request.headers.get("content-type", ""), call.request.body)
-    except NotMultipart as error:
-        raise Wrong(str(error), status=415) from error
-    files = [one for one in form if one.name == "file"]
-    if len(files) > MAX_FILES or any(
-        len(one.data) > call.site.settings.max_attachment_bytes for one in files
-    ):
-        raise Wrong("The attachment is larger than the site allows.", status=413)
-    made = []
-    for one in files:
-        doing = call.doing()
-        file, history = issues.attach(call.site, issue, one.filename, one.content_type, one.data, doing)
-        call.tell(issue, *events.attached(call.view, file), call.site.api_user)
-        call.tell(issue, *events.updated(history), call.site.api_user)
-        made.append(call.view.file(file))
-    return json_response(made)
-
-
-def attachment(call: Call, id_: str) -> Response:
-    """GET /attachment/{id}"""
-    _, file = call.site.files.get(id_) or _no_file(id_)
-    value = call.view.file(file)
-    value["id"] = int(file.id)
-    return json_response(value)
-
-
-def delete_attachment(call: Call, id_: str) -> Response:
-    """DELETE /attachment/{id}"""
-    issue, file = call.site.files.get(id_) or _no_file(id_)
-    history = issues.delete_file(call.site, issue, file, call.doing())
-    call.tell(issue, *events.attached(call.view, file, "deleted"), call.site.api_user)
-    if history is not None:
-        call.tell(issue, *events.updated(history), call.site.api_user)
-    return empty()
-
-
-def _no_file(id_: str) -> Any:
-    raise Wrong(f"The attachment with id '{id_}' does not exist", status=404)
-
-
-def attachment_content(call: Call, id_: str) -> Response:
-    """GET /attachment/content/{id}: 303 to the media host, or the bytes with ?redirect=false."""
-    _, file = call.site.files.get(id_) or _no_file(id_)
-    if call.request.one("redirect", "true") == "false":
-        return file_response(call.request.headers.get("range", ""), file.data, file.content_type)
-    host = call.request.headers.get("host", "localhost")
-    if media_host := call.site.settings.media_host:
-        host = media_host + (f":{port}" if (port := host.rpartition(":")[2]).isdigit() else "")
-    return Response(303, b"", "", (("Location", f"http://{host}/media/{file.token}"),))
-
-
-def file_response(range_: str, data: bytes, content_type: str) -> Response:
-    """The bytes, or the part of them that a Range header asks for."""
-    if not range_.startswith("bytes=") or "," in range_:
-        return Response(200, data, content_type, (("Accept-Ranges", "bytes"),))
-    first, _, last = range_[6:].partition("-")
-    start = int(first) if first.isdigit() else max(0, len(data) - int(last or 0))
-    end = int(last) + 1 if first.isdigit() and last.isdigit() else len(data)
-    if start >= len(data):
-        return Response(416, b"", content_type, (("Content-Range", f"bytes */{len(data)}"),))
-    part = data[start:end]
-    shown = f"bytes {start}-{start + len(part) - 1}/{len(data)}"
-    return Response(206, part, content_type, (("Content-Range", shown), ("Accept-Ranges", "bytes")))
-
-
-# --- Properties and links ---
-
-
-def properties(call: Call, id_: str) -> Response:
-    """GET /issue/{id}/properties"""
-    issue = call.issue(id_)
-    base = f"{call.view.origin}/rest/api/{call.view.version}/issue/{issue.id}/properties/"
-    return json_response({"keys": [{"self": base + key, "key": key} for key in issue.properties]})
-
-
-def issue_property(call: Call, id_: str, key: str) -> Response:
-    """GET, PUT and DELETE /issue/{id}/properties/{key}"""
-    issue = call.issue(id_)
-    response = _property(call, issue.properties, key)
-    if call.request.method != "GET":
-        call.site.touch(issue, call.now.timestamp())
-    return response
-
-
-def comment_properties(call: Call, id_: str) -> Response:
-    """GET /comment/{id}/properties"""
-    _, found = _any_comment(call, id_)
-    base = f"{call.view.origin}/rest/api/{call.view.version}/comment/{id_}/properties/"
-    return json_response({"keys": [{"self": base + key, "key": key} for key in found.properties]})
-
-
-def comment_property(call: Call, id_: str, key: str) -> Response:
-    """GET, PUT and DELETE /comment/{id}/properties/{key}"""
-    _, found = _any_comment(call, id_)
-    return _property(call, found.properties, key)
-
-
-def _any_comment(call: Call, id_: str) -> tuple[Issue, Comment]:
-    if id_ not in call.site.comments:
-        raise Wrong(f"Can not find a comment for the id: {id_}.", status=404)
-    return call.site.comments[id_]
-
-
-def _property(call: Call, kept: dict[str, Any], key: str) -> Response:
-    if call.request.method == "PUT":
-        is_new = issues.set_property(kept, key, call.request.json())
-        return json_response({}, 201 if is_new else 200)
-    if key not in kept:
-        raise Wrong(f"Property with key {key} not found.", status=404)
-    if call.request.method == "DELETE":
-        del kept[key]
-        return empty()
-    return json_response({"key": key, "value": kept[key]})
-
-
-def remote_links(call: Call, id_: str) -> Response:
-    """GET /issue/{id}/remotelink, all or by ?globalId="""
-    issue = call.issue(id_)
-    global_id = call.request.one("globalId")
-    found = [one for one in issue.links if not global_id or one.get("globalId") == global_id]
-    values = [_link(call, issue, one) for one in found]
-    if global_id:
-        if not values:
-            raise Wrong(f"No remote link with global id '{global_id}'.", status=404)
-        return json_response(values[0])
-    return json_response(values)
-
-
-def _link(call: Call, issue: Issue, link: dict[str, Any]) -> dict[str, Any]:
-    base = f"{call.view.origin}/rest/api/{call.view.version}/issue/{issue.id}/remotelink"
-    return {"self": f"{base}/{link['id']}", **link}
-
-
-def set_remote_link(call: Call, id_: str) -> Response:
-    """POST /issue/{id}/remotelink: replaces the link with the same globalId, absent parts become null."""
-    issue = call.issue(id_)
-    body = call.body()
-    target = body.get("object")
-    if not isinstance(target, dict) or not target.get("url") or not target.get("title"):
-        raise Wrong(errors={"object": "'url' and 'title' are required."})
-    known = next(
-        (one for one in issue.links if body.get("globalId") and one.get("globalId") == body["globalId"]), None
-    )
-    link: dict[str, Any] = {
-        name: body[name] for name in ("globalId", "application", "relationship", "object") if name in body
-    }
-    link["id"] = known["id"] if known else int(call.site.next_id())
-    if known:
-        issue.links.remove(known)
-    issue.links.append(link)
-    call.site.touch(issue, call.now.timestamp())
-    value = {"id": link["id"], "self": _link(call, issue, link)["self"]}
-    return json_response(value, 200 if known else 201)
-
-
-def delete_remote_link(call: Call, id_: str, link_id: str = "") -> Response:
-    """DELETE /issue/{id}/remotelink/{link}, or by ?globalId="""
-    issue = call.issue(id_)
-    global_id = call.request.one("globalId")
-    kept = [
-        one
-        for one in issue.links
-        if str(one["id"]) != link_id and (link_id or one.get("globalId") != global_id)
-    ]
-    if len(kept) == len(issue.links):
-        raise Wrong("No such remote link.", status=404)
-    issue.links = kept
-    return empty()
-
-
 ROUTES = (
     ("POST", "/issue", create),
     ("POST", "/issue/bulk", create_bulk),
@@ -470,32 +209,9 @@ ROUTES = (
     ("PUT", "/issue/{id}", edit),
     ("DELETE", "/issue/{id}", delete),
     ("PUT", "/issue/{id}/assignee", assign),
-    ("GET", "/issue/{id}/editmeta", edit_meta),
     ("GET", "/issue/{id}/transitions", transitions),
     ("POST", "/issue/{id}/transitions", move),
-    ("GET", "/issue/{id}/comment", comments),
-    ("POST", "/issue/{id}/comment", add_comment),
-    ("GET", "/issue/{id}/comment/{comment}", comment),
-    ("PUT", "/issue/{id}/comment/{comment}", edit_comment),
-    ("DELETE", "/issue/{id}/comment/{comment}", delete_comment),
-    ("POST", "/comment/list", comments_by_ids),
-    ("GET", "/comment/{id}/properties", comment_properties),
-    ("GET", "/comment/{id}/properties/{key}", comment_property),
-    ("PUT", "/comment/{id}/properties/{key}", comment_property),
-    ("DELETE", "/comment/{id}/properties/{key}", comment_property),
     ("GET", "/issue/{id}/changelog", changelog),
     ("POST", "/issue/{id}/changelog/list", changelog_by_ids),
     ("POST", "/changelog/bulkfetch", changelogs),
-    ("POST", "/issue/{id}/attachments", attach),
-    ("GET", "/attachment/{id}", attachment),
-    ("DELETE", "/attachment/{id}", delete_attachment),
-    ("GET", "/attachment/content/{id}", attachment_content),
-    ("GET", "/issue/{id}/properties", properties),
-    ("GET", "/issue/{id}/properties/{key}", issue_property),
-    ("PUT", "/issue/{id}/properties/{key}", issue_property),
-    ("DELETE", "/issue/{id}/properties/{key}", issue_property),
-    ("GET", "/issue/{id}/remotelink", remote_links),
-    ("POST", "/issue/{id}/remotelink", set_remote_link),
-    ("DELETE", "/issue/{id}/remotelink", delete_remote_link),
-    ("DELETE", "/issue/{id}/remotelink/{link}", delete_remote_link),
 )

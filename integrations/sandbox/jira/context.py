@@ -9,7 +9,7 @@ from typing import Any
 
 from integrations.sandbox.jira.errors import Wrong, unseen
 from integrations.sandbox.jira.issues import Doing
-from integrations.sandbox.jira.state import Issue, Site, User
+from integrations.sandbox.jira.state import PROJECT_ID, Issue, Site, User
 from integrations.sandbox.jira.views import View
 from integrations.sandbox.wire import Request
 
@@ -37,6 +37,11 @@ class Call:
         if issue is None:
             raise unseen()
         return issue
+
+    def check_project(self, id_or_key: str) -> None:
+        """The only project there is, or a 404."""
+        if id_or_key not in (PROJECT_ID, self.site.settings.project_key):
+            raise Wrong(f"No project could be found with key '{id_or_key}'.", status=404)
 
     def body(self) -> dict[str, Any]:
         """The JSON object that was sent."""

@@ -185,11 +185,10 @@ class _Parser:
         at = self.time(name, values[0] if values else "")
         limit = int(at.timestamp() * 1000)
         updated = self.site.index.updated
-        read: Callable[[Issue], int]
-        if name.startswith("updated"):
-            read = lambda issue: updated[issue.id]  # noqa: E731
-        else:
-            read = lambda issue: issue.created  # noqa: E731
+
+        def read(issue: Issue) -> int:
+            return updated[issue.id] if name.startswith("updated") else issue.created
+
         tests: dict[str, Test] = {
             ">=": lambda issue: read(issue) >= limit,
             ">": lambda issue: read(issue) > limit,

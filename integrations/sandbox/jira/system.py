@@ -12,7 +12,17 @@ from typing import Any, ClassVar
 
 from integrations.sandbox.clock import Clock
 from integrations.sandbox.hooks import RetryRule
-from integrations.sandbox.jira import adf, api_issues, api_others, errors, events
+from integrations.sandbox.jira import (
+    adf,
+    api_comments,
+    api_files,
+    api_issues,
+    api_properties,
+    api_screens,
+    api_site,
+    errors,
+    events,
+)
 from integrations.sandbox.jira.acting import Actor
 from integrations.sandbox.jira.api_search import Search
 from integrations.sandbox.jira.context import Call
@@ -25,6 +35,14 @@ from integrations.sandbox.routes import Match, Router
 from integrations.sandbox.system import Choice, Page, Refusal, Row, System, changed_settings
 from integrations.sandbox.wire import NotJson, Request, Response, json_response
 
+_ROUTES = (
+    *api_issues.ROUTES,
+    *api_comments.ROUTES,
+    *api_files.ROUTES,
+    *api_properties.ROUTES,
+    *api_screens.ROUTES,
+    *api_site.ROUTES,
+)
 _WRITES = frozenset(("POST", "PUT", "DELETE"))
 
 
@@ -46,9 +64,9 @@ class JiraSystem(System):
         self.site = Site(self._first_settings)
         self.limits.clear()
         self._router, self._webhook_router = Router(), Router()
-        for method, pattern, handler in (*api_issues.ROUTES, *Search().routes, *api_others.ROUTES):
+        for method, pattern, handler in (*_ROUTES, *Search().routes):
             self._router.add(method, pattern, handler)
-        for method, pattern, handler in api_others.WEBHOOK_ROUTES:
+        for method, pattern, handler in api_site.WEBHOOK_ROUTES:
             self._webhook_router.add(method, pattern, handler)
 
     # --- The vendor's surface ---
@@ -119,7 +137,7 @@ class JiraSystem(System):
         file = self.site.files_by_token.get(segments[1])
         if file is None:
             return Response(404, b"", "text/plain")
-        return api_issues.file_response(request.headers.get("range", ""), file.data, file.content_type)
+        return api_files.file_response(request.headers.get("range", ""), file.data, file.content_type)
 
     def refusal(self, status: int, retry_after_s: int) -> Response:
         if status == 429:

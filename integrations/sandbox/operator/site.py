@@ -10,8 +10,9 @@ from urllib.parse import parse_qsl, unquote, urlencode
 
 from integrations.sandbox.calls import CallLog
 from integrations.sandbox.multipart import NotMultipart, parts
-from integrations.sandbox.operator import pages
-from integrations.sandbox.operator.pages import Said
+from integrations.sandbox.operator.list_page import not_found, ticket_list
+from integrations.sandbox.operator.parts import PERSON, Said
+from integrations.sandbox.operator.ticket_page import ticket
 from integrations.sandbox.system import Refusal, System
 from integrations.sandbox.wire import Request, Response, see_other
 
@@ -35,16 +36,16 @@ def answer(system: System, calls: CallLog, request: Request) -> Response:
     if request.path.startswith("/_sandbox/do/"):
         return _do(system, request) if request.method == "POST" else see_other("/")
     if request.method not in ("GET", "HEAD"):
-        return _shown(pages.not_found(system, Said()), 405)
+        return _shown(not_found(system, Said()), 405)
     if request.path == "/_sandbox/style.css":
         return Response(200, STYLE, "text/css; charset=utf-8", _GUARDS)
     said = Said(request.one("said"), request.one("bad") == "1")
     if request.path == "/":
         number = max(1, request.number("page", 1))
-        return _shown(pages.ticket_list(system, calls, request.one("q"), number, said))
+        return _shown(ticket_list(system, calls, request.one("q"), number, said))
     id_ = _ticket_id(system, request.path)
-    body = pages.ticket(system, calls, id_, said) if id_ is not None else None
-    return _shown(body) if body is not None else _shown(pages.not_found(system, said), 404)
+    body = ticket(system, id_, said) if id_ is not None else None
+    return _shown(body) if body is not None else _shown(not_found(system, said), 404)
 
 
 def _shown(body: bytes, status: int = 200) -> Response:
@@ -85,7 +86,7 @@ def _perform(system: System, what: str, form: Form, back: str) -> tuple[str, str
         case "delete":
             if not form.get("sure"):
                 raise Refusal("Tick “I mean it” to delete.")
-            done = system.act({"do": "delete", "ticket": form.get("ticket"), "as": pages.PERSON})
+            done = system.act({"do": "delete", "ticket": form.get("ticket"), "as": PERSON})
             return f"{done['key']} is deleted.", "/"
         case "faults":
             system.faults.set(_faults(form))
@@ -106,7 +107,7 @@ def _perform(system: System, what: str, form: Form, back: str) -> tuple[str, str
 
 def _action(what: str, form: Form) -> dict[str, Any]:
     fields = {name[6:]: value for name, value in form.items() if name.startswith("field.") and value}
-    action: dict[str, Any] = {"do": what, "ticket": form.get("ticket"), "as": form.get("as") or pages.PERSON}
+    action: dict[str, Any] = {"do": what, "ticket": form.get("ticket"), "as": form.get("as") or PERSON}
     if fields:
         action["fields"] = fields
     if words := str(form.get("comment", "")).strip().replace("\r\n", "\n"):

@@ -12,9 +12,11 @@ from typing import Any
 
 from integrations.sandbox.clock import parse_time, stamp
 from integrations.sandbox.system import Refusal
-from integrations.sandbox.zendesk import api_others, events, tickets
+from integrations.sandbox.zendesk import events, tickets
+from integrations.sandbox.zendesk.api_files import add_file
 from integrations.sandbox.zendesk.context import Tell
 from integrations.sandbox.zendesk.errors import Invalid
+from integrations.sandbox.zendesk.people import Doing, user_of
 from integrations.sandbox.zendesk.state import Audit, Desk, Ticket, Upload, User
 
 DEFAULT_AGENT = "Ada Agent <ada@partner.example>"
@@ -49,12 +51,12 @@ class Actor:
         except ValueError as error:
             raise Refusal(f"{error}.") from error
 
-    def _doing(self, action: Mapping[str, Any]) -> tickets.Doing:
+    def _doing(self, action: Mapping[str, Any]) -> Doing:
         at = parse_time(str(action["at"])) if action.get("at") else self.now
         name, email = parseaddr(str(action.get("as") or DEFAULT_AGENT))
         known = self.desk.users_by_mail.get(email.lower())
-        user = known or tickets.user_of(self.desk, name, email, stamp(at), role="agent")
-        return tickets.Doing(user, stamp(at), self.now.timestamp(), "web")
+        user = known or user_of(self.desk, name, email, stamp(at), role="agent")
+        return Doing(user, stamp(at), self.now.timestamp(), "web")
 
     def _ticket(self, action: Mapping[str, Any], *, deleted: bool = False) -> Ticket:
         id_ = action.get("ticket") or self.desk.refs.get(str(action.get("ref", "")))
@@ -88,7 +90,7 @@ class Actor:
         except (binascii.Error, TypeError) as error:
             raise Refusal("The file's base64 cannot be read.") from error
         content_type = str(file.get("content_type") or "text/plain")
-        kept = api_others.add_file(self.desk, str(file.get("name") or "file.txt"), content_type, data)
+        kept = add_file(self.desk, str(file.get("name") or "file.txt"), content_type, data)
         token = f"act-{kept.id}"
         self.desk.uploads[token] = Upload(token, [kept], float("inf"))
         return token

@@ -1,27 +1,20 @@
-"""Zendesk's ticket endpoints: create, read, update, comments, audits, bulk jobs, deletion, import, export, search."""
+"""Zendesk's ticket endpoints: create, read, update, comments, audits, tags, deletion, export, search."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from typing import Any
 
 from integrations.sandbox.wire import Response, empty, json_response
 from integrations.sandbox.zendesk import errors, events, export, search, tickets
 from integrations.sandbox.zendesk.context import Call
-from integrations.sandbox.zendesk.errors import Invalid
 from integrations.sandbox.zendesk.paging import page_of
-from integrations.sandbox.zendesk.state import Audit, Remembered, Ticket
+from integrations.sandbox.zendesk.state import Audit, Comment, Remembered, Ticket
 from integrations.sandbox.zendesk.views import audit_value, listed_comment_value, ticket_value, user_value
 
 MAX_MANY = 100
 # https://developer.zendesk.com/api-reference/ticketing/introduction/#idempotency
 IDEMPOTENCY_S = 2 * 3600
-MAX_ID_DIGITS = 18
-
-
-def _ticket(call: Call, id_: str) -> Ticket | None:
-    return call.desk.tickets.get(int(id_)) if id_.isdigit() and len(id_) <= MAX_ID_DIGITS else None
 
 
 def _with_audit(call: Call, ticket: Ticket, audit: Audit) -> dict[str, Any]:
@@ -61,9 +54,7 @@ def _create(call: Call) -> Response:
 
 def show(call: Call, id_: str) -> Response:
     """GET /tickets/{id}"""
-    ticket = _ticket(call, id_)
-    if ticket is None:
-        return errors.not_found()
+    ticket = call.ticket(id_)
     value: dict[str, Any] = {"ticket": ticket_value(call.desk, ticket, call.origin)}
     if "users" in call.request.one("include").split(","):
         ids = {ticket.requester_id, ticket.submitter_id, ticket.assignee_id or ticket.requester_id}
@@ -76,7 +67,7 @@ def show_many(call: Call) -> Response:
     ids = [one for one in call.request.one("ids").split(",") if one]
     if len(ids) > MAX_MANY:
         return errors.bad_request("You may request at most 100 tickets", "TooManyIds")
-    found = [ticket for id_ in ids if (ticket := _ticket(call, id_.strip())) is not None]
+    found = [ticket for id_ in ids if (ticket := call.find_ticket(id_.strip())) is not None]
     values = [ticket_value(call.desk, one, call.origin) for one in found]
     return json_response({"tickets": values, "next_page": None, "previous_page": None, "count": len(values)})
 
@@ -88,8 +79,9 @@ def index(call: Call) -> Response:
         found = [desk.tickets[id_] for id_ in desk.by_external_id.get(external_id, ())]
     else:
         found = list(desk.tickets.values())
-    view = lambda one: ticket_value(desk, one, call.origin)  # noqa: E731
-    return page_of(call.request, "tickets", found, lambda one: one.id, view)
+    return page_of(
+        call.request, "tickets", found, lambda one: one.id, lambda one: ticket_value(desk, one, call.origin)
+    )
 
 
 def count(call: Call) -> Response:
@@ -100,9 +92,7 @@ def count(call: Call) -> Response:
 
 def update(call: Call, id_: str) -> Response:
     """PUT /tickets/{id}"""
-    ticket = _ticket(call, id_)
-    if ticket is None:
-        return errors.not_found()
+    ticket = call.ticket(id_)
     wanted = call.wrapped("ticket")
     if wanted is None:
         return errors.bad_request("The ticket parameter is missing", "ParameterMissing")
@@ -145,9 +135,7 @@ def _plain_stamp(text: str) -> str:
 
 def delete(call: Call, id_: str) -> Response:
     """DELETE /tickets/{id}"""
-    ticket = _ticket(call, id_)
-    if ticket is None:
-        return errors.not_found()
+    ticket = call.ticket(id_)
     tickets.delete(call.desk, ticket, call.doing())
     call.tell(ticket, [("soft_deleted", {})], call.actor.id)
     return empty()
@@ -182,27 +170,24 @@ def restore(call: Call, id_: str) -> Response:
 
 def comments(call: Call, id_: str) -> Response:
     """GET /tickets/{id}/comments"""
-    ticket = _ticket(call, id_)
-    if ticket is None:
-        return errors.not_found()
+    ticket = call.ticket(id_)
     audits = {audit.id: audit for audit in ticket.audits}
-    view = lambda one: listed_comment_value(one, audits[one.audit_id], call.origin)  # noqa: E731
+
+    def view(one: Comment) -> dict[str, Any]:
+        return listed_comment_value(one, audits[one.audit_id], call.origin)
+
     return page_of(call.request, "comments", ticket.comments, lambda one: one.id, view)
 
 
 def comments_count(call: Call, id_: str) -> Response:
     """GET /tickets/{id}/comments/count"""
-    ticket = _ticket(call, id_)
-    if ticket is None:
-        return errors.not_found()
+    ticket = call.ticket(id_)
     return json_response({"count": {"value": len(ticket.comments), "refreshed_at": call.now.isoformat()}})
 
 
 def audits(call: Call, id_: str) -> Response:
     """GET /tickets/{id}/audits"""
-    ticket = _ticket(call, id_)
-    if ticket is None:
-        return errors.not_found()
+    ticket = call.ticket(id_)
     return page_of(
         call.request, "audits", ticket.audits, lambda one: one.id, lambda one: audit_value(one, call.origin)
     )
@@ -210,16 +195,13 @@ def audits(call: Call, id_: str) -> Response:
 
 def audit(call: Call, id_: str, audit_id: str) -> Response:
     """GET /tickets/{id}/audits/{audit_id}"""
-    ticket = _ticket(call, id_)
-    found = next((one for one in ticket.audits if str(one.id) == audit_id), None) if ticket else None
+    found = next((one for one in call.ticket(id_).audits if str(one.id) == audit_id), None)
     return json_response({"audit": audit_value(found, call.origin)}) if found else errors.not_found()
 
 
 def tags(call: Call, id_: str) -> Response:
     """GET, POST, PUT and DELETE /tickets/{id}/tags: read, set, add, remove."""
-    ticket = _ticket(call, id_)
-    if ticket is None:
-        return errors.not_found()
+    ticket = call.ticket(id_)
     method = call.request.method
     if method != "GET":
         body = call.request.json() if call.request.body else {"tags": call.request.one("tags").split(",")}
@@ -229,136 +211,6 @@ def tags(call: Call, id_: str) -> Response:
         made = tickets.update(call.desk, ticket, {name: body.get("tags", [])}, call.doing())
         call.tell(ticket, events.of_audit(made, is_new=False, each=True), call.actor.id)
     return json_response({"tags": ticket.tags}, 201 if method == "POST" else 200)
-
-
-# --- Many at once ---
-
-
-def create_many(call: Call) -> Response:
-    """POST /tickets/create_many: done at once, told by a job."""
-    wanted = call.request.json().get("tickets")
-    if not isinstance(wanted, list) or not 1 <= len(wanted) <= MAX_MANY:
-        return errors.bad_request("Between 1 and 100 tickets are allowed", "TooManyValues")
-    return _job(call, [_create_one(call, index, one) for index, one in enumerate(wanted)])
-
-
-def _create_one(call: Call, index: int, wanted: dict[str, Any]) -> dict[str, Any]:
-    try:
-        ticket, made = tickets.create(call.desk, wanted, call.doing())
-    except Invalid as error:
-        return _failed(index, 0, "create", "TicketCreateFailed", str(error))
-    call.tell(ticket, events.of_audit(made, is_new=True, each=True), call.actor.id)
-    return {"index": index, "id": ticket.id, "account_id": call.desk.settings.account_id}
-
-
-def _failed(index: int, id_: int, action: str, error: str, details: str) -> dict[str, Any]:
-    return {"index": index, "id": id_, "action": action, "success": False, "error": error, "details": details}
-
-
-def update_many(call: Call) -> Response:
-    """PUT /tickets/update_many: the same change for ?ids=, or an array of tickets; always as safe updates."""
-    body = call.request.json()
-    if ids := call.request.one("ids"):
-        wanted = [{**(body.get("ticket") or {}), "id": id_} for id_ in ids.split(",")]
-    else:
-        wanted = body.get("tickets") or []
-    if not 1 <= len(wanted) <= MAX_MANY:
-        return errors.bad_request("Between 1 and 100 tickets are allowed", "TooManyValues")
-    return _job(call, [_update_one(call, index, one) for index, one in enumerate(wanted)])
-
-
-def _update_one(call: Call, index: int, wanted: dict[str, Any]) -> dict[str, Any]:
-    id_ = str(wanted.get("id", ""))
-    ticket = _ticket(call, id_)
-    if ticket is None:
-        return _failed(index, int(id_) if id_.isdigit() else 0, "update", "TicketNotFound", "Not found")
-    try:
-        made = tickets.update(call.desk, ticket, wanted, call.doing())
-    except Invalid as error:
-        return _failed(index, ticket.id, "update", "TicketUpdateFailed", str(error))
-    call.tell(ticket, events.of_audit(made, is_new=False, each=True), call.actor.id)
-    return {"id": ticket.id, "action": "update", "status": "Updated", "success": True}
-
-
-def destroy_many(call: Call) -> Response:
-    """DELETE /tickets/destroy_many?ids="""
-    found = [one for id_ in call.request.one("ids").split(",") if (one := _ticket(call, id_)) is not None]
-    for ticket in found:
-        tickets.delete(call.desk, ticket, call.doing())
-        call.tell(ticket, [("soft_deleted", {})], call.actor.id)
-    return _job(
-        call, [{"id": one.id, "action": "delete", "success": True, "status": "Deleted"} for one in found]
-    )
-
-
-def _job(call: Call, results: list[dict[str, Any]]) -> Response:
-    """The job is done when this answers; the first answer says "queued" all the same, as the vendor's does."""
-    id_ = f"V3-{call.desk.next_id():032x}"
-    url = f"{call.origin}/api/v2/job_statuses/{id_}.json"
-    done = {
-        "id": id_,
-        "job_type": "Bulk Update Ticket",
-        "url": url,
-        "total": len(results),
-        "progress": len(results),
-        "status": "completed",
-        "message": f"Completed at {call.now:%Y-%m-%d %H:%M:%S} +0000",
-        "results": results,
-    }
-    call.desk.jobs[id_] = done
-    queued = {**done, "progress": None, "status": "queued", "message": None, "results": None}
-    del queued["results"]
-    return json_response({"job_status": queued})
-
-
-def job_status(call: Call, id_: str) -> Response:
-    """GET /job_statuses/{id}"""
-    job = call.desk.jobs.get(id_)
-    return json_response({"job_status": job}) if job else errors.not_found()
-
-
-def job_statuses(call: Call) -> Response:
-    """GET /job_statuses"""
-    return json_response(
-        {"job_statuses": list(call.desk.jobs.values()), "meta": {"has_more": False}, "links": {"next": None}}
-    )
-
-
-# --- Import, export, search ---
-
-
-def import_one(call: Call) -> Response:
-    """POST /imports/tickets: with its own times, telling nobody.
-
-    https://developer.zendesk.com/api-reference/ticketing/tickets/ticket_import/
-    """
-    wanted = call.wrapped("ticket")
-    if wanted is None:
-        return errors.bad_request("The ticket parameter is missing", "ParameterMissing")
-    listed = [
-        _imported(one)
-        for one in wanted.get("comments") or ([wanted["comment"]] if "comment" in wanted else [])
-    ]
-    if not listed and wanted.get("description"):
-        listed = [{"body": str(wanted["description"])}]
-    doing = call.doing()
-    made_at = str(wanted.get("created_at") or doing.at)
-    first = {**wanted, "comment": listed[0] if listed else None}
-    ticket, _ = tickets.create(call.desk, first, replace(doing, at=made_at))
-    closed = ticket.status == "closed"
-    if closed:
-        ticket.status = "solved"
-    for one in listed[1:]:
-        at = str(one.get("created_at") or made_at)
-        tickets.update(call.desk, ticket, {"comment": one}, replace(doing, at=at))
-    if closed:
-        ticket.status = "closed"
-    ticket.updated_at = str(wanted.get("updated_at") or ticket.updated_at)
-    return json_response({"ticket": ticket_value(call.desk, ticket, call.origin)}, 201)
-
-
-def _imported(comment: dict[str, Any]) -> dict[str, Any]:
-    return {**comment, "body": comment.get("body") or comment.get("value")}
 
 
 def exported(call: Call) -> Response:
@@ -382,9 +234,6 @@ ROUTES = (
     ("GET", "/tickets", index),
     ("GET", "/tickets/count", count),
     ("GET", "/tickets/show_many", show_many),
-    ("POST", "/tickets/create_many", create_many),
-    ("PUT", "/tickets/update_many", update_many),
-    ("DELETE", "/tickets/destroy_many", destroy_many),
     ("GET", "/tickets/{id}", show),
     ("PUT", "/tickets/{id}", update),
     ("DELETE", "/tickets/{id}", delete),
@@ -398,9 +247,6 @@ ROUTES = (
     ("DELETE", "/tickets/{id}/tags", tags),
     ("GET", "/deleted_tickets", deleted_index),
     ("PUT", "/deleted_tickets/{id}/restore", restore),
-    ("GET", "/job_statuses", job_statuses),
-    ("GET", "/job_statuses/{id}", job_status),
-    ("POST", "/imports/tickets", import_one),
     ("GET", "/incremental/tickets/cursor", exported),
     ("GET", "/search", searched),
     ("GET", "/search/count", searched_count),

@@ -13,6 +13,10 @@ class Invalid(Exception):
         self.details = {field: [{"description": description, "error": error, **more}]}
 
 
+class Missing(Exception):
+    """There is no such record; becomes a 404."""
+
+
 def record_invalid(error: Invalid) -> Response:
     """422 for a record that does not pass."""
     value = {"error": "RecordInvalid", "description": "Record validation errors", "details": error.details}

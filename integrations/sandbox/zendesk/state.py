@@ -5,6 +5,8 @@ Times are the vendor's own text, `2026-01-01T10:00:00Z`: second precision is par
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import itertools
 from dataclasses import dataclass, field
 from typing import Any
@@ -177,6 +179,11 @@ class Desk:
     def next_id(self) -> int:
         """A new id for anything but a ticket; ids grow in the order of events."""
         return next(self._ids)
+
+    def new_token(self, kind: str) -> str:
+        """A text that nobody can guess from another one."""
+        raw = hashlib.sha256(f"{self.settings.token} {kind} {self.next_id()}".encode()).digest()
+        return base64.urlsafe_b64encode(raw[:18]).decode()
 
     def next_ticket_id(self) -> int:
         """A new ticket number."""

@@ -16,10 +16,18 @@ from integrations.sandbox.limits import Limits
 from integrations.sandbox.routes import Match, Router
 from integrations.sandbox.system import Choice, Page, Row, System, changed_settings
 from integrations.sandbox.wire import NotJson, Request, Response
-from integrations.sandbox.zendesk import api_others, api_tickets, errors, events
+from integrations.sandbox.zendesk import (
+    api_account,
+    api_files,
+    api_many,
+    api_tickets,
+    api_webhooks,
+    errors,
+    events,
+)
 from integrations.sandbox.zendesk.acting import Actor
 from integrations.sandbox.zendesk.context import Call
-from integrations.sandbox.zendesk.errors import Invalid
+from integrations.sandbox.zendesk.errors import Invalid, Missing
 from integrations.sandbox.zendesk.settings import ZendeskSettings
 from integrations.sandbox.zendesk.state import PRIORITIES, STATUSES, Desk, Ticket, User
 
@@ -27,9 +35,18 @@ _EVENTS = sorted({*events.KINDS.values(), "created", "comment_added", "attachmen
                   "custom_field_changed", "soft_deleted", "undeleted"})  # fmt: skip
 
 
+_ROUTES = (
+    *api_tickets.ROUTES,
+    *api_many.ROUTES,
+    *api_files.ROUTES,
+    *api_account.ROUTES,
+    *api_webhooks.ROUTES,
+)
+
+
 def _router() -> Router:
     router = Router()
-    for method, pattern, handler in (*api_tickets.ROUTES, *api_others.ROUTES):
+    for method, pattern, handler in _ROUTES:
         router.add(method, pattern, handler)
     return router
 
@@ -84,6 +101,8 @@ class ZendeskSystem(System):
             response: Response = found.handler(call, *found.values)
         except Invalid as error:
             return errors.record_invalid(error)
+        except Missing:
+            return errors.not_found()
         except NotJson:
             return errors.bad_request("The request body could not be read as JSON", "UnprocessableEntity")
         return response
@@ -226,7 +245,7 @@ class ZendeskSystem(System):
                 "secret": values.get("secret"),
                 "subscriptions": values.get("events") or [events.PREFIX + one for one in _EVENTS],
             }
-            made = api_others.add_webhook(self.desk, wanted, self.desk.api_user.id, stamp(self.clock.now()))
+            made = api_webhooks.add_webhook(self.desk, wanted, self.desk.api_user.id, stamp(self.clock.now()))
             return {**self.hook_settings(), "secret": made.secret}
         return self.hook_settings()
 

@@ -1,13 +1,11 @@
-"""Zendesk's other endpoints: people, files, fields, statuses, and web hooks."""
+"""Zendesk's endpoints about the account: people, groups, brands, fields, statuses."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from typing import Any
 
 from integrations.sandbox.clock import stamp
-from integrations.sandbox.wire import Response, empty, json_response
+from integrations.sandbox.wire import Response, json_response
 from integrations.sandbox.zendesk import errors
 from integrations.sandbox.zendesk.context import Call
 from integrations.sandbox.zendesk.errors import Invalid
@@ -17,21 +15,13 @@ from integrations.sandbox.zendesk.state import (
     FORM_ID,
     GROUP_ID,
     ORGANIZATION_ID,
-    Desk,
-    File,
-    Upload,
     User,
-    Webhook,
 )
 from integrations.sandbox.zendesk.views import (
-    attachment_value,
     custom_status_values,
     ticket_field_values,
     user_value,
-    webhook_value,
 )
-
-UPLOAD_S = 3600
 
 # --- People ---
 
@@ -165,127 +155,6 @@ def custom_statuses(call: Call) -> Response:
     return json_response({"custom_statuses": custom_status_values()})
 
 
-# --- Files ---
-
-
-def upload(call: Call) -> Response:
-    """POST /uploads?filename=: the raw bytes; a token for 60 minutes, to which ?token= adds more files."""
-    name = call.request.one("filename")
-    if not name:
-        return errors.bad_request("The filename parameter is missing", "ParameterMissing")
-    now = call.now.timestamp()
-    token = call.request.one("token")
-    pending = call.desk.uploads.get(token) if token else None
-    if token and (pending is None or pending.until < now):
-        return errors.not_found()
-    if pending is None:
-        pending = Upload(_token(call.desk, "upload"), [], now + UPLOAD_S)
-        call.desk.uploads[pending.token] = pending
-    content_type = call.request.headers.get("content-type", "application/binary")
-    file = add_file(call.desk, name, content_type, call.request.body)
-    pending.files.append(file)
-    value = {
-        "token": pending.token,
-        "expires_at": stamp(call.now),
-        "attachments": [attachment_value(one, call.origin) for one in pending.files],
-        "attachment": attachment_value(file, call.origin),
-    }
-    return json_response({"upload": value}, 201)
-
-
-def drop_upload(call: Call, token: str) -> Response:
-    """DELETE /uploads/{token}"""
-    return empty() if call.desk.uploads.pop(token, None) else errors.not_found()
-
-
-def add_file(desk: Desk, name: str, content_type: str, data: bytes) -> File:
-    """Keep a file; its token is not guessable from its number."""
-    file = File(desk.next_id(), name, content_type, data, _token(desk, "file"))
-    desk.files[file.id] = file
-    desk.files_by_token[file.token] = file
-    return file
-
-
-def _token(desk: Desk, kind: str) -> str:
-    raw = hashlib.sha256(f"{desk.settings.token} {kind} {desk.next_id()}".encode()).digest()
-    return base64.urlsafe_b64encode(raw[:18]).decode()
-
-
-def attachment(call: Call, id_: str) -> Response:
-    """GET /attachments/{id}"""
-    found = call.desk.files.get(int(id_)) if id_.isdigit() else None
-    return (
-        json_response({"attachment": attachment_value(found, call.origin)}) if found else errors.not_found()
-    )
-
-
-# --- Web hooks ---
-
-
-def webhooks(call: Call) -> Response:
-    """GET /webhooks"""
-    found = [webhook_value(one) for one in call.desk.webhooks.values()]
-    return json_response({"webhooks": found, "meta": {"has_more": False}})
-
-
-def create_webhook(call: Call) -> Response:
-    """POST /webhooks"""
-    wanted = call.wrapped("webhook") or {}
-    missing = [
-        one for one in ("name", "endpoint", "http_method", "request_format", "status") if not wanted.get(one)
-    ]
-    if missing:
-        problems = [{"code": "InvalidWebhookAttribute", "title": f"{one} is required"} for one in missing]
-        return json_response({"errors": problems}, 400)
-    made = add_webhook(call.desk, wanted, call.actor.id, stamp(call.now))
-    return json_response({"webhook": webhook_value(made)}, 201)
-
-
-def add_webhook(desk: Desk, wanted: dict[str, Any], actor_id: int, at: str) -> Webhook:
-    """A web hook with a new secret, or the one given."""
-    made = Webhook(
-        f"01SANDBOX{desk.next_id():017d}",
-        str(wanted["name"]),
-        str(wanted["endpoint"]),
-        str(wanted.get("secret") or _token(desk, "secret")),
-        [str(one) for one in wanted.get("subscriptions") or []],
-        at,
-        actor_id,
-        status=str(wanted.get("status") or "active"),
-        description=wanted.get("description"),
-    )
-    desk.webhooks[made.id] = made
-    return made
-
-
-def webhook(call: Call, id_: str) -> Response:
-    """GET, PUT, PATCH and DELETE /webhooks/{id}"""
-    found = call.desk.webhooks.get(id_)
-    if found is None:
-        return json_response({"errors": [{"code": "WebhookNotFound", "title": "Webhook not found"}]}, 404)
-    if call.request.method == "DELETE":
-        del call.desk.webhooks[id_]
-        return empty()
-    if call.request.method in ("PUT", "PATCH"):
-        for name, value in (call.wrapped("webhook") or {}).items():
-            if name in ("name", "endpoint", "status", "subscriptions", "description"):
-                setattr(found, name, value)
-        found.updated_at = stamp(call.now)
-        return empty()
-    return json_response({"webhook": webhook_value(found)})
-
-
-def signing_secret(call: Call, id_: str) -> Response:
-    """GET /webhooks/{id}/signing_secret; POST makes a new one."""
-    found = call.desk.webhooks.get(id_)
-    if found is None:
-        return json_response({"errors": [{"code": "WebhookNotFound", "title": "Webhook not found"}]}, 404)
-    if call.request.method == "POST":
-        found.secret = _token(call.desk, "secret")
-    value = {"signing_secret": {"secret": found.secret, "algorithm": "SHA256"}}
-    return json_response(value, 201 if call.request.method == "POST" else 200)
-
-
 ROUTES = (
     ("GET", "/users/me", me),
     ("GET", "/users", users),
@@ -302,15 +171,4 @@ ROUTES = (
     ("GET", "/ticket_fields/{id}", ticket_field),
     ("GET", "/ticket_forms", ticket_forms),
     ("GET", "/custom_statuses", custom_statuses),
-    ("POST", "/uploads", upload),
-    ("DELETE", "/uploads/{token}", drop_upload),
-    ("GET", "/attachments/{id}", attachment),
-    ("GET", "/webhooks", webhooks),
-    ("POST", "/webhooks", create_webhook),
-    ("GET", "/webhooks/{id}", webhook),
-    ("PUT", "/webhooks/{id}", webhook),
-    ("PATCH", "/webhooks/{id}", webhook),
-    ("DELETE", "/webhooks/{id}", webhook),
-    ("GET", "/webhooks/{id}/signing_secret", signing_secret),
-    ("POST", "/webhooks/{id}/signing_secret", signing_secret),
 )
