@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from integrations.sandbox.jira import adf
 from integrations.sandbox.jira.errors import Wrong
-from integrations.sandbox.jira.state import ISSUE_TYPES, RESOLUTIONS, Issue, Site
+from integrations.sandbox.jira.state import ISSUE_TYPES, PROJECT_ID, RESOLUTIONS, Issue, Site
 
 MAX_ORDER = 7
 _TOKEN = re.compile(
@@ -175,11 +175,22 @@ class _Parser:
             return self.time_clause(name, operator, values)
         if name in ("key", "issuekey", "id", "issue"):
             return _key_clause(self.site, operator, values)
+        if name == "project" and operator in ("=", "in"):
+            return self.project_clause(values)
         reader = _reader(self.site, name)
         if reader is None:
             raise Wrong(f"Field '{name}' does not exist or you do not have permission to view it.")
         wanted = [self.site.api_user.account_id if one == "currentuser()" else one for one in values]
         return _Part(_compare(reader, operator, [one.lower() for one in wanted]))
+
+    def project_clause(self, values: list[str]) -> _Part:
+        """There is one project: it holds every issue, or it is another one, which Jira says."""
+        settings = self.site.settings
+        names = (settings.project_key.lower(), settings.project_name.lower(), PROJECT_ID)
+        for value in values:
+            if value.lower() not in names:
+                raise Wrong(f"The value '{value}' does not exist for the field 'project'.")
+        return _Part(lambda issue: True)
 
     def time_clause(self, name: str, operator: str, values: list[str]) -> _Part:
         at = self.time(name, values[0] if values else "")
@@ -236,8 +247,14 @@ def find(site: Site, query: Query) -> list[Issue]:
     """The issues that match, as far as the index knows them, in the query's order (else newest first)."""
     known = site.index.updated
     ids = known if query.candidates is None else query.candidates
+    hidden = site.settings.hidden_issues
     found = [
-        one for id_ in ids if id_ in known and (one := site.issue(str(id_))) is not None and query.test(one)
+        one
+        for id_ in ids
+        if id_ in known
+        and (one := site.issues.get(id_)) is not None
+        and one.key not in hidden
+        and query.test(one)
     ]
     found.sort(key=lambda one: one.id, reverse=True)
     for name, descending in reversed(query.order):
@@ -313,7 +330,7 @@ def _reader(site: Site, name: str) -> Callable[[Issue], list[str]] | None:
     settings = site.settings
     priorities = {one["id"]: one["name"] for one in settings.priorities}
     readers: dict[str, Callable[[Issue], list[str | None]]] = {
-        "project": lambda _: [settings.project_key, settings.project_name, "10000"],
+        "project": lambda _: [settings.project_key, settings.project_name, PROJECT_ID],
         "status": lambda issue: [issue.status, site.status(issue.status)["id"]],
         "statuscategory": lambda issue: [_CATEGORIES[site.status(issue.status)["category"]]],
         "priority": lambda issue: [priorities.get(issue.priority_id), issue.priority_id],

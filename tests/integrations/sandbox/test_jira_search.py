@@ -89,6 +89,7 @@ def test_the_language(three: Vendor, jql: str, expected: list[str]) -> None:
         "project = INC order by colour",
         "project = INC order by " + ", ".join(["key"] * 8),
         "key = INC-99",
+        "project = OTHER",
         "labels in vpn",
         "summary > a",
         "issue.property[concord].marker > m",
