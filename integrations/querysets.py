@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
+from django.apps import apps
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
@@ -27,7 +28,12 @@ def partners_of(user: User, permission: str = "view_tickets") -> QuerySet[Any]:
     )
 
 
-class PartnerQuerySet(models.QuerySet):
+def _rows(model: str) -> QuerySet[Any]:
+    """The rows of one of our models, found by its name: this module stands below the models."""
+    return apps.get_model("integrations", model)._default_manager.all()
+
+
+class PartnerQuerySet(models.QuerySet[Any]):
     """Questions about partners."""
 
     def visible_to(self, user: User) -> Self:
@@ -39,7 +45,7 @@ class PartnerQuerySet(models.QuerySet):
         return self.filter(pk__in=partners_of(user, "manage_partner").values("pk"))
 
 
-class SystemQuerySet(models.QuerySet):
+class SystemQuerySet(models.QuerySet[Any]):
     """Questions about systems."""
 
     def visible_to(self, user: User) -> Self:
@@ -57,17 +63,18 @@ class SystemQuerySet(models.QuerySet):
         )
 
 
-class ConnectionQuerySet(models.QuerySet):
+class ConnectionQuerySet(models.QuerySet[Any]):
     """Questions about connections."""
 
     def visible_to(self, user: User) -> Self:
         """Connections with a side of a partner that the user may see."""
-        sides = self.model._meta.get_field("sides").related_model.objects
-        mine = sides.filter(connection=OuterRef("pk"), system__partner__in=partners_of(user).values("pk"))
+        mine = _rows("Side").filter(
+            connection=OuterRef("pk"), system__partner__in=partners_of(user).values("pk")
+        )
         return self.filter(Exists(mine))
 
 
-class MappingSetQuerySet(models.QuerySet):
+class MappingSetQuerySet(models.QuerySet[Any]):
     """Questions about mapping sets."""
 
     def visible_to(self, user: User) -> Self:
@@ -75,7 +82,7 @@ class MappingSetQuerySet(models.QuerySet):
         return self.filter(side__system__partner__in=partners_of(user).values("pk"))
 
 
-class TicketQuerySet(models.QuerySet):
+class TicketQuerySet(models.QuerySet[Any]):
     """Questions about one system's tickets."""
 
     def visible_to(self, user: User) -> Self:
@@ -87,7 +94,7 @@ class TicketQuerySet(models.QuerySet):
         return self.filter(read_due_at__lte=now)
 
 
-class LinkedTicketQuerySet(models.QuerySet):
+class LinkedTicketQuerySet(models.QuerySet[Any]):
     """Questions about linked tickets."""
 
     def visible_to(self, user: User) -> Self:
@@ -97,21 +104,20 @@ class LinkedTicketQuerySet(models.QuerySet):
         fetched first because the joined form is forty times slower there.
         """
         partners = list(partners_of(user).values_list("pk", flat=True))
-        shared = self.model._meta.get_field("partner_tickets").related_model.objects
-        return self.filter(Exists(shared.filter(linked_ticket=OuterRef("pk"), partner__in=partners)))
+        shared = _rows("PartnerTicket").filter(linked_ticket=OuterRef("pk"), partner__in=partners)
+        return self.filter(Exists(shared))
 
 
-class LaneQuerySet(models.QuerySet):
+class LaneQuerySet(models.QuerySet[Any]):
     """Questions about lanes."""
 
     def visible_to(self, user: User) -> Self:
         """Lanes of connections in which a partner of the user takes part."""
         partners = list(partners_of(user).values_list("pk", flat=True))
-        shared = self.model._meta.get_field("linked_ticket").related_model
-        shared = shared._meta.get_field("partner_tickets").related_model.objects
-        return self.filter(
-            Exists(shared.filter(linked_ticket=OuterRef("linked_ticket_id"), partner__in=partners))
+        shared = _rows("PartnerTicket").filter(
+            linked_ticket=OuterRef("linked_ticket_id"), partner__in=partners
         )
+        return self.filter(Exists(shared))
 
     def waiting(self) -> Self:
         """Lanes with something to deliver."""
@@ -122,7 +128,7 @@ class LaneQuerySet(models.QuerySet):
         return self.filter(waits=True, state="parked")
 
 
-class DeliveryQuerySet(models.QuerySet):
+class DeliveryQuerySet(models.QuerySet[Any]):
     """Questions about deliveries."""
 
     def waiting(self) -> Self:

@@ -107,7 +107,7 @@ class _Delivering:
 
     def _set_fields(self, target: TicketState) -> _Step:
         head = yield from self._pull(target)
-        if head is None:
+        if head is None or head.target is None:
             return None
         target = head.target
         if head.state is DeliveryState.SENT and head.is_recognised:
@@ -168,8 +168,7 @@ class _Delivering:
     # Comments and files.
 
     def _add(self, target: TicketState) -> _Step:
-        head = self.head
-        if head.state is DeliveryState.SENT:
+        if self.head.state is DeliveryState.SENT:
             head = yield from self._pull(target)
             if head is None:
                 return None
@@ -177,7 +176,8 @@ class _Delivering:
                 return (yield from self._finish(DeliveryState.DONE))
             if self._may_still_turn_up():
                 return (yield from self._wait_to_settle())
-        call, unseen = self._comment(target) if head.operation is Operation.COMMENT else self._file(target)
+        is_comment = self.head.operation is Operation.COMMENT
+        call, unseen = self._comment(target) if is_comment else self._file(target)
         if not (yield from self._mark_sent({}, unseen, {})):
             return None
         try:

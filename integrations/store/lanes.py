@@ -51,8 +51,8 @@ def load_heads(requests: Sequence[LoadHead], config: Configuration) -> list[Head
         number=F("lane__head"),
     ).order_by()
     heads = {row["lane_id"]: row for row in rows.values(*_HEAD_FIELDS)}
-    targets = _targets(heads.values())
-    effects = _known_effects(heads.values(), targets)
+    targets = _targets(list(heads.values()))
+    effects = _known_effects(list(heads.values()), targets)
     views: list[HeadView | None] = []
     for request in requests:
         row = heads.get(request.lane_id)
@@ -208,7 +208,7 @@ def finish(requests: Sequence[Finish], now: datetime) -> list[bool]:
             }
             written_to += [delivery.target_id] if delivery.target_id else []
         if _adds(delivery) and delivery.target_id and delivery.pk in was_sent:
-            effects.append(_effect(delivery))
+            effects.append(_effect(delivery, delivery.target_id))
         if request.accepted and request.state is DeliveryState.DONE:
             _take_stamps(lanes[request.lane_id], delivery, request.accepted)
         _advance(lanes[request.lane_id], now)
@@ -297,11 +297,9 @@ def _adds(delivery: Delivery) -> bool:
     return delivery.operation in (Delivery.Op.COMMENT, Delivery.Op.FILE)
 
 
-def _effect(delivery: Delivery) -> Effect:
+def _effect(delivery: Delivery, ticket_id: int) -> Effect:
     made = delivery.result.get("comment_id") or delivery.result.get("attachment_id") or ""
-    return Effect(
-        ticket_id=delivery.target_id, origin=delivery.origin, delivery=delivery, remote_ref=str(made)[:120]
-    )
+    return Effect(ticket_id=ticket_id, origin=delivery.origin, delivery=delivery, remote_ref=str(made)[:120])
 
 
 def _take_stamps(lane: Lane, delivery: Delivery, accepted: Mapping) -> None:

@@ -152,7 +152,8 @@ def _known(requests: Sequence[StoreReading], found: dict[int, Ticket]) -> _Known
     ids = [request.ticket_id for request in requests]
     sides: dict[int, list[TicketSide]] = {}
     for side in TicketSide.objects.filter(ticket__in=ids).select_related("linked_ticket"):
-        sides.setdefault(side.ticket_id, []).append(side)
+        if side.ticket_id is not None:
+            sides.setdefault(side.ticket_id, []).append(side)
     # A connector may overlap at its cursor; a change counts once.
     again = {
         change.id

@@ -37,7 +37,8 @@ def _statement(
     model: type[models.Model], fields: tuple[str, ...], _vendor: str
 ) -> tuple[str, tuple[models.Field, ...]]:
     quote = connection.ops.quote_name
-    columns = tuple(model._meta.get_field(name) for name in fields)
-    settings = ", ".join(f"{quote(column.column)} = %s" for column in columns)
-    table, key = quote(model._meta.db_table), quote(model._meta.pk.column)
+    by_name = {column.name: column for column in model._meta.concrete_fields}
+    columns = tuple(by_name[name] for name in fields)
+    settings = ", ".join(f"{quote(str(column.column))} = %s" for column in columns)
+    table, key = quote(model._meta.db_table), quote("id")
     return f"UPDATE {table} SET {settings} WHERE {key} = %s", columns  # noqa: S608 - names come from the model
