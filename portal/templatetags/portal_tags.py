@@ -43,6 +43,9 @@ NAVIGATION: list[tuple[str, str, str, str | None]] = [
     ("Members", "member_list", "users", "members"),
 ]
 
+# Nouns whose pages stand under another noun's entry.
+UNDER = {"agreement": "report_list", "calendar": "report_list"}
+
 TIME_FORMATS = {"minute": "j M Y, H:i", "date": "j M Y", "time": "H:i", "long": "j M Y, H:i:s e"}
 
 
@@ -63,7 +66,8 @@ def navigation(context: template.Context) -> list[NavigationItem]:
     user = getattr(request, "user", None)
     if request is None or user is None or not user.is_authenticated:
         return []
-    here = request.resolver_match.url_name if request.resolver_match else ""
+    here = (request.resolver_match.url_name if request.resolver_match else "") or ""
+    entry = UNDER.get(here.split("_")[0], here)
     items = []
     for label, name, icon_name, resource in NAVIGATION:
         if resource is not None and not access.may(user, "read", resource):
@@ -74,7 +78,7 @@ def navigation(context: template.Context) -> list[NavigationItem]:
             # An installation may leave a page out; its entry goes with it.
             continue
         noun = name.removesuffix("_list")
-        is_active = here == name or (here or "").startswith(f"{noun}_")
+        is_active = entry == name or entry.startswith(f"{noun}_")
         items.append(NavigationItem(label, url, icon_name, is_active))
     return items
 
