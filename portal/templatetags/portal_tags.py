@@ -150,7 +150,9 @@ def tone(state: str) -> str:
 @register.filter
 def words(value: object) -> str:
     """A code as words: "at_risk" -> "At risk"."""
-    return str(value).replace("_", " ").strip().capitalize()
+    text = str(value).replace("_", " ").strip()
+    # Not capitalize(), which would make Concord small.
+    return text[:1].upper() + text[1:]
 
 
 @register.filter

@@ -74,6 +74,13 @@ def test_a_state_has_a_tone_and_always_its_word(state: str, tone: str) -> None:
     assert f"bg-{tone}-lt" in render_to_string("portal/_status.html", {"state": state})
 
 
+@pytest.mark.parametrize(
+    ("code", "words"), [("at_risk", "At risk"), ("what Concord does", "What Concord does"), ("", "")]
+)
+def test_a_code_becomes_words_and_names_keep_their_capitals(code: str, words: str) -> None:
+    assert render("{{ code|words }}", code=code) == words
+
+
 def test_an_icon_is_silent_unless_it_stands_alone() -> None:
     assert 'aria-hidden="true"' in render("{% icon 'ticket' %}")
     assert 'aria-label="Breached"' in render("{% icon 'x' 'Breached' %}")
