@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from typing import Any
 
 from integrations.connectors import errors
 
@@ -50,7 +51,7 @@ class Answer:
         return errors.Garbled(message, status=self.status, detail=detail, outcome_unknown=self.wrote)
 
     @cached_property
-    def _value(self) -> object:
+    def _value(self) -> Any:
         try:
             text = self.body.decode("utf-8-sig")
             value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)

@@ -172,7 +172,7 @@ class _TimedReader(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: bytearray) -> int | None:  # type: ignore[override]
+    def readinto(self, buffer: memoryview, /) -> int | None:  # type: ignore[override]
         left_s = self._call.deadline - time.monotonic()
         if left_s <= 0:
             raise TimeoutError("the answer took too long")
@@ -193,13 +193,13 @@ class _TimedResponse(http.client.HTTPResponse):
 
     def __init__(self, sock: socket.socket, *args, **kwargs) -> None:  # type: ignore[no-untyped-def]
         super().__init__(sock, *args, **kwargs)
-        self.fp = io.BufferedReader(_TimedReader(self.fp.detach(), sock, _call.get()))  # type: ignore[attr-defined]
+        self.fp = io.BufferedReader(_TimedReader(self.fp.detach(), sock, _call.get()))
 
 
 class _Guarded:
     """What both kinds of connection add: see the promises above."""
 
-    response_class = _TimedResponse
+    response_class: type[http.client.HTTPResponse] = _TimedResponse
     # Requests sent over the present socket, and when the last one was.
     _used = 0
     _used_at = 0.0

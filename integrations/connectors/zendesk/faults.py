@@ -87,17 +87,9 @@ def _problems(value: dict) -> tuple[list[str], dict[str, str]]:
     """Zendesk's words, and those of them that belong to a field."""
     words: list[str] = []
     fields: dict[str, str] = {}
-    error = value.get("error")
-    for part in (error if isinstance(error, dict) else {"error": error}, value):
-        words += [
-            part[name]
-            for name in ("error", "title", "message", "description")
-            if isinstance(part.get(name), str)
-        ]
-    listed = value.get("errors")
-    for one in listed if isinstance(listed, list) else ():
-        if isinstance(one, dict):
-            words += [one[name] for name in ("code", "title", "detail") if isinstance(one.get(name), str)]
+    error, listed = value.get("error"), value.get("errors")
+    for part in (error, value, *(listed if isinstance(listed, list) else ())):
+        words += _texts(part)
     details = value.get("details")
     for name, problems in details.items() if isinstance(details, dict) else ():
         for problem in problems if isinstance(problems, list) else [problems]:
@@ -106,6 +98,13 @@ def _problems(value: dict) -> tuple[list[str], dict[str, str]]:
             words += told
             fields[_field_name(str(name), problem)] = told[0] if told else ""
     return list(dict.fromkeys(words)), fields
+
+
+def _texts(part: object) -> list[str]:
+    if not isinstance(part, dict):
+        return []
+    names = ("error", "code", "title", "message", "description", "detail")
+    return [text for name in names if isinstance(text := part.get(name), str)]
 
 
 def _field_name(name: str, problem: dict) -> str:

@@ -58,10 +58,16 @@ def fitted(document: Document) -> Document:
     if _size(blocks) <= MAX_BYTES:
         return Document(blocks, document.losses)
     room = MAX_BYTES - _size((_NOTE,))
-    # Whole blocks first, then the words of the block that does not fit.
-    kept = _most(len(blocks), lambda count: _size(blocks[:count]) <= room)
-    words = Document(blocks[kept : kept + 1]).plain()
-    room -= _size(blocks[:kept])
+    # Whole blocks first, then the words of the block that does not fit.  One byte more for each block: braces that
+    # open in one and close in another are escaped only when they stand together.
+    kept = 0
+    for block in blocks:
+        size = _size((block,)) + 1
+        if size > room:
+            break
+        room -= size
+        kept += 1
+    words = Document(blocks[kept : kept + 1]).plain()[:room]
     taken = _most(len(words), lambda count: _size(_words(words[:count])) <= room)
     return Document((*blocks[:kept], *_words(words[:taken]), _NOTE), document.losses)
 
@@ -88,9 +94,25 @@ def _size(blocks: tuple[Block, ...]) -> int:
     return len(_escaped(html.to_html(Document(blocks))).encode())
 
 
+_PLACEHOLDER = re.compile(r"\{\{.*?\}\}", re.DOTALL)
+
+
 def _escaped(text: str) -> str:
     """Zendesk runs `{{ticket.id}}` and Liquid's `{% ... %}` in a comment's text; a backslash keeps the former."""
-    return re.sub(r"\{\{+", r"\\\g<0>", text.replace("{%", "{&#37;")) if "{" in text else text
+    text = text.replace("{%", "{&#37;")
+    # Beyond the last closing braces nothing is a placeholder; looking there would cost the square of the length.
+    end = text.rfind("}}") + 2
+    if end < 2:
+        return text
+    parts: list[str] = []
+    at = 0
+    for found in _PLACEHOLDER.finditer(text, 0, end):
+        before = text[at : found.start()]
+        kept = before.rstrip("\\")
+        # A backslash that people wrote would be taken for ours.
+        parts += [kept, "&#92;" * (len(before) - len(kept)), "\\", found[0]]
+        at = found.end()
+    return "".join([*parts, text[at:]])
 
 
 def _counted_from_one(block: Block) -> Block:
