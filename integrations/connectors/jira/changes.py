@@ -113,8 +113,6 @@ class _State:
     def __init__(self, raw_fields: Mapping[str, object]) -> None:
         self.values = jira_fields.neutral_fields(raw_fields)
         self._raw = raw_fields
-        # Fields whose value in `values` is the issue's own, not yet one read from an entry's text.
-        self._exact = set(raw_fields)
 
     def step_back(self, name: str, item: dict) -> tuple[Value, Value]:
         """The value after and before this item; afterwards the state is the one before it."""
@@ -123,17 +121,14 @@ class _State:
         new = self.values.get(name) if self._is_present(name, item) else self._side(name, item, "to")
         old = self._side(name, item, "from")
         self.values[name] = old
-        self._exact.discard(name)
         return new, old
 
     def _is_present(self, name: str, item: dict) -> bool:
-        """Whether the issue's own value is the one this item set.
+        """Whether the value at hand is the one this item set; then it is the better one.
 
         An item that sets another value than the issue has (an entry got lost, or the issue was read a moment
         earlier) is taken at its word where its word can be compared.
         """
-        if name not in self._exact:
-            return False
         raw = self._raw.get(name)
         if isinstance(raw, dict) and raw.get("type") != "doc":
             ids = {str(raw[key]) for key in ("id", "accountId", "key", "name") if raw.get(key) is not None}

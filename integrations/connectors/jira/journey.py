@@ -86,7 +86,7 @@ class Journeys:
         graph = self._workflows.graph(known.issue_type)
         # From here only the steps that are open to us; from elsewhere what is known.
         graph[known.status] = frozenset(step.to_status for step in known.transitions)
-        return {name: to - set(visited) for name, to in graph.items() if name not in visited}
+        return {name: to for name, to in graph.items() if name not in visited}
 
     def _learn_from_others(self, issue_type: str, wanted: str) -> None:
         """See how the last tickets of this type got to the wanted status."""

@@ -278,7 +278,9 @@ def test_a_person_known_by_address_is_looked_up_once(jira: JiraConnector, site: 
 def test_a_person_without_an_account_here_is_refused_before_anything_is_written(
     jira: JiraConnector, site: Site, person: dict
 ) -> None:
-    site.on("GET", "/user/assignable/search", [])
+    # Two people hide their addresses; neither is taken for the one we look for.
+    hidden = [{"accountId": "acc:1", "displayName": "A"}, {"accountId": "acc:2", "displayName": "B"}]
+    site.on("GET", "/user/assignable/search", hidden)
     with pytest.raises(errors.Invalid) as caught:
         jira.update("10001", {"assignee": person}, current={}, marker="")
     assert caught.value.fields == {"assignee": "unknown person"}
@@ -521,6 +523,34 @@ def test_a_way_that_ends_in_between_goes_no_further(jira: JiraConnector, site: S
     with pytest.raises(errors.NoTransition):
         jira.update("10001", {"status": "Done"}, current={"status": "To Do"}, marker="m")
     assert site.calls().count("POST /issue/10001/transitions") == 1
+    assert site.calls().count("POST /search/jql") == 1
+
+
+def test_a_way_never_leads_back_to_where_the_ticket_was(jira: JiraConnector, site: Site) -> None:
+    start = issue(transitions=[transition("1", "Active"), transition("2", "Review")])
+    site.on("GET", HEAD, start)
+    site.on("GET", HEAD, start)
+    site.on("GET", HEAD, issue(status=status("Active"), transitions=[transition("3", "To Do")]))
+    elsewhere = issue(
+        entries=[entry(8, 1, item("status", "Active", "Done")), entry(9, 2, item("status", "Review", "Done"))]
+    )
+    site.on("POST", "/search/jql", {"issues": [elsewhere], "isLast": True})
+    site.on("POST", HEAD + "/transitions", None, 204)
+    jira.history("10001", "")
+    with pytest.raises(errors.NoTransition, match="It leads to: “To Do”"):
+        jira.update("10001", {"status": "Done"}, current={"status": "To Do"}, marker="m")
+    assert site.calls().count("POST /issue/10001/transitions") == 1
+
+
+def test_after_a_step_the_steps_known_before_are_forgotten(jira: JiraConnector, site: Site) -> None:
+    site.on("GET", HEAD, issue(transitions=[transition("11", "Waiting"), transition("12", "Done")]))
+    site.on("GET", HEAD, issue(status=status("Waiting"), transitions=[transition("22", "Done")]))
+    site.on("POST", HEAD + "/transitions", None, 204)
+    jira.history("10001", "")
+    for wanted in ("Waiting", "Done"):
+        jira.update("10001", {"status": wanted}, current={}, marker="")
+    steps = [one.json["transition"]["id"] for one in site.asked if one.method == "POST"]
+    assert steps == ["11", "22"]
 
 
 def test_a_step_that_fails_after_the_edit_leaves_the_outcome_open(jira: JiraConnector, site: Site) -> None:
