@@ -189,7 +189,6 @@ class _Connection(asyncio.Protocol):
         self._loop = loop
         self._busy = False
         self._closed = False
-        self._eof = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)

@@ -35,7 +35,7 @@ from integrations.sandbox.routes import Match, Router
 from integrations.sandbox.system import Choice, Page, Refusal, Row, System, changed_settings
 from integrations.sandbox.wire import NotJson, Request, Response, json_response
 
-_ROUTES = (
+ROUTES = (
     *api_issues.ROUTES,
     *api_comments.ROUTES,
     *api_files.ROUTES,
@@ -64,7 +64,7 @@ class JiraSystem(System):
         self.site = Site(self._first_settings)
         self.limits.clear()
         self._router, self._webhook_router = Router(), Router()
-        for method, pattern, handler in (*_ROUTES, *Search().routes):
+        for method, pattern, handler in (*ROUTES, *Search().routes):
             self._router.add(method, pattern, handler)
         for method, pattern, handler in api_site.WEBHOOK_ROUTES:
             self._webhook_router.add(method, pattern, handler)

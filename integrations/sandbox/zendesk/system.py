@@ -35,7 +35,7 @@ _EVENTS = sorted({*events.KINDS.values(), "created", "comment_added", "attachmen
                   "custom_field_changed", "soft_deleted", "undeleted"})  # fmt: skip
 
 
-_ROUTES = (
+ROUTES = (
     *api_tickets.ROUTES,
     *api_many.ROUTES,
     *api_files.ROUTES,
@@ -46,7 +46,7 @@ _ROUTES = (
 
 def _router() -> Router:
     router = Router()
-    for method, pattern, handler in _ROUTES:
+    for method, pattern, handler in ROUTES:
         router.add(method, pattern, handler)
     return router
 

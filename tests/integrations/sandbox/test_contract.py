@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.integrations.sandbox.openapi import Document
+from integrations.sandbox.jira import system as jira_system
+from integrations.sandbox.jira.api_search import Search
+from integrations.sandbox.zendesk import system as zendesk_system
+from tests.integrations.sandbox.openapi import Document, described
 from tests.integrations.sandbox.vendor import Vendor, vendor
 
 # Null in the vendors' own recorded answers, though their documents do not allow it.
@@ -54,6 +58,8 @@ def walk_zendesk(zendesk: Vendor) -> None:
     upload = zendesk(
         "POST", "/uploads?filename=log.txt", data=b"a line", headers={"Content-Type": "text/plain"}
     ).json()
+    spare = zendesk("POST", "/uploads?filename=spare.txt", data=b"x").json()["upload"]["token"]
+    zendesk.send("DELETE", f"/uploads/{spare}")
     comment = {"html_body": "<p>It is down</p>", "uploads": [upload["upload"]["token"]]}
     ticket = {
         "subject": "Down",
@@ -162,6 +168,10 @@ def walk_jira(jira: Vendor) -> None:
     link_id = jira.send("POST", f"/issue/{key}/remotelink", link)["id"]
     jira.get(f"/issue/{key}/remotelink")
     jira.send("DELETE", f"/issue/{key}/remotelink/{link_id}")
+    jira.send("POST", f"/issue/{key}/remotelink", link)
+    jira.send("DELETE", f"/issue/{key}/remotelink?globalId=ours-1")
+    jira("GET", "/search", params={"jql": "project = INC"})
+    jira("POST", "/search", {"jql": "project = INC"})
     jira.get("/search/jql", jql="project = INC", fields="summary,status", expand="changelog", maxResults="1")
     jira.send(
         "POST", "/search/jql", {"jql": "updated >= -5m", "fields": ["*all"], "reconcileIssues": [int(id_)]}
@@ -178,7 +188,21 @@ def test_every_exchange_fits_the_vendors_document(
     document = Document(shared_data / "contracts" / f"{kind}.trimmed.json", NULL[kind])
     with vendor(kind, search_lag_s=0) as one:
         walk(one)
+        exchanges = one.session.exchanges
 
-        problems = {problem for exchange in one.session.exchanges for problem in document.problems(exchange)}
+    assert sorted({problem for each in exchanges for problem in document.problems(each)} - KNOWN) == []
+    visited = {(each.method, document.route(each.path) or "") for each in exchanges}
+    assert sorted((unnamed(described(document)) & served(kind)) - unnamed(visited)) == []
 
-    assert sorted(problems - KNOWN) == []
+
+def served(kind: str) -> set[tuple[str, str]]:
+    """The methods and paths of a sandbox."""
+    if kind == "zendesk":
+        return unnamed({(method, "/api/v2" + path) for method, path, _ in zendesk_system.ROUTES})
+    routes = (*jira_system.ROUTES, *Search().routes)
+    return unnamed({(method, "/rest/api/3" + path) for method, path, _ in routes})
+
+
+def unnamed(routes: set[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Without the names in braces, which everybody chooses differently."""
+    return {(method, re.sub(r"{[^}]*}", "{}", path)) for method, path in routes}
