@@ -96,7 +96,10 @@ def new_audit(desk: Desk, ticket: Ticket, wanted: Mapping[str, Any], doing: Doin
     custom = dict(metadata) if isinstance(metadata, Mapping) else {}
     # The audit gives back what was sent as ticket.metadata under metadata.custom.
     custom = custom.get("custom", custom) if isinstance(custom.get("custom"), Mapping) else custom
-    system = {"client": doing.client, "ip_address": "127.0.0.1"} if doing.client else {}
+    system: dict[str, Any] = {}
+    if doing.client:
+        place = {"location": "Sandbox", "latitude": 0.0, "longitude": 0.0}
+        system = {"client": doing.client, "ip_address": "127.0.0.1", **place}
     return Audit(desk.next_id(), ticket.id, doing.at, doing.actor.id, doing.channel, custom, system)
 
 
