@@ -104,7 +104,7 @@ def comments_with_properties(http: Http, ids: Sequence[str]) -> list[dict]:
         "POST",
         f"{API}/comment/list",
         params={"expand": "properties"},
-        json_body={"ids": [int(one) for one in ids]},
+        json_body={"ids": [int(one) for one in ids if one.isascii() and one.isdigit()]},
         is_write=False,
     )
     return _list(answer.object().get("values"))

@@ -22,7 +22,6 @@ from integrations.canonical import (
     Fields,
     FieldSpec,
     History,
-    Person,
     Snapshot,
     TicketHead,
     Value,
@@ -45,7 +44,9 @@ from integrations.connectors.jira import fields as jira_fields
 from integrations.connectors.jira.faults import read_error
 from integrations.connectors.jira.journey import Journeys
 from integrations.connectors.jira.multipart import file_form
+from integrations.connectors.jira.own_comments import OwnComments
 from integrations.connectors.jira.recall import Known, Recall, Workflows, known_from
+from integrations.connectors.jira.wording import Wording
 from integrations.connectors.protocol import Capabilities, FileDraft, Hook, HookRequest, SettingSpec
 from integrations.richtext import blocks
 
@@ -54,8 +55,6 @@ MAX_ATTACHMENT_BYTES = 20 * 1024 * 1024
 TRANSITIONS_FRESH_S = 120.0
 HOUR_S = 3600.0
 REMEMBERED = 2_000
-# Comments per question for their properties; Jira allows 1,000.
-COMMENTS_AT_ONCE = 500
 NO_TEXT = "(no text)"
 
 
@@ -105,25 +104,22 @@ class JiraConnector:
         http.sign_in_as(self._email, settings["api_token"])
         self._known: Recall[str, Known] = Recall(REMEMBERED, TRANSITIONS_FRESH_S, clock)
         self._heads: Recall[str, TicketHead] = Recall(REMEMBERED, HOUR_S, clock)
-        self._markers: Recall[str, str] = Recall(REMEMBERED, HOUR_S, clock)
-        self._shapes: Recall[str, Mapping[str, jira_fields.Shape]] = Recall(1, HOUR_S, clock)
-        self._people: Recall[str, str] = Recall(REMEMBERED, HOUR_S, clock)
         self._workflows = Workflows()
-        self._journeys = Journeys(http, self._project, self._known, self._workflows)
-        self._account_id = ""
+        self._journeys = Journeys(http, self._project, self._known, self._workflows, clock)
+        self._own_comments = OwnComments(http, self._email, clock)
+        self._wording = Wording(http, self._project, self._issue_type, clock)
 
     # Reading
 
     def check(self) -> Account:
         """Sign in and look at the project; three calls.  Problems are sentences."""
         found = account.check(self._http, self._project, self._issue_type)
-        self._account_id = found.id
+        self._own_comments.account_id = found.id
         return found
 
     def fields(self) -> tuple[FieldSpec, ...]:
         """The fields of the project's issue type; four calls or more."""
-        metadata = account.field_metadata(self._http, self._project, self._issue_type)
-        self._shapes.put("", jira_fields.shapes(metadata))
+        metadata = self._wording.field_metadata()
         statuses = account.statuses_of(client.project_statuses(self._http, self._project), self._issue_type)
         resolutions = tuple(str(one["name"]) for one in client.resolutions(self._http) if one.get("name"))
         # These two are on no form for a new ticket, and are what a workflow is about.
@@ -145,7 +141,7 @@ class JiraConnector:
         if embedded is None:
             embedded = history.settle_entries(raw, client.changelog(self._http, remote_id)), True
         comments = self._comments(raw, remote_id)
-        markers = self._comment_markers(history.new_comments(comments, cursor))
+        markers = self._own_comments.markers(history.new_comments(comments, cursor))
         issue = history.Issue(raw, embedded[0], comments, has_all_entries=embedded[1])
         found, after = history.read_history(issue, cursor, markers)
         return History(found, after.text(), head)
@@ -219,7 +215,9 @@ class JiraConnector:
         wanted = {name: value for name, value in draft.fields.items() if name not in ("status", "resolution")}
         issue_type = wanted.pop("issuetype", None) or self._issue_type
         sent = {
-            name: value for name, value in self._jira_values(wanted).items() if value not in (None, [], "")
+            name: value
+            for name, value in self._wording.jira_values(wanted).items()
+            if value not in (None, [], "")
         }
         body = {
             "fields": {**sent, "project": {"key": self._project}, "issuetype": {"name": issue_type}},
@@ -232,7 +230,9 @@ class JiraConnector:
 
         Raises NoTransition or RequiredField before anything is written where the workflow cannot be followed.
         """
-        values = self._jira_values({name: value for name, value in fields.items() if name != "status"})
+        values = self._wording.jira_values(
+            {name: value for name, value in fields.items() if name != "status"}
+        )
         wanted, present = fields.get("status"), current.get("status")
         if not wanted or workflow.same_status(wanted, present):
             self._edit(remote_id, values, marker)
@@ -271,8 +271,7 @@ class JiraConnector:
         }
         raw = client.add_comment(self._http, remote_id, body)
         comment_id = history.id_of(raw)
-        self._markers.put(comment_id, draft.marker)
-        self._account_id = jira_fields.person(raw.get("author")).id or self._account_id
+        self._own_comments.wrote(comment_id, draft.marker, jira_fields.person(raw.get("author")))
         return Written(
             self._head_of(remote_id), (history.COMMENT_PREFIX + comment_id,), comment_id=comment_id
         )
@@ -329,62 +328,3 @@ class JiraConnector:
     def _comments(self, raw: Mapping[str, object], remote_id: str) -> list[dict]:
         found = history.embedded_comments(raw)
         return client.comments(self._http, remote_id) if found is None else found
-
-    def _comment_markers(self, comments: Sequence[dict]) -> dict[str, str]:
-        """The markers of those comments that may be ours; no call while we know what we wrote.
-
-        Jira does not give a comment's properties along with an issue.  They are asked for only when another process
-        of ours wrote the comment, or our own did and never heard back.
-        """
-        markers: dict[str, str] = {}
-        unknown: list[str] = []
-        for raw in comments:
-            comment_id = history.id_of(raw)
-            if (marker := self._markers.get(comment_id)) is not None:
-                markers[comment_id] = marker
-            elif not history.comment_marker(raw) and self._is_ours(jira_fields.person(raw.get("author"))):
-                unknown.append(comment_id)
-        for start in range(0, len(unknown), COMMENTS_AT_ONCE):
-            asked = unknown[start : start + COMMENTS_AT_ONCE]
-            found = client.comments_with_properties(self._http, asked)
-            answered = {history.id_of(raw): history.comment_marker(raw) for raw in found}
-            for comment_id in asked:
-                markers[comment_id] = answered.get(comment_id, "")
-                self._markers.put(comment_id, markers[comment_id])
-        return markers
-
-    def _is_ours(self, author: Person) -> bool:
-        if not self._account_id:
-            if author.email:
-                return author.email.casefold() == self._email.casefold()
-            self._account_id = str(client.myself(self._http).get("accountId") or "")
-        return author.id == self._account_id
-
-    def _jira_values(self, values: Mapping[str, Value]) -> dict[str, object]:
-        """These values in Jira's form.  Raises Invalid for a person whom this Jira does not know."""
-        shapes = self._known_shapes() if any(name.startswith("customfield_") for name in values) else {}
-        return {
-            name: jira_fields.jira_value(
-                name, self._with_account(name, value, shapes.get(name)), shapes.get(name)
-            )
-            for name, value in values.items()
-        }
-
-    def _known_shapes(self) -> Mapping[str, jira_fields.Shape]:
-        found = self._shapes.get("")
-        if found is None:
-            found = jira_fields.shapes(account.field_metadata(self._http, self._project, self._issue_type))
-            self._shapes.put("", found)
-        return found
-
-    def _with_account(self, name: str, value: Value, shape: jira_fields.Shape | None) -> Value:
-        """A person known by address alone, with the account that has it here."""
-        is_person = name in jira_fields.PERSON_FIELDS or (shape is not None and shape.type == "user")
-        if not is_person or not isinstance(value, dict) or value.get("id") or not value.get("email"):
-            return value
-        email = str(value["email"])
-        found = self._people.get(email)
-        if found is None:
-            found = account.person_by_address(self._http, self._project, name, email)
-            self._people.put(email, found)
-        return {**value, "id": found}

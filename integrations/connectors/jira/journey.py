@@ -6,8 +6,7 @@ so what lies between is learned: from the steps open on tickets that were read, 
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from integrations.connectors import errors
@@ -47,13 +46,20 @@ class Route:
 class Journeys:
     """Moves tickets through the workflow of one project.  Thread-safe."""
 
-    def __init__(self, http: Http, project: str, known: Recall[str, Known], workflows: Workflows) -> None:
+    def __init__(
+        self,
+        http: Http,
+        project: str,
+        known: Recall[str, Known],
+        workflows: Workflows,
+        clock: Callable[[], float],
+    ) -> None:
         self._http = http
         self._project = project
         self._known = known
         self._workflows = workflows
         # What a step was found to demand where Jira had not told its screen: then the next one costs one call again.
-        self._demands: Recall[tuple[str, str], dict[str, object]] = Recall(DEMANDS, DAY_S, time.monotonic)
+        self._demands: Recall[tuple[str, str], dict[str, object]] = Recall(DEMANDS, DAY_S, clock)
 
     def route(self, remote_id: str, present: str, wanted: str) -> Route:
         """How to get from the present status to the wanted one.  Raises NoTransition.

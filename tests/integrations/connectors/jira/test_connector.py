@@ -151,6 +151,14 @@ def test_a_comment_of_ours_that_we_do_not_remember_is_asked_for_once(jira: JiraC
     assert site.asked[1].query == {"expand": "properties"}
 
 
+def test_a_comment_that_jira_did_not_answer_about_is_asked_for_again(jira: JiraConnector, site: Site) -> None:
+    site.on("GET", HEAD, issue(comments=[comment(5, 1, "Hi", ME)]))
+    marked = {**comment(5, 1, "Hi", ME), "properties": [{"key": "concord", "value": {"marker": "m-1"}}]}
+    site.on("POST", "/comment/list", {"values": []})
+    site.on("POST", "/comment/list", {"values": [marked]})
+    assert [jira.history("10001", "").changes[1].marker for _ in range(2)] == ["", "m-1"]
+
+
 def test_without_addresses_we_ask_who_we_are_once(jira: JiraConnector, site: Site) -> None:
     nameless = {key: value for key, value in ANN.items() if key != "emailAddress"}
     site.on("GET", "/myself", ME)
