@@ -2,7 +2,7 @@
 
 A connector describes a request; this module sends it and either returns an `Answer` with an expected status or raises
 one of `errors`.  Redirects are never followed, because they could carry credentials to another host; only a file may
-be fetched from where the system points to, and then without credentials.
+be fetched from where the system points to, and on another host without credentials.
 """
 
 from __future__ import annotations
@@ -10,30 +10,25 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
-import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from http.client import HTTPException, IncompleteRead
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 import requests
-import urllib3
 
 from integrations.connectors import errors
 from integrations.connectors.answers import (
-    MAX_DETAIL_CHARS,
     Answer,
     ErrorReader,
     general_error,
     redacted,
     retry_after_s,
 )
+from integrations.connectors.mishaps import mapped
 from integrations.connectors.wire import (
     Call,
-    GuardClosed,
     GuardedAdapter,
-    PrivateAddress,
     calling,
     guarded,
     is_allowed,
@@ -100,6 +95,19 @@ class SizedBody(Iterator[bytes]):
         if chunk is None:
             raise StopIteration
         return chunk
+
+
+@dataclass(slots=True)
+class _Told:
+    """What is known of a file's exchange while it is read."""
+
+    status: int | None = None
+    received: int = 0
+
+    def count(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        for chunk in chunks:
+            self.received += len(chunk)
+            yield chunk
 
 
 class Http:
@@ -192,46 +200,41 @@ class Http:
 
     @contextlib.contextmanager
     def stream(self, url: str, *, limit_bytes: int) -> Iterator[Iterator[bytes]]:
-        """The body of a GET in chunks, for files.  Another host gets no credentials; over the limit is TooLarge.
+        """The body of a GET in chunks, for files; over the limit is TooLarge.
 
-        One redirect is followed, to a host for files; it never gets credentials either.
+        One redirect is followed, as to a host for files.  Only the system's own host gets credentials.
         """
         call = self._new_call(writes=False)
         started = time.perf_counter()
-        received = 0
-        status = None
-        with contextlib.ExitStack() as closing:
-            target = url if url.startswith(("http://", "https://")) else self.base_url + url
-            response = closing.enter_context(self._open_file(target, call))
-            if response.status_code in REDIRECTS and (onward := response.headers.get("Location")):
-                response = closing.enter_context(
-                    self._open_file(_joined(target, onward), call, with_auth=False)
-                )
-            status = response.status_code
-            if status not in (200, 206):
-                with self._mapped(call):
-                    body = response.raw.read1(CHUNK_BYTES, decode_content=True)
-                raise self._error(status, response.headers, body, writes=False)
+        told = _Told()
+        try:
+            with self._open_file(url, call) as response:
+                told.status = response.status_code
+                if response.status_code not in (200, 206):
+                    with mapped(call):
+                        body = response.raw.read1(CHUNK_BYTES, decode_content=True)
+                    raise self._error(response.status_code, response.headers, body, writes=False)
+                yield told.count(self._chunks(response, call, limit_bytes, self._timeout_s))
+        finally:
+            self._note("GET", _split(url).path, told.status, started, 0, told.received)
 
-            def chunks() -> Iterator[bytes]:
-                nonlocal received
-                for chunk in self._chunks(response, call, limit_bytes, self._timeout_s):
-                    received += len(chunk)
-                    yield chunk
+    def _open_file(self, url: str, call: Call) -> requests.Response:
+        address = url if url.startswith(("http://", "https://")) else self.base_url + url
+        response = self._get_file(address, call)
+        onward = response.headers.get("Location") if response.status_code in REDIRECTS else None
+        if not onward:
+            return response
+        with response:
+            return self._get_file(_joined(address, onward), call)
 
-            try:
-                yield chunks()
-            finally:
-                self._note("GET", _split(url).path, status, started, 0, received)
-
-    def _open_file(self, address: str, call: Call, *, with_auth: bool = True) -> requests.Response:
-        is_own = with_auth and _origin(self._checked(address)) == _origin(_split(self.base_url))
+    def _get_file(self, address: str, call: Call) -> requests.Response:
         # The bytes as they are stored: an encoding for the way would hide their number.
-        headers = {"User-Agent": _HEADERS["User-Agent"], "Accept": "*/*", "Accept-Encoding": "identity"}
-        if is_own:
+        headers = {**_HEADERS, "Accept": "*/*", "Accept-Encoding": "identity"}
+        auth = None
+        if _origin(self._checked(address)) == _origin(_split(self.base_url)):
             headers = {**self._headers, **headers}
-        request = requests.Request("GET", address, auth=self._auth if is_own else None, headers=headers)
-        return self._send(request, call)
+            auth = self._auth
+        return self._send(requests.Request("GET", address, auth=auth, headers=headers), call)
 
     def _new_call(self, writes: bool) -> Call:
         return Call(self._allowed, writes, self._timeout_s)
@@ -253,24 +256,23 @@ class Http:
     def _send(self, request: requests.Request, call: Call) -> requests.Response:
         try:
             return self._send_once(request, call)
+        except (errors.TimedOut, errors.NotSent):
+            raise
         except errors.Unavailable:
-            if (
-                call.is_write
-                or not call.is_reused
-                or call.has_answer
-                or not isinstance(request.data, bytes | list)
-            ):
+            is_small = isinstance(request.data, bytes | list)
+            if call.is_write or not call.is_reused or call.has_answer or not is_small:
                 raise
         # The server had closed an idle connection.  What only reads may simply be sent again.
         return self._send_once(request, call)
 
     def _send_once(self, request: requests.Request, call: Call) -> requests.Response:
-        with self._mapped(call), calling(call):
-            return self._adapter.send(
-                request.prepare(),
-                timeout=(min(CONNECT_TIMEOUT_S, self._timeout_s), self._timeout_s),
-                stream=True,
-            )
+        timeouts_s = (min(CONNECT_TIMEOUT_S, self._timeout_s), self._timeout_s)
+        try:
+            with mapped(call), calling(call):
+                return self._adapter.send(request.prepare(), timeout=timeouts_s, stream=True)
+        except errors.ConnectorError:
+            call.hang_up()
+            raise
 
     def _chunks(
         self, response: requests.Response, call: Call, limit_bytes: int, pause_s: float | None = None
@@ -281,7 +283,7 @@ class Http:
         while True:
             if pause_s is not None:
                 call.deadline = min(time.monotonic() + pause_s, ends_at)
-            with self._mapped(call):
+            with mapped(call):
                 chunk = response.raw.read1(CHUNK_BYTES, decode_content=True)
             if not chunk:
                 return
@@ -292,45 +294,6 @@ class Http:
                     outcome_unknown=call.is_write,
                 )
             yield chunk
-
-    @contextlib.contextmanager
-    def _mapped(self, call: Call) -> Iterator[None]:
-        """Foreign errors become ours at this gate, most specific first, the original kept as cause."""
-        try:
-            yield
-        except errors.ConnectorError:
-            # From a file that was being sent: the request stays incomplete, so nothing was done.
-            raise
-        except GuardClosed as error:
-            raise errors.NotSent("The write was not sent: this worker's lease had run down.") from error
-        except PrivateAddress as error:
-            raise errors.Refused(
-                f"{error.host} is on a private network. The operator can allow it in SYNC_PRIVATE_HOSTS."
-            ) from error
-        except (*_TRANSPORT_ERRORS, ValueError) as error:
-            raise self._transport_error(error, call) from error
-
-    def _transport_error(self, error: Exception, call: Call) -> errors.ConnectorError:
-        causes = list(_causes(error))
-        detail = self._clean(_cut(causes[-1]))
-        unknown = call.is_write and call.has_sent
-        if any(isinstance(cause, _TIMEOUTS) for cause in causes):
-            sentence = "did not answer in time" if call.has_sent else "could not be reached in time"
-            return errors.TimedOut(f"The system {sentence}.", detail=detail, outcome_unknown=unknown)
-        if not call.has_sent:
-            if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
-                return errors.Unavailable("The system's certificate could not be verified.", detail=detail)
-            if any(isinstance(cause, ssl.SSLError) for cause in causes):
-                return errors.Unavailable("No secure connection to the system could be made.", detail=detail)
-            if isinstance(error, ValueError):
-                # An address, header or name that cannot be written down.
-                return errors.Refused("The system's address is not a valid web address.", detail=detail)
-            return errors.Unavailable("The system could not be reached.", detail=detail)
-        if any(isinstance(cause, _CUT_OFF) for cause in causes):
-            return errors.Garbled("The system's answer was cut off.", detail=detail, outcome_unknown=unknown)
-        return errors.Unavailable(
-            "The connection broke before the answer was complete.", detail=detail, outcome_unknown=unknown
-        )
 
     def _own_address(self, path: str) -> str:
         if not path.startswith(("http://", "https://")):
@@ -376,33 +339,6 @@ class Http:
             self.on_exchange(Exchange(method, path, status, took_ms, sent, received))
 
 
-_TRANSPORT_ERRORS = (
-    requests.exceptions.RequestException,
-    urllib3.exceptions.HTTPError,
-    HTTPException,
-    OSError,
-)
-# Not urllib3's TimeoutError: it counts every failure to connect as one.
-_TIMEOUTS = (TimeoutError, urllib3.exceptions.ReadTimeoutError)
-_CUT_OFF = (
-    IncompleteRead,
-    urllib3.exceptions.InvalidChunkLength,
-    urllib3.exceptions.DecodeError,
-)
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """An error and what is behind it, through the wrappers of `requests` and urllib3."""
-    seen: set[int] = set()
-    waiting: list[object] = [error]
-    while waiting:
-        cause = waiting.pop(0)
-        if isinstance(cause, BaseException) and id(cause) not in seen:
-            seen.add(id(cause))
-            yield cause
-            waiting += [getattr(cause, "reason", None), cause.__cause__, *cause.args]
-
-
 def _split(address: str) -> SplitResult:
     try:
         return urlsplit(address)
@@ -422,7 +358,3 @@ def _origin(parts: SplitResult) -> tuple[str, str, int | None]:
         return parts.scheme, parts.hostname or "", parts.port or {"http": 80, "https": 443}.get(parts.scheme)
     except ValueError as error:
         raise errors.Refused("The system's address is not a valid web address.") from error
-
-
-def _cut(error: BaseException) -> str:
-    return redacted(str(error))[:MAX_DETAIL_CHARS]

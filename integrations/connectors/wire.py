@@ -67,6 +67,12 @@ class Call:
     is_reused: bool = False
     has_sent: bool = False
     has_answer: bool = False
+    reader: io.BufferedReader | None = None
+
+    def hang_up(self) -> None:
+        """Let go of an answer that could not be read; urllib3 would leave that to the garbage collector."""
+        if self.reader is not None:
+            self.reader.close()
 
 
 _call: ContextVar[Call] = ContextVar("call")
@@ -193,7 +199,8 @@ class _TimedResponse(http.client.HTTPResponse):
 
     def __init__(self, sock: socket.socket, *args, **kwargs) -> None:  # type: ignore[no-untyped-def]
         super().__init__(sock, *args, **kwargs)
-        self.fp = io.BufferedReader(_TimedReader(self.fp.detach(), sock, _call.get()))
+        call = _call.get()
+        self.fp = call.reader = io.BufferedReader(_TimedReader(self.fp.detach(), sock, call))
 
 
 class _Guarded:

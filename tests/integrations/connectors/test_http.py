@@ -478,6 +478,24 @@ def test_a_connection_is_used_again_and_threads_have_their_own() -> None:
     assert server.connections <= 32
 
 
+def test_closing_the_door_closes_its_connections_at_once() -> None:
+    hung_up = threading.Event()
+
+    def handle(peer: Peer) -> None:
+        while peer.read_request():
+            peer.send(answer())
+        hung_up.set()
+
+    with serving(handle) as (_server, door):
+        door.request("GET", "/")
+        # Somebody may still hold an error or an answer of this door.
+        held = door._adapter.poolmanager.connection_from_url(door.base_url)
+        door.close()
+        assert hung_up.wait(2)
+        assert held.pool is None
+        door.request("GET", "/")
+
+
 @pytest.fixture
 def drop_after_first() -> Callable[[Peer], None]:
     """Keeps a connection alive for one request, then closes it the moment the second one has left."""
@@ -500,6 +518,23 @@ def test_a_read_is_sent_again_when_an_idle_connection_had_been_closed(
     with serving(drop_after_first) as (_server, door):
         got = [door.request("GET", "/").object() for _ in range(3)]
     assert got == [{"n": 1}, {"n": 2}, {"n": 2}]
+
+
+def test_a_read_that_took_too_long_is_not_sent_again() -> None:
+    seen: list[bytes] = []
+
+    def handle(peer: Peer) -> None:
+        seen.append(peer.read_request())
+        peer.send(answer())
+        seen.append(peer.read_request())
+        # Ends when the client hangs up.
+        peer.read_request()
+
+    with serving(handle, timeout_s=0.2) as (server, door):
+        door.request("GET", "/")
+        with pytest.raises(errors.TimedOut):
+            door.request("GET", "/")
+        assert (len(seen), server.connections) == (2, 1)
 
 
 def test_a_write_is_not_sent_again_but_said_to_be_unknown(drop_after_first: Callable[[Peer], None]) -> None:
@@ -907,7 +942,7 @@ def test_whatever_looks_like_a_credential_is_taken_out(text: str) -> None:
 
 def test_redaction_leaves_the_rest_and_is_quick() -> None:
     assert http.redacted("Status: closed prevents ticket update") == "Status: closed prevents ticket update"
-    started = time.monotonic()
+    started = time.process_time()
     for odd in (
         "token=" * 10_000,
         '"token":"' * 5_000,
@@ -916,7 +951,7 @@ def test_redaction_leaves_the_rest_and_is_quick() -> None:
         "secret-" * 10_000,
     ):
         http.redacted(odd)
-    assert time.monotonic() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_our_own_secret_is_taken_out_wherever_a_system_repeats_it() -> None:
