@@ -6,9 +6,10 @@ answered with False or None and changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
+from django.db import connection
 from django.db.models import F
 
 from integrations.connectors.errors import ConnectorError, RateLimited
@@ -192,6 +193,7 @@ def finish(requests: Sequence[Finish], now: datetime) -> list[bool]:
     lanes = _locked(requests)
     owned = [request for request in requests if request.lane_id in lanes]
     deliveries = Delivery.objects.defer("envelope").in_bulk([request.delivery_id for request in owned])
+    _lock_targets(deliveries.values())
     was_sent = {pk for pk, delivery in deliveries.items() if delivery.state == Delivery.State.SENT}
     effects: list[Effect] = []
     written_to: list[int] = []
@@ -282,6 +284,16 @@ def _locked(requests: Sequence[MarkSent] | Sequence[Finish]) -> dict[int, Lane]:
     fences = {request.lane_id: request.fence for request in requests}
     rows = Lane.objects.filter(pk__in=fences).select_for_update().order_by("pk")
     return {lane.pk: lane for lane in rows if lane.fence == fences[lane.pk]}
+
+
+def _lock_targets(deliveries: Iterable[Delivery]) -> None:
+    """Lock the tickets written to before their deliveries are touched, as whoever stores a reading does.
+
+    The other way round the two would wait for each other: a reading marks the deliveries that it recognises.
+    """
+    keys = {one.target_id for one in deliveries if one.target_id}
+    if keys and connection.features.has_select_for_update:
+        list(Ticket.objects.filter(pk__in=keys).select_for_update().order_by("pk").values_list("pk"))
 
 
 def _advance(lane: Lane, now: datetime) -> None:
