@@ -51,8 +51,10 @@ def check_set(
     )
     sources, targets = (own, dictionary) if is_outgoing else (dictionary, own)
     for number, rule in enumerate(rules):
-        findings += _about_argument(number, rule, sources, targets)
-        findings += _about_target(number, rule, sources.get(rule.source), targets.get(rule.target))
+        findings += _about_argument(number, rule, sources, targets, is_outgoing=is_outgoing)
+        findings += _about_target(
+            number, rule, sources.get(rule.source), targets.get(rule.target), is_outgoing=is_outgoing
+        )
     if not is_outgoing:
         findings += _unfilled(rules, own)
     outgoing, incoming = (rules, counterpart) if is_outgoing else (counterpart, rules)
@@ -79,7 +81,9 @@ def _worst_first(finding: Finding) -> tuple[str, int]:
 # --- One rule ---
 
 
-def _about_argument(number: int, rule: FieldRule, sources: Facts, targets: Facts) -> Iterator[Finding]:
+def _about_argument(
+    number: int, rule: FieldRule, sources: Facts, targets: Facts, *, is_outgoing: bool
+) -> Iterator[Finding]:
     """Templates that cannot be filled in, constants that the target does not know, rules without a source."""
     if rule.transform is Transform.TEMPLATE:
         names = template_names(rule.argument)
@@ -100,6 +104,12 @@ def _about_argument(number: int, rule: FieldRule, sources: Facts, targets: Facts
         known = targets[rule.target].values if rule.target in targets else ()
         if known and rule.argument not in known:
             yield Finding(Grade.BLOCK, number, f"“{rule.target}” does not know “{rule.argument}”.")
+        if is_outgoing and not rule.source:
+            yield Finding(
+                Grade.BLOCK,
+                number,
+                f"The constant for “{rule.target}” never leaves: say with which field it leaves.",
+            )
         return
     if not rule.source:
         yield Finding(Grade.BLOCK, number, f"The rule for “{rule.target}” does not say what it reads.")
@@ -116,7 +126,12 @@ def template_names(template: str) -> list[str] | None:
 
 
 def _about_target(
-    number: int, rule: FieldRule, source: FieldFacts | None, target: FieldFacts | None
+    number: int,
+    rule: FieldRule,
+    source: FieldFacts | None,
+    target: FieldFacts | None,
+    *,
+    is_outgoing: bool,
 ) -> Iterator[Finding]:
     if target is None:
         return
@@ -133,15 +148,12 @@ def _about_target(
     if source is None or rule.transform is not Transform.COPY:
         return
     if target.max_length and not 0 < source.max_length <= target.max_length:
-        yield (
-            Finding(
-                Grade.LOOK,
-                number,
-                f"“{rule.target}” takes {target.max_length} characters: longer texts are cut.",
-            )
-            if source.kind == FieldKind.TEXT
-            else Finding(Grade.LOOK, number, f"“{rule.target}” takes {target.max_length} characters.")
+        where = (
+            "agreed on: the other side may cut a longer text"
+            if is_outgoing
+            else "taken: a longer text is cut"
         )
+        yield Finding(Grade.LOOK, number, f"“{rule.target}”: {target.max_length} characters are {where}.")
     if source.kind and target.kind and not _may_be_copied(source.kind, target.kind):
         yield Finding(
             Grade.LOOK,

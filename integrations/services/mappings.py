@@ -7,6 +7,7 @@ copy of it, so that the numbers tell the order in which versions held.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +16,7 @@ from django.utils.text import slugify
 
 from integrations.mapping.checks import FieldFacts, check_set
 from integrations.mapping.rules import FieldRule as Rule
-from integrations.mapping.rules import Finding, Grade, RuleSet, Transform
+from integrations.mapping.rules import Finding, Grade, RuleSet, Transform, UpdateMode
 from integrations.models import DictionaryField, FieldRule, MappingSet, Side, System, ValueMap, ValuePair
 from integrations.services.refusals import NotPossible
 from integrations.store.configuration import rule_set_of
@@ -35,6 +36,20 @@ OPTIONS = (
 def rules_of(mapping_set: MappingSet) -> RuleSet:
     """A stored version as plain values.  Prefetch `rules__value_map__pairs`."""
     return rule_set_of(mapping_set)
+
+
+def rule_of(stored: FieldRule) -> Rule:
+    """One stored rule as a plain value.  Prefetch `value_map__pairs`."""
+    return Rule(
+        source=stored.source,
+        target=stored.target,
+        transform=Transform(stored.transform),
+        mode=UpdateMode(stored.mode),
+        argument=stored.argument,
+        values={pair.source: pair.target for pair in stored.value_map.pairs.all()}
+        if stored.value_map
+        else {},
+    )
 
 
 def own_fields(system: System) -> dict[str, tuple[str, ...]]:
@@ -136,6 +151,12 @@ def change_rule(stored: FieldRule, rule: Rule) -> FieldRule:
     """Change a rule of a draft; its value map is replaced by `rule.values`.  NotPossible as for `add_rule`."""
     _lock_draft(stored.mapping_set)
     return _store_rule(stored.mapping_set, stored, rule)
+
+
+@transaction.atomic
+def change_values(stored: FieldRule, values: Mapping[str, str]) -> FieldRule:
+    """Replace the rows of a rule's value map; the rest of the rule stays."""
+    return change_rule(stored, replace(rule_of(stored), values=values))
 
 
 @transaction.atomic

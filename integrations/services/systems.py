@@ -19,6 +19,7 @@ from django.db import IntegrityError, transaction
 from integrations.canonical import FieldSpec
 from integrations.connectors import errors, registry
 from integrations.connectors.protocol import Connector, SettingSpec
+from integrations.connectors.wire import is_allowed
 from integrations.models import Partner, System, SystemSecret
 from integrations.models.systems import place_of
 from integrations.secrets import Sealer, SecretUnreadable
@@ -150,7 +151,30 @@ def change_system(system: System, data: SystemData) -> System:
 
 
 def _address(text: str) -> str:
-    return text.strip().rstrip("/")
+    """The address as it is stored; NotPossible for one that would never be called."""
+    address = text.strip().rstrip("/")
+    try:
+        parts = urlsplit(address)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        host, port, parts = "", None, urlsplit("")
+    if parts.scheme not in ("http", "https") or not host or any(char.isspace() for char in address):
+        raise NotPossible("Enter a web address, such as https://example.com.", field=ADDRESS)
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise NotPossible(
+            "Enter the address alone, without a user, a question mark or a hash.", field=ADDRESS
+        )
+    is_private = is_allowed(host, port or _USUAL_PORTS[parts.scheme], frozenset(settings.SYNC_PRIVATE_HOSTS))
+    if parts.scheme == "http" and not is_private:
+        raise NotPossible(
+            "Credentials are not sent over plain http: use https. Inside a private network the operator can allow "
+            "this host in SYNC_PRIVATE_HOSTS.",
+            field=ADDRESS,
+        )
+    return address
+
+
+_USUAL_PORTS = {"http": 80, "https": 443}
 
 
 def _origin(address: str) -> tuple[str, str]:

@@ -96,6 +96,35 @@ def test_what_is_required_must_be_there(values: dict[str, Any], field: str, sent
     assert not System.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("address", "sentence"),
+    [
+        ("mercuri.zendesk.com", "Enter a web address"),
+        ("ftp://mercuri.zendesk.com", "Enter a web address"),
+        ("https://", "Enter a web address"),
+        ("https://[", "Enter a web address"),
+        ("https://mercuri.zendesk.com:port", "Enter a web address"),
+        ("https://mercuri zendesk.com", "Enter a web address"),
+        ("https://me:secret@mercuri.zendesk.com", "Enter the address alone"),
+        ("https://mercuri.zendesk.com/?a=b", "Enter the address alone"),
+        ("http://mercuri.zendesk.com", "Credentials are not sent over plain http"),
+    ],
+)
+def test_an_address_that_could_not_be_called_is_refused(address: str, sentence: str) -> None:
+    with pytest.raises(NotPossible, match=sentence) as refusal:
+        systems.add_system(mercuri(), "zendesk", entered(base_url=address))
+
+    assert refusal.value.field == "base_url"
+
+
+def test_plain_http_is_for_hosts_that_the_operator_allows(settings: Any) -> None:
+    settings.SYNC_PRIVATE_HOSTS = ("127.0.0.1",)
+
+    system = systems.add_system(mercuri(), "zendesk", entered(base_url="http://127.0.0.1:9000"))
+
+    assert system.base_url == "http://127.0.0.1:9000"
+
+
 def test_a_name_is_taken_once_a_partner() -> None:
     systems.add_system(mercuri(), "zendesk", entered())
     systems.add_system(make_partner("Another"), "zendesk", entered())

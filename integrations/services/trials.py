@@ -1,0 +1,93 @@
+"""What rules would make of a real ticket, without writing anything: the preview beside a draft.
+
+Outgoing rules are tried on what the side's own ticket holds.  Incoming rules are tried on what really came in for
+it, which is what the other side's rules released; the other ticket itself is never looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from integrations.canonical import Value
+from integrations.mapping.plan import Mapped, receive, release, text_of
+from integrations.mapping.rules import FieldRule, RuleSet
+from integrations.models import Delivery, MappingSet, Side, Ticket, TicketSide
+
+LONGEST_SAMPLE = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What one rule makes of the ticket.  `problem` tells why it makes nothing; empty `after`: nothing to read."""
+
+    before: str = ""
+    after: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """The ticket that was tried, as its own people know it, and a sample for each rule in its order."""
+
+    key: str
+    title: str
+    samples: tuple[Sample, ...]
+
+
+def try_rules(mapping_set: MappingSet, rules: RuleSet, *, key: str = "") -> Trial | None:
+    """Try a version on the side's latest ticket, or on the one with this key; None where there is no such ticket.
+
+    Three queries at most; changes nothing.
+    """
+    found = _ticket(mapping_set.side, key)
+    if found is None:
+        return None
+    ticket, fields = found.ticket, _fields(mapping_set, found)
+    assert ticket is not None
+    apply = _outgoing if mapping_set.direction == MappingSet.Direction.OUTGOING else _incoming
+    samples = tuple(
+        _sample(rule, apply(replace(rules, rules=(rule,)), fields), fields) for rule in rules.rules
+    )
+    return Trial(ticket.key or ticket.remote_id, ticket.title, samples)
+
+
+def _ticket(side: Side, key: str) -> TicketSide | None:
+    found = TicketSide.objects.filter(side=side, ticket__isnull=False).select_related("ticket")
+    if key:
+        return found.filter(ticket__key__iexact=key).first()
+    return found.order_by("-linked_ticket__updated_at", "-pk").first()
+
+
+def _fields(mapping_set: MappingSet, found: TicketSide) -> Mapping[str, Value]:
+    ticket: Ticket | None = found.ticket
+    if mapping_set.direction == MappingSet.Direction.OUTGOING:
+        return ticket.actual if ticket else {}
+    came_in: dict[str, Value] = {}
+    lanes = Delivery.objects.filter(lane__linked_ticket=found.linked_ticket_id, lane__target=found.side_id)
+    changes = lanes.exclude(operation=Delivery.Op.REPAIR).order_by("number")
+    for envelope in changes.values_list("envelope", flat=True):
+        came_in |= envelope.get("fields", {})
+    return came_in
+
+
+def _outgoing(rules: RuleSet, fields: Mapping[str, Value]) -> Mapped:
+    return release(rules, fields)
+
+
+def _incoming(rules: RuleSet, fields: Mapping[str, Value]) -> Mapped:
+    return receive(rules, fields, current={}, is_new=True)
+
+
+def _sample(rule: FieldRule, mapped: Mapped, fields: Mapping[str, Value]) -> Sample:
+    before = _short(text_of(fields.get(rule.source)))
+    if mapped.problem:
+        return Sample(before, problem=mapped.problem.message)
+    if rule.target not in mapped.fields:
+        return Sample(before)
+    return Sample(before, _short(text_of(mapped.fields[rule.target])))
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST_SAMPLE else f"{line[: LONGEST_SAMPLE - 1]}…"
