@@ -49,6 +49,9 @@ class Choice:
     values: tuple[str, ...] = ()
 
 
+# An entry of a ticket's history: when, who, and (field, before, after) of each change.
+Entry = tuple[str, str, Sequence[tuple[str, str, str]]]
+
 Settings = TypeVar("Settings")
 
 
@@ -141,8 +144,8 @@ class System(ABC):
         """Tickets for the operator's list, newest change first, and how many there are."""
 
     @abstractmethod
-    def history(self, ticket_id: str) -> Sequence[tuple[str, str, Sequence[tuple[str, str, str]]]]:
-        """A ticket's changes, oldest first: when, who, and `(field, before, after)`."""
+    def history(self, ticket_id: str) -> Sequence[Entry]:
+        """A ticket's changes, oldest first."""
 
     @abstractmethod
     def choices(self, ticket_id: str = "") -> Sequence[Choice]:

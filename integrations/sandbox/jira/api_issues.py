@@ -10,7 +10,9 @@ from typing import Any
 from integrations.sandbox.jira import events, issues
 from integrations.sandbox.jira.context import Call
 from integrations.sandbox.jira.errors import Wrong
+from integrations.sandbox.jira.screens import transition_with_fields
 from integrations.sandbox.jira.state import Issue
+from integrations.sandbox.jira.views import View
 from integrations.sandbox.wire import Response, empty, json_response
 
 MAX_BULK = 50
@@ -129,10 +131,10 @@ def assign(call: Call, id_: str) -> Response:
 def transitions(call: Call, id_: str) -> Response:
     """GET /issue/{id}/transitions: only what leads out of the present status."""
     issue = call.issue(id_)
-    with_fields = "transitions.fields" in call.listed("expand")
+    tell = transition_with_fields if "transitions.fields" in call.listed("expand") else View.transition
     only = call.request.one("transitionId")
     found = [one for one in issues.transitions(call.site, issue) if not only or one["id"] == only]
-    values = [call.view.transition(one, with_fields=with_fields) for one in found]
+    values = [tell(call.view, one) for one in found]
     return json_response({"expand": "transitions", "transitions": values})
 
 

@@ -10,8 +10,9 @@ from typing import Any
 from integrations.sandbox.jira.context import Call
 from integrations.sandbox.jira.errors import Wrong
 from integrations.sandbox.jira.paging import page_of
+from integrations.sandbox.jira.schema import FIELD_NAMES, schema_of
+from integrations.sandbox.jira.screens import field_meta
 from integrations.sandbox.jira.state import ISSUE_TYPES
-from integrations.sandbox.jira.views import FIELD_NAMES, schema_of
 from integrations.sandbox.wire import Response, json_response
 
 _CREATE_SCREEN = (
@@ -89,7 +90,7 @@ def create_meta_fields(call: Call, id_or_key: str, type_id: str) -> Response:
 def _create_fields(call: Call) -> dict[str, dict[str, Any]]:
     ids = [*_CREATE_SCREEN, *(one["id"] for one in call.site.settings.custom_fields)]
     required = ("summary", "issuetype", "project")
-    return {id_: call.view.field_meta(id_, required=id_ in required) for id_ in ids}
+    return {id_: field_meta(call.view, id_, required=id_ in required) for id_ in ids}
 
 
 def create_meta(call: Call) -> Response:
@@ -111,7 +112,7 @@ def edit_meta(call: Call, id_: str) -> Response:
     names = ["summary", "description", "priority", "assignee", "labels", "duedate"]
     names += [one["id"] for one in call.site.settings.custom_fields]
     return json_response(
-        {"fields": {name: call.view.field_meta(name, required=name == "summary") for name in names}}
+        {"fields": {name: field_meta(call.view, name, required=name == "summary") for name in names}}
     )
 
 

@@ -25,6 +25,8 @@ PROJECT_ID = "10000"
 
 @dataclass(slots=True)
 class User:
+    """Somebody with an account."""
+
     account_id: str
     name: str
     email: str
@@ -34,6 +36,8 @@ class User:
 
 @dataclass(slots=True)
 class File:
+    """An attachment with its bytes."""
+
     id: str
     name: str
     content_type: str
@@ -45,6 +49,8 @@ class File:
 
 @dataclass(slots=True)
 class Comment:
+    """A comment; its text is ADF."""
+
     id: str
     author: User
     update_author: User
@@ -73,6 +79,8 @@ class History:
 
 @dataclass(slots=True)
 class Issue:
+    """An issue with all that hangs on it."""
+
     id: int
     key: str
     type_id: str

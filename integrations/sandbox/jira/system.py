@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -13,13 +12,13 @@ from typing import Any, ClassVar
 from integrations.sandbox.clock import Clock
 from integrations.sandbox.hooks import RetryRule
 from integrations.sandbox.jira import (
-    adf,
     api_comments,
     api_files,
     api_issues,
     api_properties,
     api_screens,
     api_site,
+    contents,
     errors,
     events,
 )
@@ -28,11 +27,11 @@ from integrations.sandbox.jira.api_search import Search
 from integrations.sandbox.jira.context import Call
 from integrations.sandbox.jira.errors import Wrong
 from integrations.sandbox.jira.settings import JiraSettings
-from integrations.sandbox.jira.state import RESOLUTIONS, Issue, Site, User
-from integrations.sandbox.jira.views import View, time_text
+from integrations.sandbox.jira.state import Issue, Site, User
+from integrations.sandbox.jira.views import View
 from integrations.sandbox.limits import Limits
 from integrations.sandbox.routes import Match, Router
-from integrations.sandbox.system import Choice, Page, Refusal, Row, System, changed_settings
+from integrations.sandbox.system import Choice, Entry, Page, Refusal, Row, System, changed_settings
 from integrations.sandbox.wire import NotJson, Request, Response, json_response
 
 ROUTES = (
@@ -172,54 +171,9 @@ class JiraSystem(System):
         fitting = [one for one in chosen if one.id > after and one.touched >= since]
         told = sorted(fitting, key=lambda one: one.id)[: page.limit]
         return {
-            "tickets": [self._content(one) for one in told],
+            "tickets": [contents.issue_content(self.site, one) for one in told],
             "total": len(self.site.issues),
             "after": str(told[-1].id) if len(fitting) > len(told) else None,
-        }
-
-    def _content(self, issue: Issue) -> dict[str, Any]:
-        view = View(self.site, self.origin)
-        fields: dict[str, Any] = {
-            "summary": issue.summary,
-            "description": issue.description,
-            "status": issue.status,
-            "priority": view.priority(issue.priority_id)["name"],
-            "issuetype": view.issue_type(issue.type_id)["name"],
-            "resolution": dict(RESOLUTIONS).get(issue.resolution_id or ""),
-            "assignee": issue.assignee.email if issue.assignee else None,
-            "reporter": issue.reporter.email if issue.reporter else None,
-            "labels": issue.labels,
-            "duedate": issue.duedate,
-        }
-        for one in self.site.settings.custom_fields:
-            value = view.custom(one, issue.custom.get(one["id"]))
-            fields[one["id"]] = value["value"] if one["type"] == "select" and value else value
-        return {
-            "id": str(issue.id),
-            "key": issue.key,
-            "status": issue.status,
-            "description": adf.text_of(issue.description),
-            "fields": fields,
-            "comments": [
-                {
-                    "id": one.id,
-                    "author": one.author.name,
-                    "public": one.is_public,
-                    "body": one.body,
-                    "text": adf.text_of(one.body),
-                    "created_at": _utc(one.created),
-                    "properties": one.properties,
-                }
-                for one in issue.comments
-            ],
-            "attachments": [
-                {"name": one.name, "size": len(one.data), "sha256": hashlib.sha256(one.data).hexdigest()}
-                for one in issue.files
-            ],
-            "history_length": len(issue.histories),
-            "properties": issue.properties,
-            "created_at": _utc(issue.created),
-            "updated_at": _utc(issue.updated),
         }
 
     def hook_settings(self) -> dict[str, Any]:
@@ -267,55 +221,14 @@ class JiraSystem(System):
     # --- The operator's pages ---
 
     def rows(self, words: str, offset: int, limit: int) -> tuple[Sequence[Row], int]:
-        words = words.lower()
-        found = [
-            one
-            for one in self.site.issues.values()
-            if not words or words in f"{one.key} {one.summary} {one.status}".lower()
-        ]
-        found.sort(key=lambda one: one.place, reverse=True)
-        names = {one["id"]: one["name"] for one in self.site.settings.priorities}
-        rows = [
-            Row(
-                str(one.id),
-                one.key,
-                one.summary,
-                one.status,
-                names.get(one.priority_id, ""),
-                _utc(one.updated),
-            )
-            for one in found[offset : offset + limit]
-        ]
-        return rows, len(found)
+        return contents.rows(self.site, words, offset, limit)
 
-    def history(self, ticket_id: str) -> Sequence[tuple[str, str, Sequence[tuple[str, str, str]]]]:
-        issue = self.site.issues[int(ticket_id)]
-        return [
-            (
-                _utc(one.created),
-                one.author.name,
-                [(entry["field"], entry["fromString"] or "", entry["toString"] or "") for entry in one.items],
-            )
-            for one in issue.histories
-        ]
+    def history(self, ticket_id: str) -> Sequence[Entry]:
+        return contents.history(self.site.issues[int(ticket_id)])
 
     def choices(self, ticket_id: str = "") -> Sequence[Choice]:
-        settings = self.site.settings
-        return (
-            Choice("summary", "Summary"),
-            Choice("status", "Status", tuple(one["name"] for one in settings.statuses)),
-            Choice("priority", "Priority", tuple(one["name"] for one in settings.priorities)),
-            *(
-                Choice(one["id"], one["name"], tuple(option["value"] for option in one["options"]))
-                for one in settings.custom_fields
-                if one["type"] != "rich_text"
-            ),
-        )
+        return contents.choices(self.site)
 
     def find_id(self, key: str) -> str | None:
         issue = self.site.issue(key)
         return str(issue.id) if issue is not None else None
-
-
-def _utc(ms: int) -> str:
-    return time_text(ms, "UTC").replace("+0000", "Z")

@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from integrations.sandbox.jira import adf
+from integrations.sandbox.jira.schema import field_name
 from integrations.sandbox.jira.state import (
     ISSUE_TYPES,
     PROJECT_ID,
@@ -28,27 +29,6 @@ _CATEGORIES = {
     "new": {"id": 2, "key": "new", "colorName": "blue-gray", "name": "To Do"},
     "indeterminate": {"id": 4, "key": "indeterminate", "colorName": "yellow", "name": "In Progress"},
     "done": {"id": 3, "key": "done", "colorName": "green", "name": "Done"},
-}
-FIELD_NAMES = {
-    "summary": "Summary",
-    "description": "Description",
-    "environment": "Environment",
-    "issuetype": "Issue Type",
-    "project": "Project",
-    "status": "Status",
-    "statuscategorychangedate": "Status Category Changed",
-    "priority": "Priority",
-    "resolution": "Resolution",
-    "resolutiondate": "Resolved",
-    "assignee": "Assignee",
-    "reporter": "Reporter",
-    "creator": "Creator",
-    "labels": "Labels",
-    "duedate": "Due date",
-    "created": "Created",
-    "updated": "Updated",
-    "attachment": "Attachment",
-    "comment": "Comment",
 }
 
 
@@ -77,6 +57,7 @@ class View:
         return f"{self.origin}/rest/api/{self.version}"
 
     def time(self, ms: int) -> str:
+        """A time in the reader's zone."""
         return time_text(ms, self.site.api_user.time_zone)
 
     def text(self, document: dict[str, Any] | None) -> Any:
@@ -84,6 +65,7 @@ class View:
         return document if self.version == "3" or document is None else adf.text_of(document)
 
     def user(self, user: User | None, *, with_mail: bool = True) -> dict[str, Any] | None:
+        """A person; hooks tell no addresses."""
         if user is None:
             return None
         picture = f"{self.origin}/secure/useravatar?size="
@@ -102,6 +84,7 @@ class View:
         return value
 
     def status(self, name: str) -> dict[str, Any]:
+        """A status with its category."""
         one = self.site.status(name)
         category = _CATEGORIES[one["category"]]
         return {
@@ -114,17 +97,20 @@ class View:
         }
 
     def priority(self, id_: str) -> dict[str, Any]:
+        """A priority."""
         name = next(one["name"] for one in self.site.settings.priorities if one["id"] == id_)
         icon = f"{self.origin}/images/icons/priorities/{name.lower()}.svg"
         return {"self": f"{self._base}/priority/{id_}", "iconUrl": icon, "name": name, "id": id_}
 
     def resolution(self, id_: str | None) -> dict[str, Any] | None:
+        """A resolution, or null."""
         if id_ is None:
             return None
         name = dict(RESOLUTIONS)[id_]
         return {"self": f"{self._base}/resolution/{id_}", "id": id_, "description": name, "name": name}
 
     def issue_type(self, id_: str) -> dict[str, Any]:
+        """An issue type."""
         return {
             "self": f"{self._base}/issuetype/{id_}",
             "id": id_,
@@ -137,6 +123,7 @@ class View:
         }
 
     def project(self) -> dict[str, Any]:
+        """The project."""
         picture = f"{self.origin}/secure/projectavatar?size="
         return {
             "self": f"{self._base}/project/{PROJECT_ID}",
@@ -149,6 +136,7 @@ class View:
         }
 
     def custom(self, definition: dict[str, Any], value: Any) -> Any:
+        """A custom field's value in its own form."""
         if value is None:
             return None
         if definition["type"] == "select":
@@ -157,6 +145,7 @@ class View:
         return self.text(value) if definition["type"] == "rich_text" else value
 
     def comment(self, comment: Comment, issue: Issue, expand: Sequence[str] = ()) -> dict[str, Any]:
+        """A comment."""
         value: dict[str, Any] = {
             "self": f"{self._base}/issue/{issue.id}/comment/{comment.id}",
             "id": comment.id,
@@ -176,6 +165,7 @@ class View:
         return value
 
     def file(self, file: File) -> dict[str, Any]:
+        """An attachment."""
         return {
             "self": f"{self._base}/attachment/{file.id}",
             "id": file.id,
@@ -188,6 +178,7 @@ class View:
         }
 
     def history(self, history: History) -> dict[str, Any]:
+        """An entry of the change log."""
         return {
             "id": str(history.id),
             "author": self.user(history.author),
@@ -195,8 +186,9 @@ class View:
             "items": history.items,
         }
 
-    def transition(self, one: dict[str, Any], *, with_fields: bool) -> dict[str, Any]:
-        value: dict[str, Any] = {
+    def transition(self, one: dict[str, Any]) -> dict[str, Any]:
+        """A step of the workflow, without the fields of its screen."""
+        return {
             "id": one["id"],
             "name": one["name"],
             "to": self.status(one["to"]),
@@ -207,42 +199,6 @@ class View:
             "isConditional": False,
             "isLooped": False,
         }
-        if with_fields:
-            value["fields"] = {name: self.field_meta(name, required=True) for name in one["screen"]}
-        return value
-
-    def field_meta(self, name: str, *, required: bool = False) -> dict[str, Any]:
-        """What can be written to a field, as the create, edit and transition screens tell it."""
-        schema = schema_of(self.site, name)
-        value: dict[str, Any] = {
-            "required": required,
-            "schema": schema,
-            "name": FIELD_NAMES.get(name) or self._custom_name(name),
-            "key": name,
-            "hasDefaultValue": name in ("priority", "reporter"),
-            "operations": ["add", "set", "remove"] if schema["type"] == "array" else ["set"],
-        }
-        if (allowed := self._allowed(name)) is not None:
-            value["allowedValues"] = allowed
-        return value
-
-    def _custom_name(self, id_: str) -> str:
-        return next((str(one["name"]) for one in self.site.settings.custom_fields if one["id"] == id_), id_)
-
-    def _allowed(self, name: str) -> list[Any] | None:
-        match name:
-            case "priority":
-                return [self.priority(one["id"]) for one in self.site.settings.priorities]
-            case "resolution":
-                return [self.resolution(id_) for id_, _ in RESOLUTIONS]
-            case "issuetype":
-                return [self.issue_type(id_) for id_, _ in ISSUE_TYPES]
-            case "project":
-                return [self.project()]
-        custom = next((one for one in self.site.settings.custom_fields if one["id"] == name), None)
-        if custom is None or custom["type"] != "select":
-            return None
-        return [self.custom(custom, option["id"]) for option in custom["options"]]
 
     def fields(self, issue: Issue) -> dict[str, Any]:
         """All fields of an issue."""
@@ -277,6 +233,7 @@ class View:
         return value
 
     def comments(self, issue: Issue) -> dict[str, Any]:
+        """All comments, as they stand in an issue."""
         count = len(issue.comments)
         return {
             "comments": [self.comment(one, issue) for one in issue.comments],
@@ -323,12 +280,10 @@ class View:
         if "renderedFields" in expand:
             value["renderedFields"] = self._rendered(issue, value["fields"])
         if "names" in expand:
-            value["names"] = {
-                name: FIELD_NAMES.get(name) or self._custom_name(name) for name in value["fields"]
-            }
+            value["names"] = {name: field_name(self.site, name) for name in value["fields"]}
         if "transitions" in expand:
             open_ = [one for one in self.site.settings.transitions if issue.status in one["from"]]
-            value["transitions"] = [self.transition(one, with_fields=False) for one in open_]
+            value["transitions"] = [self.transition(one) for one in open_]
         return value
 
     def _rendered(self, issue: Issue, fields: dict[str, Any]) -> dict[str, Any]:
@@ -354,46 +309,3 @@ _CHEAP: dict[str, Any] = {
     "priority": lambda view, issue: view.priority(issue.priority_id),
     "labels": lambda view, issue: issue.labels,
 }
-
-_SCHEMAS = {
-    "summary": "string",
-    "description": "string",
-    "environment": "string",
-    "issuetype": "issuetype",
-    "project": "project",
-    "status": "status",
-    "statuscategorychangedate": "datetime",
-    "priority": "priority",
-    "resolution": "resolution",
-    "resolutiondate": "datetime",
-    "assignee": "user",
-    "reporter": "user",
-    "creator": "user",
-    "duedate": "date",
-    "created": "datetime",
-    "updated": "datetime",
-    "comment": "comments-page",
-}
-_CUSTOM_TYPES = {
-    "select": ("option", "select"),
-    "text": ("string", "textfield"),
-    "rich_text": ("string", "textarea"),
-    "number": ("number", "float"),
-}
-
-
-def schema_of(site: Site, name: str) -> dict[str, Any]:
-    """The JSON type of a field."""
-    if name == "labels":
-        return {"type": "array", "items": "string", "system": "labels"}
-    if name == "attachment":
-        return {"type": "array", "items": "attachment", "system": "attachment"}
-    if name in _SCHEMAS:
-        return {"type": _SCHEMAS[name], "system": name}
-    custom = next((one for one in site.settings.custom_fields if one["id"] == name), {"type": "text"})
-    type_, plugin = _CUSTOM_TYPES[custom["type"]]
-    return {
-        "type": type_,
-        "custom": f"com.atlassian.jira.plugin.system.customfieldtypes:{plugin}",
-        "customId": int(name.removeprefix("customfield_")),
-    }

@@ -34,6 +34,7 @@ class Call:
 
     @property
     def origin(self) -> str:
+        """What absolute addresses begin with."""
         return self.request.origin
 
     def doing(self) -> Doing:

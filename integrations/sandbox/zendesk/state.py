@@ -25,6 +25,8 @@ CUSTOM_STATUS_IDS = {status: 360000500001 + index for index, status in enumerate
 
 @dataclass(slots=True)
 class User:
+    """Somebody known to the account."""
+
     id: int
     name: str
     email: str
@@ -37,11 +39,14 @@ class User:
 
     @property
     def is_agent(self) -> bool:
+        """Whether this person works for the account, and is no customer of it."""
         return self.role in ("agent", "admin")
 
 
 @dataclass(slots=True)
 class File:
+    """An attachment with its bytes."""
+
     id: int
     name: str
     content_type: str
@@ -60,6 +65,8 @@ class Upload:
 
 @dataclass(slots=True)
 class Comment:
+    """A comment in the forms that Zendesk keeps."""
+
     id: int
     audit_id: int
     author_id: int
@@ -88,6 +95,8 @@ class Audit:
 
 @dataclass(slots=True)
 class Ticket:
+    """A ticket with all that hangs on it."""
+
     id: int
     subject: str
     description: str
@@ -125,6 +134,8 @@ class Ticket:
 
 @dataclass(slots=True)
 class Webhook:
+    """A web hook with its secret."""
+
     id: str
     name: str
     endpoint: str

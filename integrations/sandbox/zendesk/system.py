@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -14,7 +13,7 @@ from integrations.sandbox.clock import Clock, stamp
 from integrations.sandbox.hooks import RetryRule
 from integrations.sandbox.limits import Limits
 from integrations.sandbox.routes import Match, Router
-from integrations.sandbox.system import Choice, Page, Row, System, changed_settings
+from integrations.sandbox.system import Choice, Entry, Page, Row, System, changed_settings
 from integrations.sandbox.wire import NotJson, Request, Response
 from integrations.sandbox.zendesk import (
     api_account,
@@ -22,6 +21,7 @@ from integrations.sandbox.zendesk import (
     api_many,
     api_tickets,
     api_webhooks,
+    contents,
     errors,
     events,
 )
@@ -29,7 +29,7 @@ from integrations.sandbox.zendesk.acting import Actor
 from integrations.sandbox.zendesk.context import Call
 from integrations.sandbox.zendesk.errors import Invalid, Missing
 from integrations.sandbox.zendesk.settings import ZendeskSettings
-from integrations.sandbox.zendesk.state import PRIORITIES, STATUSES, Desk, Ticket, User
+from integrations.sandbox.zendesk.state import Desk, Ticket, User
 
 _EVENTS = sorted({*events.KINDS.values(), "created", "comment_added", "attachment_linked_to_comment",
                   "custom_field_changed", "soft_deleted", "undeleted"})  # fmt: skip
@@ -187,45 +187,10 @@ class ZendeskSystem(System):
         fitting = [one for one in chosen if one.id > after and one.generated >= since]
         told = sorted(fitting, key=lambda one: one.id)[: page.limit]
         return {
-            "tickets": [self._content(one) for one in told],
+            "tickets": [contents.ticket_content(self.desk, one) for one in told],
             "total": len(self.desk.tickets),
             "after": str(told[-1].id) if len(fitting) > len(told) else None,
             "placeholders": [{"ticket": str(id_), "text": text} for id_, text in self.desk.placeholders],
-        }
-
-    def _content(self, ticket: Ticket) -> dict[str, Any]:
-        people = self.desk.users
-        names = ("subject", "description", "status", "priority", "type", "external_id", "tags", "due_at")
-        fields: dict[str, Any] = {name: getattr(ticket, name) for name in names}
-        fields["requester"] = people[ticket.requester_id].email
-        fields["assignee"] = people[ticket.assignee_id].email if ticket.assignee_id else None
-        for one in self.desk.settings.custom_fields:
-            fields[str(one["id"])] = ticket.custom.get(one["id"])
-        return {
-            "id": str(ticket.id),
-            "key": str(ticket.id),
-            "status": ticket.status,
-            "description": ticket.description,
-            "fields": fields,
-            "comments": [
-                {
-                    "id": str(one.id),
-                    "author": people[one.author_id].name,
-                    "public": one.public,
-                    "body": one.html_body,
-                    "text": one.body,
-                    "created_at": one.created_at,
-                }
-                for one in ticket.comments
-            ],
-            "attachments": [
-                {"name": file.name, "size": len(file.data), "sha256": hashlib.sha256(file.data).hexdigest()}
-                for comment in ticket.comments
-                for file in comment.files
-            ],
-            "history_length": len(ticket.audits),
-            "created_at": ticket.created_at,
-            "updated_at": ticket.updated_at,
         }
 
     def hook_settings(self) -> dict[str, Any]:
@@ -269,52 +234,13 @@ class ZendeskSystem(System):
     # --- The operator's pages ---
 
     def rows(self, words: str, offset: int, limit: int) -> tuple[Sequence[Row], int]:
-        words = words.lower()
-        found = [
-            one
-            for one in self.desk.tickets.values()
-            if not words or words in f"{one.id} {one.subject} {one.status} {one.external_id or ''}".lower()
-        ]
-        found.sort(key=lambda one: one.place, reverse=True)
-        rows = [
-            Row(str(one.id), f"#{one.id}", one.subject, one.status, one.priority or "", one.updated_at)
-            for one in found[offset : offset + limit]
-        ]
-        return rows, len(found)
+        return contents.rows(self.desk, words, offset, limit)
 
-    def history(self, ticket_id: str) -> Sequence[tuple[str, str, Sequence[tuple[str, str, str]]]]:
-        ticket = self.desk.tickets[int(ticket_id)]
-        told = []
-        for audit in ticket.audits:
-            items = [
-                (
-                    self._field_label(one["field_name"]),
-                    _shown(one.get("previous_value")),
-                    _shown(one["value"]),
-                )
-                for one in audit.events
-                if not one["field_name"].endswith("_id") or one["field_name"] == "assignee_id"
-            ]
-            if audit.comment is not None:
-                kind = "comment" if audit.comment.public else "internal note"
-                items.insert(0, (kind, "", audit.comment.body[:120]))
-            told.append((audit.created_at, self.desk.users[audit.author_id].name, items))
-        return told
-
-    def _field_label(self, name: str) -> str:
-        known = self.desk.field_definition(int(name)) if name.isdigit() else None
-        return str(known["title"]) if known else name
+    def history(self, ticket_id: str) -> Sequence[Entry]:
+        return contents.history(self.desk, self.desk.tickets[int(ticket_id)])
 
     def choices(self, ticket_id: str = "") -> Sequence[Choice]:
-        return (
-            Choice("subject", "Subject"),
-            Choice("status", "Status", STATUSES if ticket_id else STATUSES[:5]),
-            Choice("priority", "Priority", PRIORITIES),
-            *(
-                Choice(str(one["id"]), one["title"], tuple(option["value"] for option in one["options"]))
-                for one in self.desk.settings.custom_fields
-            ),
-        )
+        return contents.choices(self.desk, is_new=not ticket_id)
 
     def find_id(self, key: str) -> str | None:
         number = key.removeprefix("#")
@@ -324,9 +250,3 @@ class ZendeskSystem(System):
 def _seconds(since: str) -> int:
     """Seconds of an ISO time; 0 for none."""
     return int(datetime.fromisoformat(since).timestamp()) if since else 0
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, list):
-        return ", ".join(str(one) for one in value)
-    return "" if value is None else str(value)
