@@ -7,10 +7,13 @@ What counts is not whether two values are the same text but whether the rules of
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from integrations.canonical import Value
+from integrations.connectors.errors import ConnectorError
+from integrations.connectors.protocol import Connector
 from integrations.mapping.plan import compare_value, release, text_of
 from integrations.mapping.rules import NO_RULES, FieldRule, RuleSet, UpdateMode
 from integrations.models import (
@@ -19,9 +22,11 @@ from integrations.models import (
     LinkedTicket,
     MappingSet,
     SyncEvent,
+    System,
     Ticket,
     TicketSide,
 )
+from integrations.services.systems import open_connector_for
 from integrations.store.configuration import rule_set_of
 
 # What a system will hold after a value is written to a field: system id, field, value.
@@ -47,12 +52,17 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FieldRow:
-    """One field of the data dictionary on both sides.  `is_under_way`: a change of it waits to be delivered."""
+    """One field of the data dictionary on both sides, in each side's own words.
+
+    `agreed` is what the side says that raised the ticket, in the words of the data dictionary; the other side where it
+    says nothing.  `is_under_way`: a change of it waits to be delivered.
+    """
 
     name: str
     label: str
     left: str
     right: str
+    agreed: str
     verdict: Verdict
     is_under_way: bool = False
 
@@ -75,6 +85,11 @@ class Comparison:
     rows: tuple[FieldRow, ...]
     left_counts: Counts
     right_counts: Counts
+
+    @property
+    def filled(self) -> tuple[FieldRow, ...]:
+        """The fields that one of the sides has a value for."""
+        return tuple(row for row in self.rows if row.left or row.right)
 
     @property
     def differing(self) -> int:
@@ -108,16 +123,48 @@ def compare(linked_ticket: LinkedTicket, *, settled: Settle = as_written) -> Com
     left, right = sides["left"], sides["right"]
     rules = _published([left.side_id, right.side_id])
     left_end, right_end = _end(left, rules), _end(right, rules)
+    speakers = (right_end, left_end) if linked_ticket.origin_id == right.side_id else (left_end, right_end)
     under_way = _under_way(linked_ticket)
     dictionary = DictionaryField.objects.filter(connection=linked_ticket.connection_id)
     counts = _counts([one.ticket_id for one in (left, right) if one.ticket_id])
     return Comparison(
         left,
         right,
-        tuple(_row(field, left_end, right_end, settled, field.name in under_way) for field in dictionary),
+        tuple(
+            FieldRow(
+                name=field.name,
+                label=field.label,
+                left=_own_value(left_end, field.name),
+                right=_own_value(right_end, field.name),
+                agreed=next((said for end in speakers if (said := _agreed(end, field.name))), ""),
+                verdict=_verdict(field.name, left_end, right_end, settled),
+                is_under_way=field.name in under_way,
+            )
+            for field in dictionary
+        ),
         counts.get(left.ticket_id or 0, Counts()),
         counts.get(right.ticket_id or 0, Counts()),
     )
+
+
+def settled_by(systems: Iterable[System]) -> Settle:
+    """The settle function of these systems' connectors; one that cannot be opened holds what is written.  No call."""
+    opened: dict[int, Connector] = {}
+    for system in systems:
+        with suppress(ConnectorError):
+            opened[system.pk] = open_connector_for(system)
+
+    def settled(system_id: int, field: str, value: Value) -> Value:
+        connector = opened.get(system_id)
+        return connector.settled(field, value) if connector else value
+
+    return settled
+
+
+def agreed_values(one: TicketSide) -> dict[str, str]:
+    """What one side says of its ticket in the words of the data dictionary, as far as its rules can tell."""
+    end = _end(one, _published([one.side_id]))
+    return {rule.target: _agreed(end, rule.target) for rule in end.outgoing.rules}
 
 
 def _sides(linked_ticket: LinkedTicket) -> Iterable[TicketSide]:
@@ -143,20 +190,28 @@ def _end(one: TicketSide, rules: Mapping[tuple[int, str], RuleSet]) -> _End:
     )
 
 
-def _row(field: DictionaryField, left: _End, right: _End, settled: Settle, is_under_way: bool) -> FieldRow:
-    shown = [
-        text_of(end.actual.get(name)) if (name := _own_name(end, field.name)) else "" for end in (left, right)
-    ]
-    verdict = _verdict(field.name, left, right, settled, same_text=shown[0] == shown[1])
-    return FieldRow(field.name, field.label, shown[0], shown[1], verdict, is_under_way)
+def _own_value(end: _End, name: str) -> str:
+    """What a side holds, in its own words: in the field it sends from, else in the one it writes to."""
+    sent = _rule_to(end.outgoing, name)
+    own = sent.source if sent else ""
+    own = own or next((rule.target for rule in end.incoming.rules if rule.source == name), "")
+    return text_of(end.actual.get(own)) if own else ""
 
 
-def _verdict(name: str, left: _End, right: _End, settled: Settle, *, same_text: bool) -> Verdict:
+def _agreed(end: _End, name: str) -> str:
+    """What a side says in the words of the data dictionary; empty when it says nothing, or its rules cannot tell."""
+    rule = _rule_to(end.outgoing, name)
+    if rule is None:
+        return ""
+    return text_of(release(replace(end.outgoing, rules=(rule,)), end.actual).fields.get(name))
+
+
+def _verdict(name: str, left: _End, right: _End, settled: Settle) -> Verdict:
     if not (left.exists and right.exists):
         return Verdict.ABSENT
     forth, back = _agrees(name, left, right, settled), _agrees(name, right, left, settled)
     if forth or back:
-        return Verdict.EQUAL if same_text else Verdict.MAPPED
+        return Verdict.EQUAL if _own_value(left, name) == _own_value(right, name) else Verdict.MAPPED
     if forth is None and back is None:
         return Verdict.OWN
     return Verdict.ONE_WAY if forth is None or back is None else Verdict.DIFFERS
@@ -185,14 +240,6 @@ def _rule_from(rules: RuleSet, name: str) -> FieldRule | None:
     return next(
         (rule for rule in rules.rules if rule.source == name and rule.mode is UpdateMode.OVERWRITE), None
     )
-
-
-def _own_name(end: _End, name: str) -> str:
-    """The side's own field for a field of the dictionary: the one it sends from, else the one it writes to."""
-    sent = _rule_to(end.outgoing, name)
-    if sent and sent.source:
-        return sent.source
-    return next((rule.target for rule in end.incoming.rules if rule.source == name), "")
 
 
 def _under_way(linked_ticket: LinkedTicket) -> set[str]:

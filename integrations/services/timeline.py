@@ -408,7 +408,7 @@ def what_of(delivery: Delivery) -> str:
         case Delivery.Op.REPAIR:
             return "newer value put back"
     names = delivery.envelope.get("fields", {})
-    return ", ".join(name.replace("_", " ") for name in names) or "fields"
+    return ", ".join(name.replace("_", " ") for name in names) or "update"
 
 
 def field_labels(system: System) -> dict[str, str]:

@@ -8,7 +8,7 @@ import pytest
 
 from integrations.canonical import Fields, Value
 from integrations.models import FieldRule
-from integrations.services.comparison import Counts, FieldRow, Verdict, compare
+from integrations.services.comparison import Counts, FieldRow, Verdict, agreed_values, compare, settled_by
 from tests.integrations import scenes
 from tests.integrations.scenes import Matter
 
@@ -71,11 +71,11 @@ def test_every_field_of_the_dictionary_is_shown_on_both_sides_with_a_verdict() -
     found = compare(matter(LEFT, RIGHT).linked)
 
     assert found.rows == (
-        FieldRow("title", "Title", "Charged twice", "Charged twice", Verdict.EQUAL),
-        FieldRow("priority", "Priority", "urgent", "Highest", Verdict.MAPPED),
-        FieldRow("status", "Status", "open", "open", Verdict.EQUAL),
-        FieldRow("labels", "Labels", "vip", "vip, shop", Verdict.OWN),
-        FieldRow("assignee", "Assignee", "Ann", "", Verdict.OWN),
+        FieldRow("title", "Title", "Charged twice", "Charged twice", "Charged twice", Verdict.EQUAL),
+        FieldRow("priority", "Priority", "urgent", "Highest", "critical", Verdict.MAPPED),
+        FieldRow("status", "Status", "open", "open", "open", Verdict.EQUAL),
+        FieldRow("labels", "Labels", "vip", "vip, shop", "vip", Verdict.OWN),
+        FieldRow("assignee", "Assignee", "Ann", "", "Ann", Verdict.OWN),
     )
     assert found.differing == 0
 
@@ -169,3 +169,28 @@ def test_the_comparison_costs_the_same_whatever_the_rules(django_assert_num_quer
     # Sides, published sets, rules, value maps, pairs, what is under way, dictionary, changes with comments or files.
     with django_assert_num_queries(8):
         compare(one.linked)
+
+
+def test_one_side_alone_tells_its_values_in_the_words_of_the_dictionary() -> None:
+    one = matter(LEFT | {"priority": "normal"}, RIGHT)
+    left, right = one.linked.sides.order_by("side__position")
+
+    # The map has no row for “normal”: nothing is guessed.
+    assert agreed_values(left) == {
+        "title": "Charged twice",
+        "priority": "",
+        "status": "open",
+        "labels": "vip",
+        "assignee": "Ann",
+    }
+    assert agreed_values(right) == {"title": "Charged twice", "priority": "critical"}
+
+
+def test_the_connectors_tell_what_a_system_makes_of_a_value() -> None:
+    one = matter(LEFT, RIGHT)
+    jira = one.right.system
+
+    settled = settled_by([jira])
+
+    assert settled(jira.pk, "summary", "x" * 300) == "x" * 255
+    assert settled(one.left.system_id, "subject", "x" * 300) == "x" * 300

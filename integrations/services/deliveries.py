@@ -1,0 +1,127 @@
+"""What one delivery holds, and what it would write on the other side if it left now.  Reads the database only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from integrations.canonical import Value
+from integrations.mapping.plan import Problem, heading, receive, text_of
+from integrations.mapping.rules import NO_RULES
+from integrations.models import Delivery, DictionaryField, MappingSet, Side, TicketSide
+from integrations.richtext import blocks
+from integrations.richtext.blocks import Document
+from integrations.services.timeline import field_labels
+from integrations.store.configuration import rule_set_of
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """One field that the sender's rules let go, in the words of the data dictionary."""
+
+    label: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One field of the receiver: what it holds now, and what it would be set to."""
+
+    label: str
+    now: str
+    then: str
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a delivery carries.  Only one of fields, comment and file is filled."""
+
+    fields: tuple[Released, ...] = ()
+    comment: Document | None = None
+    comment_author: str = ""
+    is_public: bool = True
+    file_name: str = ""
+    file_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What the receiver's rules of today would make of it.  `problem` is set where they cannot tell."""
+
+    writes: tuple[Write, ...] = ()
+    comment_heading: str = ""
+    becomes_public: bool = False
+    problem: Problem | None = None
+
+
+def contents_of(delivery: Delivery) -> Contents:
+    """What the sender released.  One query at most."""
+    envelope = delivery.envelope
+    if comment := envelope.get("comment"):
+        body = blocks.from_value(comment.get("body"))
+        return Contents(
+            comment=body, comment_author=comment.get("author", ""), is_public=bool(comment.get("is_public"))
+        )
+    if file := envelope.get("file"):
+        name, size = str(file.get("name", "")), int(file.get("size_bytes") or 0)
+        return Contents(file_name=name, file_bytes=size, is_public=bool(file.get("is_public")))
+    fields: Mapping[str, Value] = envelope.get("fields", {})
+    if delivery.operation == Delivery.Op.REPAIR:
+        # A repair speaks the receiver's own language.
+        labels = field_labels(delivery.lane.system)
+    else:
+        dictionary = DictionaryField.objects.filter(connection=delivery.lane.connection_id)
+        labels = dict(dictionary.values_list("name", "label"))
+    return Contents(
+        fields=tuple(Released(labels.get(name, name), text_of(value)) for name, value in fields.items())
+    )
+
+
+def preview(delivery: Delivery) -> Preview:
+    """What would be written if it left now, by the receiver's published rules and what its ticket holds.
+
+    For a delivery that has left already: what was written, and what that replaced.
+    """
+    labels = field_labels(delivery.lane.system)
+    if delivery.state != Delivery.State.NEW:
+        return Preview(_writes(delivery.wanted, delivery.pre_image, labels))
+    side = delivery.lane.target
+    mapping_set = (
+        MappingSet.objects.filter(
+            side=side, direction=MappingSet.Direction.INCOMING, state=MappingSet.State.PUBLISHED
+        )
+        .prefetch_related("rules__value_map__pairs")
+        .first()
+    )
+    rules = rule_set_of(mapping_set) if mapping_set else NO_RULES
+    if comment := delivery.envelope.get("comment"):
+        line = heading(rules.comment_heading, author=comment.get("author", ""), partner=_sender(side))
+        return Preview(
+            comment_heading=line,
+            becomes_public=bool(comment.get("is_public")) and rules.comments_become_public,
+        )
+    if "file" in delivery.envelope:
+        return Preview(becomes_public=rules.comments_become_public)
+    stands = TicketSide.objects.select_related("ticket").get(
+        linked_ticket=delivery.lane.linked_ticket_id, side=side
+    )
+    current = stands.ticket.actual if stands.ticket else {}
+    fields = delivery.envelope.get("fields", {})
+    if delivery.operation == Delivery.Op.REPAIR:
+        return Preview(_writes(fields, current, labels))
+    mapped = receive(rules, fields, current=current, is_new=stands.ticket is None)
+    return Preview(_writes(mapped.fields, current, labels), problem=mapped.problem)
+
+
+def _writes(
+    wanted: Mapping[str, Value], before: Mapping[str, Value], labels: Mapping[str, str]
+) -> tuple[Write, ...]:
+    return tuple(
+        Write(labels.get(name, name), text_of(before.get(name)), text_of(value))
+        for name, value in wanted.items()
+    )
+
+
+def _sender(side: Side) -> str:
+    others = Side.objects.filter(connection=side.connection_id).exclude(pk=side.pk)
+    return others.values_list("system__partner__name", flat=True).first() or ""

@@ -1,0 +1,18 @@
+"""Pages that refresh a part of themselves: the same address answers a browser with the page and htmx with the part."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.cache import patch_vary_headers
+
+
+def render_live(request: HttpRequest, page: str, part: str, context: Mapping[str, Any]) -> HttpResponse:
+    """The page, or for htmx alone the part of it that is refreshed."""
+    response = render(request, part if "HX-Request" in request.headers else page, dict(context))
+    # Neither a cache nor the back button may mix the two up.
+    patch_vary_headers(response, ["HX-Request"])
+    return response
