@@ -178,8 +178,10 @@ def _page(answer: Answer, name: str) -> Page:
 
 
 def _written(answer: Answer) -> TicketAnswer:
-    audit = answer.object().get("audit")
-    return TicketAnswer(_record(answer, "ticket"), audit if isinstance(audit, dict) else {})
+    ticket, audit = _record(answer, "ticket"), answer.object().get("audit")
+    if not isinstance(ticket.get("id"), int | str):
+        raise answer.garbled("Zendesk's answer to a write does not say which ticket it was.")
+    return TicketAnswer(ticket, audit if isinstance(audit, dict) else {})
 
 
 def _side_loaded(answer: Answer) -> tuple[dict, ...]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
@@ -28,6 +26,8 @@ from integrations.connectors import errors
 from integrations.connectors.http import Http, SizedBody
 from integrations.connectors.protocol import Capabilities, FileDraft, Hook, HookRequest, SettingSpec
 from integrations.connectors.zendesk import audits, client, faults, fields, texts, webhooks
+from integrations.connectors.zendesk.account import problems
+from integrations.connectors.zendesk.cursors import ExportCursor, HistoryCursor
 from integrations.connectors.zendesk.fields import FieldTags
 from integrations.connectors.zendesk.people import People, id_of
 from integrations.richtext.blocks import Document, File, from_value
@@ -84,7 +84,7 @@ class ZendeskConnector:
             id_,
             self._people.named(id_).name,
             zone if isinstance(zone, str) and zone else "UTC",
-            tuple(_problems(me)),
+            tuple(problems(me)),
             {"role": str(me.get("role", ""))},
         )
 
@@ -105,7 +105,7 @@ class ZendeskConnector:
 
     def history(self, remote_id: str, since: str) -> History:
         """Changes after the cursor: the ticket's audits, one call unless there are more than a hundred."""
-        cursor = _Cursor.read(since)
+        cursor = HistoryCursor.read(since)
         records: list[dict] = []
         after, has_more = cursor.after, True
         for _ in range(MAX_AUDIT_PAGES):
@@ -116,11 +116,11 @@ class ZendeskConnector:
             after, has_more = page.after or after, page.has_more
             if not has_more:
                 break
-        records = _after(records, cursor.last)
+        records = cursor.new_of(records)
         self._people.find(audits.person_ids(records))
         field_tags = self._known_field_tags() if records else self._field_tags
         found = audits.changes(records, self._people, field_tags, from_start=not cursor.last)
-        onward = _Cursor(after, found[-1].id if found else cursor.last)
+        onward = HistoryCursor(after, found[-1].id if found else cursor.last)
         return History(found, onward.text(), self._head(remote_id), has_more)
 
     def _audits(self, remote_id: str, after: str) -> client.Page:
@@ -173,20 +173,17 @@ class ZendeskConnector:
 
         May be repeated.  The export allows ten calls a minute.
         """
-        start_time, after = _read_export_cursor(cursor)
+        place = ExportCursor.read(cursor, int(time.time()) - EXPORT_LAG_S - self.capabilities.poll_overlap_s)
         try:
-            page = client.changed_tickets(self._http, start_time=start_time, cursor=after)
+            page = client.changed_tickets(self._http, start_time=place.start, cursor=place.after)
         except errors.Invalid:
-            if not after:
+            if not place.after:
                 raise
             # Zendesk no longer takes this cursor: start again from the time it was last good, a bit earlier.
-            page = client.changed_tickets(self._http, start_time=start_time)
+            page = client.changed_tickets(self._http, start_time=place.start)
         found = dict.fromkeys(id_ for one in page.records if (id_ := id_of(one.get("id"))))
-        latest = max((_export_time(one) for one in page.records), default=0)
-        if latest:
-            start_time = max(start_time, latest - self.capabilities.poll_overlap_s)
-        onward = json.dumps({"after": page.after or after, "start": start_time})
-        return Changed(tuple(found), onward, page.has_more)
+        onward = place.after_page(page.records, page.after, self.capabilities.poll_overlap_s)
+        return Changed(tuple(found), onward.text(), page.has_more)
 
     def create(self, draft: Draft) -> Written:
         """Create a ticket; repeated with the same marker it answers the first one."""
@@ -308,78 +305,11 @@ class ZendeskConnector:
         return TicketHead(remote_id, f"#{remote_id}", f"{self._http.base_url}/agent/tickets/{remote_id}")
 
 
-@dataclass(frozen=True, slots=True)
-class _Cursor:
-    """How far a ticket's history was read: Zendesk's own cursor, and the last audit for where it has none."""
-
-    after: str = ""
-    last: str = ""
-
-    @classmethod
-    def read(cls, text: str) -> _Cursor:
-        value = _json_object(text)
-        after = value.get("after")
-        return cls(after if isinstance(after, str) else "", id_of(value.get("last")))
-
-    def text(self) -> str:
-        return json.dumps({"after": self.after, "last": self.last})
-
-
-def _after(records: list[dict], last: str) -> list[dict]:
-    """The records after the last one seen; all, when it is not among them."""
-    for index, record in enumerate(records):
-        if last and id_of(record.get("id")) == last:
-            return records[index + 1 :]
-    return records
-
-
-def _read_export_cursor(text: str) -> tuple[int, str]:
-    value = _json_object(text)
-    after, start = value.get("after"), value.get("start")
-    if not isinstance(start, int):
-        start = int(time.time()) - EXPORT_LAG_S - ZendeskConnector.capabilities.poll_overlap_s
-    return start, after if isinstance(after, str) else ""
-
-
-def _export_time(ticket: dict) -> int:
-    """When the system last touched a ticket; the export goes by this, not by `updated_at`."""
-    at = ticket.get("generated_timestamp")
-    return at if isinstance(at, int) else 0
-
-
-def _json_object(text: str) -> dict:
-    try:
-        value = json.loads(text or "{}")
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
 def _time(record: dict, name: str, otherwise: datetime | None = None) -> datetime:
     at = fields.time_of(record.get(name)) or otherwise
     if at is None:
         raise errors.Garbled(f"A record of Zendesk has no readable {name}.")
     return at
-
-
-def _problems(me: dict) -> Iterator[str]:
-    role = me.get("role")
-    if role not in ("admin", "agent"):
-        yield (
-            "The account is no agent in Zendesk: it can read only its own tickets, and its comments are always "
-            "public. Make it an administrator."
-        )
-    elif role != "admin":
-        yield (
-            "The account is no administrator in Zendesk: it may not read the export of changed tickets, so changes "
-            "are noticed only while web hooks arrive."
-        )
-    if me.get("suspended") is True:
-        yield "The account is suspended in Zendesk."
-    if me.get("only_private_comments") is True:
-        yield "The account may write internal notes only: public comments will not arrive as public."
-    if role in ("admin", "agent") and me.get("ticket_restriction"):
-        yield f"The account sees only some tickets in Zendesk (restricted to: {me['ticket_restriction']})."
 
 
 def _file_name(name: str) -> str:

@@ -769,6 +769,22 @@ def test_a_file_comes_in_pieces_and_whole() -> None:
     assert [(one.path, one.status, one.received_bytes) for one in told] == [("/file", 200, len(content))]
 
 
+def test_a_file_may_take_long_as_long_as_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    def handle(peer: Peer) -> None:
+        while peer.read_request():
+            peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n")
+            for _ in range(5):
+                peer.send(b"x")
+                threading.Event().wait(0.12)
+
+    with serving(handle, timeout_s=0.3) as (_server, door):
+        with door.stream("/file", limit_bytes=100) as chunks:
+            assert b"".join(chunks) == b"xxxxx"
+        monkeypatch.setattr(http, "FILE_TIMEOUT_S", 0.2)
+        with pytest.raises(errors.TimedOut), door.stream("/file", limit_bytes=100) as chunks:
+            list(chunks)
+
+
 def test_a_file_over_the_limit_is_given_up() -> None:
     with (
         serving(handle_file(b"x" * 200_000)) as (_server, door),

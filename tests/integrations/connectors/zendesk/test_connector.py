@@ -87,10 +87,13 @@ def test_what_the_account_lacks_is_told_in_sentences(change: dict, count: int, w
 
 def test_nobody_in_particular_is_not_signed_in() -> None:
     """Zendesk answers a request without credentials with a user that has no number."""
-    with answering({"GET /api/v2/users/me": {"user": {"id": None, "name": "Anonymous user"}}}) as (
-        connector,
-        _,
-    ), pytest.raises(errors.Unauthorized):
+    with (
+        answering({"GET /api/v2/users/me": {"user": {"id": None, "name": "Anonymous user"}}}) as (
+            connector,
+            _,
+        ),
+        pytest.raises(errors.Unauthorized),
+    ):
         connector.check()
 
 
@@ -366,6 +369,13 @@ def test_a_creation_carries_its_marker_three_times_and_says_that_it_is_public() 
             "metadata": {"concord": "m-1"},
         }
     }
+
+
+def test_an_answer_that_names_no_ticket_leaves_a_creation_unknown() -> None:
+    with answering({"POST /api/v2/tickets": {"ticket": {}, "audit": {"id": 9}}}) as (connector, _):
+        error = outcome(lambda: connector.create(Draft({"subject": "Printer"}, "m-1")))
+    assert isinstance(error, errors.Garbled)
+    assert error.outcome_unknown
 
 
 def test_a_write_costs_exactly_one_call_and_sends_no_stamp(desk: Bench) -> None:
