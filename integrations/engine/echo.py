@@ -10,14 +10,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from integrations.canonical import Attachment, Change, ChangeKind, Comment
-from integrations.engine.values import OpenWrite
+from integrations.engine.values import DeliveryState, OpenWrite
 
 
 @dataclass(slots=True)
 class Attribution:
-    """Which parts of a change are ours, by the write that caused them.  What is not here is somebody else's fact."""
+    """Which parts of a change are ours, by the write that caused them.  What is not here is somebody else's fact.
+
+    `steps` names fields that a workflow has only brought on the way to what we wanted: ours, and nobody's news.
+    """
 
     fields: dict[str, OpenWrite] = field(default_factory=dict)
+    steps: set[str] = field(default_factory=set)
     comments: dict[str, OpenWrite] = field(default_factory=dict)
     attachments: dict[str, OpenWrite] = field(default_factory=dict)
     created_by: OpenWrite | None = None
@@ -66,7 +70,8 @@ def remaining(write: OpenWrite, change: Change, found: Attribution) -> Mapping:
     fields = {
         name: value
         for name, value in write.fields.items()
-        if not (name in found.fields and found.fields[name].delivery_id == write.delivery_id)
+        # A step on the way to the value is ours, but it is not yet what we wait to see.
+        if not (name not in found.steps and _is_cause(found.fields.get(name), write))
     }
     saw_comment = any(cause.delivery_id == write.delivery_id for cause in found.comments.values())
     saw_file = any(cause.delivery_id == write.delivery_id for cause in found.attachments.values())
@@ -82,6 +87,10 @@ def remaining(write: OpenWrite, change: Change, found: Attribution) -> Mapping:
     if write.creates and not created:
         left["creates"] = True
     return left
+
+
+def _is_cause(cause: OpenWrite | None, write: OpenWrite) -> bool:
+    return cause is not None and cause.delivery_id == write.delivery_id
 
 
 def _is_proven(change: Change, write: OpenWrite) -> bool:

@@ -190,6 +190,9 @@ def _settle_fields(
     for name, value in change.fields.items():
         cause = found.fields.get(name)
         plan.actual[name] = value
+        if name in found.steps:
+            # On the way to what we wrote: what should stand is decided when it is there.
+            continue
         if cause is None:
             plan.winners[name] = Winner(value, stamp)
         elif found.created_by is cause:
@@ -233,7 +236,7 @@ def _plan_link(plan: ReadingPlan, link: _Link, news: _News) -> None:
     causes: dict[int, OpenWrite] = {}
     for name in change.fields:
         cause = found.fields.get(name)
-        if cause is None or cause.connection_id != connection_id:
+        if name not in found.steps and (cause is None or cause.connection_id != connection_id):
             # Parts of one write stay together; what is nobody's write of ours goes under no key.
             key = cause.delivery_id if cause else 0
             fresh.setdefault(key, []).append(name)

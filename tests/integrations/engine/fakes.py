@@ -68,6 +68,8 @@ class FakeSystem:
         self.is_down = False
         self.search_lag_s = 0
         self.gives_markers = True
+        # Statuses that a change to this one has to pass through.
+        self.steps: dict[str, list[str]] = {}
         self.calls: list[str] = []
         self.late: list[tuple[datetime, Callable[[], Any]]] = []
         self.on_change: Callable[[str], None] = lambda remote_id: None

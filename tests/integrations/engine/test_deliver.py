@@ -105,6 +105,32 @@ def test_our_own_writes_cause_no_further_writes_even_without_a_sign_from_the_sys
     assert not Delivery.objects.filter(lane__system=world.desk_row).exists()
 
 
+@pytest.mark.parametrize("fault", [None, "lost_after"])
+@pytest.mark.parametrize("gives_markers", [True, False])
+def test_steps_that_a_workflow_needs_are_nobodys_news(
+    world: World, gives_markers: bool, fault: str | None
+) -> None:
+    yard, yard_row = world.add_system("Global", "yard", "jira", {"status": "To Do"})
+    onward = world.connect(
+        world.board_row, yard_row, statuses=[("To Do", "To Do"), ("In Progress", "In Progress"), ("Done", "Done")]
+    )
+    world.board.steps = {"Done": ["In Progress"]}
+    world.board.gives_markers = gives_markers
+    raised = world.desk.person_creates(subject="one")
+    world.run()
+    world.board.faults.append(fault)
+    world.desk.person_sets(raised, subject="two", status="solved")
+    world.run()
+    middle = world.twin(world.desk_row, raised)
+    last = world.twin(world.board_row, middle, over=onward)
+    assert world.desk.tickets[raised].fields["status"] == "solved"
+    assert world.board.tickets[middle].fields["status"] == yard.tickets[last].fields["status"] == "Done"
+    assert writes(world.desk.calls) == []
+    assert [change.fields["status"] for change in yard.tickets[last].history if "status" in change.fields] == [
+        "To Do", "Done"
+    ]  # fmt: skip
+
+
 def test_an_edit_between_our_reading_and_our_writing_is_put_back(world: World) -> None:
     raised = world.desk.person_creates(subject="one")
     world.run()
