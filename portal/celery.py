@@ -4,6 +4,9 @@ import os
 
 from celery import Celery
 
+from portal import broker
+
+broker.use_for_files()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
 app = Celery("concord")
