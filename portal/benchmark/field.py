@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -9,14 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from django.conf import settings
-from django.core.management import call_command
 from django.urls import reverse
 from django.utils import timezone
 
 from integrations.models import Heartbeat, Ticket
 from integrations.sandbox.client import Sandbox
 from integrations.services.systems import test_system
-from portal.demo import processes, seed
+from portal.demo import database, processes, seed
 from portal.demo.processes import Processes
 
 READY_WITHIN_S = 60.0
@@ -27,6 +28,7 @@ class Field:
     """Everything a run needs."""
 
     processes: Processes
+    variables: Mapping[str, str]
     zendesk: Sandbox
     jira: Sandbox
     sign_in: Mapping[str, str]
@@ -34,6 +36,14 @@ class Field:
     def group(self, name: str) -> int:
         """The process group of a part."""
         return next(child.process.pid for child in self.processes.children if child.name == name)
+
+    def kill_worker(self) -> None:
+        """kill -9 of the worker's whole process group, and a new one in its place."""
+        child = next(one for one in self.processes.children if one.name == "worker")
+        os.killpg(child.process.pid, signal.SIGKILL)
+        child.process.wait()
+        self.processes.children.remove(child)
+        self.processes.start_worker(settings.CELERY_TASK_DEFAULT_QUEUE, self.variables)
 
     def is_idle(self) -> bool:
         """Whether no web hook is on its way and no ticket is to be read."""
@@ -50,7 +60,8 @@ def prepared(variables: Mapping[str, str]) -> Iterator[Field]:
     """Start everything in the present place and stop it at the end."""
     running = Processes(Path(settings.DATA_DIR) / "log")
     try:
-        call_command("migrate", verbosity=0, interactive=False)
+        database.check_broker()
+        database.prepare(fresh=True)
         seed.seed_companies("benchmark")
         listener = processes.listen(0)
         port = listener.getsockname()[1]
@@ -76,9 +87,10 @@ def prepared(variables: Mapping[str, str]) -> Iterator[Field]:
             # Several at once and in no order, as the vendors send them.
             clients[kind].hooks(url=address, secret=seed.hook_secret_for(system), workers=4)
         _wait_for_the_worker(running)
-        yield Field(running, clients["zendesk"], clients["jira"], children["zendesk"].sign_in)
+        yield Field(running, environment, clients["zendesk"], clients["jira"], children["zendesk"].sign_in)
     finally:
         running.stop()
+        database.remove_passing()
 
 
 def _wait_for_the_worker(running: Processes) -> None:

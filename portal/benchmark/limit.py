@@ -36,6 +36,8 @@ def bare_changes_a_second(sign_in: Mapping[str, str], ticket: str, *, seconds: f
     return count / (time.perf_counter() - began)
 
 
-def _ask(connection: HTTPConnection, method: str, path: str, body: str | None, headers: Mapping[str, str]) -> None:
+def _ask(
+    connection: HTTPConnection, method: str, path: str, body: str | None, headers: Mapping[str, str]
+) -> None:
     connection.request(method, path, body, dict(headers))
     json.loads(connection.getresponse().read())

@@ -117,7 +117,10 @@ def _creation(number: int) -> Mapping[str, Any]:
         "do": "create",
         "as": AGENT,
         "fields": {"subject": f"Parcel {number} has not arrived", "priority": "normal", "type": "incident"},
-        "comment": {"html": f"<p>The customer of <b>order {number}</b> asks where it is.</p>", "public": True},
+        "comment": {
+            "html": f"<p>The customer of <b>order {number}</b> asks where it is.</p>",
+            "public": True,
+        },
     }
 
 

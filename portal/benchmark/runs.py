@@ -95,7 +95,13 @@ def limit(field: Field) -> float:
     """Changes a second of the bare loop against the idle sandbox."""
     _prepare(field, 0)
     ticket = field.zendesk.act(
-        {"do": "create", "as": load.AGENT, "fields": {"subject": "Limit"}, "comment": {"text": "-"}, "hooks": False}
+        {
+            "do": "create",
+            "as": load.AGENT,
+            "fields": {"subject": "Limit"},
+            "comment": {"text": "-"},
+            "hooks": False,
+        }
     )[0]["ticket"]
     return round(bare_changes_a_second(field.sign_in, str(ticket)), 1)
 

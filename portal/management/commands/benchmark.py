@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import subprocess
 import sys
 from argparse import ArgumentParser
-from datetime import date
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
+from django.utils import timezone
 from rich.console import Console
 from rich.table import Table
 
 from portal.benchmark import meters, runs
 from portal.benchmark.field import prepared
-from portal.demo import place, processes
+from portal.demo import passing, place, processes
 
 
 class Command(BaseCommand):
@@ -32,16 +30,22 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Options."""
-        parser.add_argument("--tickets", type=int, default=150, help="new tickets in a burst, with 3 updates each")
-        parser.add_argument("--paced-tickets", type=int, default=50, help="new tickets one by one, 3 updates each")
+        parser.add_argument(
+            "--tickets", type=int, default=150, help="new tickets in a burst, with 3 updates each"
+        )
+        parser.add_argument(
+            "--paced-tickets", type=int, default=50, help="new tickets one by one, 3 updates each"
+        )
         parser.add_argument("--rate", type=float, default=10.0, help="changes a second of the paced run")
-        parser.add_argument("--remote-ms", type=int, nargs="+", default=[0, 50], help="how far away the systems are")
+        parser.add_argument(
+            "--remote-ms", type=int, nargs="+", default=[0, 50], help="how far away the systems are"
+        )
         parser.add_argument("--json", action="store_true", help="print the figures as JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run in a place of its own, which is removed at the end."""
         if not place.is_passing():
-            sys.exit(_again_in_a_place_of_its_own())
+            sys.exit(passing.run_again())
         try:
             results = _measure(options)
         except processes.Trouble as trouble:
@@ -54,18 +58,10 @@ class Command(BaseCommand):
             _show(results)
 
 
-def _again_in_a_place_of_its_own() -> int:
-    variables = place.settle(["--once"], os.environ)
-    try:
-        return subprocess.run([sys.executable, *sys.argv], env={**os.environ, **variables}, check=False).returncode
-    finally:
-        shutil.rmtree(variables["DATA_DIR"], ignore_errors=True)
-
-
 def _measure(options: dict[str, Any]) -> dict[str, Any]:
     with prepared({}) as field, processes.stoppable():
         results: dict[str, Any] = {
-            "date": date.today().isoformat(),
+            "date": f"{timezone.localdate()}",
             "machine": meters.machine(),
             "database": connection.vendor,
             "broker": os.environ.get("CELERY_BROKER_URL", "filesystem").partition(":")[0],
@@ -73,9 +69,7 @@ def _measure(options: dict[str, Any]) -> dict[str, Any]:
             "delay": [],
         }
         for remote_ms in options["remote_ms"]:
-            results["throughput"].append(
-                runs.as_json(runs.throughput(field, options["tickets"], remote_ms))
-            )
+            results["throughput"].append(runs.as_json(runs.throughput(field, options["tickets"], remote_ms)))
             results["delay"].append(
                 runs.as_json(runs.delay(field, options["paced_tickets"], options["rate"], remote_ms))
             )
