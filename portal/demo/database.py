@@ -36,6 +36,11 @@ def only_demo(folder: Path) -> Iterator[None]:
 
 def prepare(*, fresh: bool) -> None:
     """Make a database with every table, or take the one there is; Trouble when it cannot be used."""
+    if place.schema():
+        try:
+            connection.ensure_connection()
+        except DatabaseError as error:
+            raise Trouble(f"The database in DATABASE_URL cannot be reached: {_first_line(error)}.") from error
     try:
         if fresh:
             _remove()
@@ -72,10 +77,11 @@ def _first_line(error: Exception) -> str:
 
 def check_broker() -> None:
     """Return when the broker can be reached; Trouble otherwise."""
+    link = app.connection_for_write(connect_timeout=BROKER_TIMEOUT_S)
     try:
-        with app.connection_for_write(connect_timeout=BROKER_TIMEOUT_S) as link:
-            link.ensure_connection(max_retries=1, timeout=BROKER_TIMEOUT_S)
-    except (BrokerAway, OSError) as error:
+        link.ensure_connection(max_retries=1, timeout=BROKER_TIMEOUT_S)
+        link.release()
+    except (BrokerAway, OSError, *link.connection_errors, *link.channel_errors) as error:
         raise Trouble(f"The broker in CELERY_BROKER_URL cannot be reached: {_first_line(error)}.") from error
 
 
@@ -89,7 +95,12 @@ def remove_passing() -> None:
         connection.close()
     if settings.CELERY_BROKER_URL.startswith("filesystem:"):
         return
-    queue = settings.CELERY_TASK_DEFAULT_QUEUE
-    with contextlib.suppress(BrokerAway, OSError), app.connection_for_write(connect_timeout=5) as link:
-        link.default_channel.queue_delete(queue)
-        link.default_channel.exchange_delete(queue)
+    with (
+        contextlib.suppress(BrokerAway, OSError),
+        app.connection_for_write(connect_timeout=BROKER_TIMEOUT_S) as link,
+    ):
+        queue = app.amqp.queues[settings.CELERY_TASK_DEFAULT_QUEUE](link.default_channel)
+        # Redis forgets only what this very channel has declared.
+        queue.declare()
+        queue.delete()
+        queue.exchange.delete()

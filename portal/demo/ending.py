@@ -6,87 +6,32 @@ Nothing here is worked out from rules, mappings or the story's steps: what was w
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from portal.demo.seed import JIRA, ZENDESK
+from portal.demo.shapes import (
+    ClockEnding,
+    Ending,
+    File,
+    Said,
+    bullets,
+    document,
+    from_jo,
+    from_mara,
+    html,
+    html_bullets,
+    html_paragraph,
+    jo,
+    mara,
+    paragraph,
+    text,
+)
 
 BASKET = "Basket is empty after signing in"
 VOUCHER = "Voucher is refused for members"
 PARCEL = "Parcel is tracked with the wrong carrier"
 INTERNAL = "close to cancelling"
 CONCORD = "concord@sandbox.example"
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """A comment as people read it."""
-
-    author: str
-    text: str
-    public: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class File:
-    """A file by its name, size and digest."""
-
-    name: str
-    size: int
-    sha256: str
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """One ticket in one system.  `changes` is the length of its history: one more is a write too many."""
-
-    fields: Mapping[str, Any]
-    comments: tuple[Said, ...]
-    files: tuple[File, ...] = ()
-    changes: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class ClockEnding:
-    """One clock of one ticket.  Moments are named as the story's steps mark them; `pause` is from one to another."""
-
-    kind: str
-    priority: str
-    target_min: int
-    stopped: str | None
-    pause: tuple[str, str] | None = None
-    is_breached: bool = False
-
-
-def _mara(text: str) -> Said:
-    """What Mara wrote in Zendesk, as Concord tells it in Jira."""
-    return Said("Concord", f"Mara Lund (Mercuri Inc)\n\n{text}")
-
-
-def _jo(text: str) -> Said:
-    """What Jo wrote in Jira, as Concord tells it in Zendesk: to the agents, who decide what the shopper reads."""
-    return Said("Concord", f"Jo Park (Infinity Solutions)\n\n{text}", public=False)
-
-
-# --- Atlassian's document format ---
-
-
-def _text(text: str, *marks: str) -> dict[str, Any]:
-    return {"type": "text", "text": text, **({"marks": [{"type": one} for one in marks]} if marks else {})}
-
-
-def _paragraph(*content: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "paragraph", "content": list(content)}
-
-
-def _bullets(*lines: str) -> dict[str, Any]:
-    items = [{"type": "listItem", "content": [_paragraph(_text(line))]} for line in lines]
-    return {"type": "bulletList", "content": items}
-
-
-def _document(*blocks: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "doc", "version": 1, "content": list(blocks)}
-
 
 # --- Fields that nobody touches ---
 
@@ -142,11 +87,23 @@ _IN_ZENDESK = {
             "assignee": CONCORD,
         },
         (
-            Said("Mara Lund", _BASKET_TEXT),
-            Said("Mara Lund", "It began this morning, after the release."),
-            Said("Mara Lund", "She is close to cancelling: be generous.", public=False),
-            Said("Mara Lund", "This is what she sees."),
-            _jo(_CAUSE),
+            Said(
+                "Mara Lund",
+                _BASKET_TEXT,
+                html(
+                    html_paragraph(
+                        "After signing in at the checkout the basket is <strong>empty</strong>. Seen today:"
+                    ),
+                    html_bullets(
+                        "with Firefox and with Safari",
+                        "only when articles were added before signing in",
+                    ),
+                ),
+            ),
+            mara("It began this morning, after the release."),
+            mara("She is close to cancelling: be generous.", public=False),
+            mara("This is what she sees."),
+            from_jo(_CAUSE),
         ),
         (_PICTURE,),
         # Raised; three comments of hers; priority, open, cause and solved from Jira.
@@ -164,11 +121,11 @@ _IN_ZENDESK = {
             "assignee": CONCORD,
         },
         (
-            Said("Mara Lund", _VOUCHER_TEXT),
-            Said("Mara Lund", "First remark: three more shoppers ask."),
-            Said("Mara Lund", "Second remark: the letter went to all members."),
-            Said("Mara Lund", "The letter is attached."),
-            _jo(_MENDED),
+            mara(_VOUCHER_TEXT),
+            mara("First remark: three more shoppers ask."),
+            mara("Second remark: the letter went to all members."),
+            mara("The letter is attached."),
+            from_jo(_MENDED),
         ),
         (_LETTER,),
         # Raised; three comments and a priority of hers; the answer and solved from Jira.
@@ -185,9 +142,9 @@ _IN_ZENDESK = {
             "requester": "clara@shopper.example",
         },
         (
-            Said("Mara Lund", _PARCEL_TEXT),
-            _jo("Please send me one of the numbers."),
-            Said("Mara Lund", "Here is one: 00340434161094042557"),
+            mara(_PARCEL_TEXT),
+            from_jo("Please send me one of the numbers."),
+            mara("Here is one: 00340434161094042557"),
         ),
         # Raised, pending, open; the question from Jira; the answer.
         changes=5,
@@ -198,13 +155,13 @@ _IN_JIRA = {
         {
             **_JIRA_REST,
             "summary": BASKET,
-            "description": _document(
-                _paragraph(
-                    _text("After signing in at the checkout the basket is "),
-                    _text("empty", "strong"),
-                    _text(". Seen today:"),
+            "description": document(
+                paragraph(
+                    text("After signing in at the checkout the basket is "),
+                    text("empty", "strong"),
+                    text(". Seen today:"),
                 ),
-                _bullets("with Firefox and with Safari", "only when articles were added before signing in"),
+                bullets("with Firefox and with Safari", "only when articles were added before signing in"),
             ),
             "status": "Done",
             "priority": "High",
@@ -213,47 +170,50 @@ _IN_JIRA = {
             "labels": ["checkout"],
         },
         (
-            _mara("It began this morning, after the release."),
-            _mara("This is what she sees."),
-            Said("Jo Park", _CAUSE),
+            from_mara("It began this morning, after the release."),
+            from_mara("This is what she sees."),
+            jo(_CAUSE),
         ),
         (_PICTURE,),
         # Comments are no history in Jira: priority, the file, and three times the status.
         changes=5,
+        properties=("concord",),
     ),
     VOUCHER: Ending(
         {
             **_JIRA_REST,
             "summary": VOUCHER,
-            "description": _document(_paragraph(_text(_VOUCHER_TEXT))),
+            "description": document(paragraph(text(_VOUCHER_TEXT))),
             "status": "Done",
             "priority": "High",
             "resolution": "Done",
         },
         (
-            _mara("First remark: three more shoppers ask."),
-            _mara("Second remark: the letter went to all members."),
-            _mara("The letter is attached."),
-            Said("Jo Park", _MENDED),
+            from_mara("First remark: three more shoppers ask."),
+            from_mara("Second remark: the letter went to all members."),
+            from_mara("The letter is attached."),
+            jo(_MENDED),
         ),
         (_LETTER,),
         # Priority, the file, done.
         changes=3,
+        properties=("concord",),
     ),
     PARCEL: Ending(
         {
             **_JIRA_REST,
             "summary": PARCEL,
-            "description": _document(_paragraph(_text(_PARCEL_TEXT))),
+            "description": document(paragraph(text(_PARCEL_TEXT))),
             "status": "In Progress",
             "priority": "Highest",
         },
         (
-            Said("Jo Park", "Please send me one of the numbers."),
-            _mara("Here is one: 00340434161094042557"),
+            jo("Please send me one of the numbers."),
+            from_mara("Here is one: 00340434161094042557"),
         ),
         # The status.
         changes=1,
+        properties=("concord",),
     ),
 }
 TICKETS: Mapping[str, Mapping[str, Ending]] = {ZENDESK: _IN_ZENDESK, JIRA: _IN_JIRA}

@@ -16,7 +16,7 @@ import signal
 import sys
 import time
 
-GRACE_S = 5.0
+GRACE_S = 3.0
 LOOK_EVERY_S = 0.05
 MOST_FILES = 4096
 

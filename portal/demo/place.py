@@ -75,6 +75,8 @@ def settle(arguments: Sequence[str], environ: Mapping[str, str]) -> dict[str, st
         return {}
     if options.help:
         return {}
+    if os.name == "nt":
+        raise SystemExit("The demo needs Linux or macOS; on Windows start it inside WSL.")
     once = bool(options.once)
     folder = _folder(once, environ)
     mark = secrets.token_hex(4)

@@ -1,4 +1,4 @@
-"""What the demo prints: one line a step while it plays, then the table, the verdict, and where to sign in."""
+"""What the demo prints: what it is doing, the story as a table, the verdict, and where to sign in as whom."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from portal.demo.verdict import Check
 
 # Where nobody looks at a terminal, in a log, lines should not be broken at 80.
 LOG_WIDTH = 150
+# Time, where, who, after; and the space between two columns.
+FIXED_WIDTHS = (8, 15, 9, 6)
+GAP = 2
 
 
 def console() -> Console:
@@ -27,27 +30,37 @@ def progress(out: Console, text: str) -> None:
     out.print(f"[dim]·[/] {escape(text)}")
 
 
-def show_step(out: Console, row: Row) -> None:
-    """One line of the story, as it happens."""
-    after = f" [dim]({_seconds(row.after_s)})[/]" if row.after_s is not None else ""
-    arrived = f" → {escape(row.arrived)}{after}" if row.arrived else ""
-    who = "" if row.who == "–" else f" {escape(row.who)}"
-    out.print(
-        f"[dim]{row.at.astimezone():%H:%M:%S}[/] [bold]{escape(row.where)}[/]{who} {escape(row.what)}{arrived}"
-    )
+class StoryTable:
+    """The story as a table that grows: a row is printed as soon as its step has arrived."""
 
+    names = ("Time", "Where", "Who", "What", "Arrived", "After")
 
-def show_story(out: Console, rows: Sequence[Row]) -> None:
-    """The whole story as a table."""
-    table = Table(title="What happened", title_justify="left", header_style="bold")
-    for name in ("Time", "Where", "Who", "What", "Arrived", "After"):
-        table.add_column(name, justify="right" if name == "After" else "left")
-    for row in rows:
-        after = _seconds(row.after_s) if row.after_s is not None else ""
-        cells = (row.where, row.who, row.what, row.arrived)
-        table.add_row(f"{row.at.astimezone():%H:%M:%S}", *map(escape, cells), after)
-    out.print()
-    out.print(table)
+    def __init__(self, out: Console) -> None:
+        self._out = out
+        # What is left by the columns that are always the same is shared by the two that hold sentences.
+        sentence = max(20, (out.width - sum(FIXED_WIDTHS) - GAP * 5) // 2)
+        self._widths = (*FIXED_WIDTHS[:3], sentence, sentence, FIXED_WIDTHS[3])
+
+    def head(self) -> None:
+        """The names of the columns."""
+        self._out.print()
+        self._print(self.names, "bold")
+        self._out.print("─" * (sum(self._widths) + GAP * 5), style="dim")
+
+    def row(self, row: Row) -> None:
+        """One step."""
+        after = f"{row.after_s:.1f} s" if row.after_s is not None else ""
+        cells = (f"{row.at.astimezone():%H:%M:%S}", row.where, row.who, row.what, row.arrived, after)
+        self._print(cells, "")
+
+    def _print(self, cells: Sequence[str], style: str) -> None:
+        table = Table(
+            box=None, show_header=False, pad_edge=False, padding=(0, GAP, 0, 0), collapse_padding=True
+        )
+        for name, width in zip(self.names, self._widths, strict=True):
+            table.add_column(width=width, justify="right" if name == "After" else "left", style=style)
+        table.add_row(*map(escape, cells))
+        self._out.print(table)
 
 
 def show_verdict(out: Console, checks: Sequence[Check]) -> None:
@@ -78,7 +91,3 @@ def show_sign_in(out: Console, address: str, password: str, sandboxes: Mapping[s
     out.print(f"\nConcord is at [bold]{address}/[/]  (this machine only)")
     for name, url in sandboxes.items():
         out.print(f"{escape(name)} (sandbox): {url}/  to act there as its people")
-
-
-def _seconds(after_s: float) -> str:
-    return f"{after_s:.1f} s"

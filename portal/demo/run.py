@@ -6,21 +6,23 @@ import secrets
 import socket
 from dataclasses import dataclass, field
 from datetime import datetime
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from django.conf import settings
+from django.db import DatabaseError
 from django.urls import reverse
 from django.utils import timezone
 from rich.console import Console
 
 from integrations.models import Connection, Heartbeat, System
-from integrations.sandbox.client import Sandbox
+from integrations.sandbox.client import Sandbox, SandboxError
 from integrations.sandbox.process import Child as SandboxChild
+from integrations.services.refusals import NotPossible
 from integrations.services.systems import test_system
 from portal.demo import database, place, processes, report, seed
 from portal.demo.processes import HOST, Processes, Stopped, Trouble
-from portal.demo.stage import NotArrived, Row, Stage
+from portal.demo.stage import NotArrived, Stage
 from portal.demo.story import Story
 from portal.demo.verdict import judge
 from portal.environment import kept_key
@@ -56,8 +58,17 @@ class Demo:
         running = Processes(self.folder / "log")
         with database.only_demo(self.folder), processes.stoppable():
             try:
-                stage = self._start(running)
-                return self._play(stage)
+                return self._play(self._start(running))
+            except NotArrived:
+                # The folder with the logs goes away with the demo.
+                self.out.print(running.last_lines(), markup=False, style="dim")
+                raise
+            except NotPossible as error:
+                raise Trouble(f"{error.message} Begin with an empty database: --fresh.") from error
+            except (SandboxError, DatabaseError, HTTPException, OSError) as error:
+                # More often than not it is because one of them has ended.
+                running.check()
+                raise Trouble(f"The demo cannot go on: {error}") from error
             finally:
                 running.stop()
                 database.remove_passing()
@@ -75,7 +86,11 @@ class Demo:
         self._start_own(running, listener)
         systems = self._connect(children)
         self._send_hooks(systems, children)
-        stage = Stage({name: child.client() for name, child in children.items()}, running.check, self._show)
+        stage = Stage(
+            {name: child.client() for name, child in children.items()},
+            running.check,
+            report.StoryTable(self.out).row,
+        )
         self._await_health(stage, port, started_at)
         return stage
 
@@ -145,11 +160,11 @@ class Demo:
         return 0
 
     def _play_and_judge(self, stage: Stage, story: Story) -> int:
-        self._say("The story begins")
+        report.StoryTable(self.out).head()
         story.play()
+        self._say("Waiting until every write has been read back")
         story.settle()
         checks = judge(stage, story)
-        report.show_story(self.out, stage.rows)
         report.show_verdict(self.out, checks)
         return 0 if all(check.holds for check in checks) else 1
 
@@ -164,9 +179,6 @@ class Demo:
 
     def _say(self, text: str) -> None:
         report.progress(self.out, text)
-
-    def _show(self, row: Row) -> None:
-        report.show_step(self.out, row)
 
 
 def _answers(port: int) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
+from django.utils.text import slugify
 
 from integrations.models import (
     Connection,
@@ -28,6 +29,7 @@ from integrations.services.connections import (
     activate_connection,
     open_connection,
     resume_connection,
+    resume_side,
 )
 from integrations.services.partners import PartnerData, add_partner
 from integrations.services.systems import SystemData, add_system, change_system, make_hook_secret
@@ -103,7 +105,7 @@ def seed_companies(password: str) -> None:
 
 
 def _partner(data: PartnerData) -> Partner:
-    return Partner.objects.filter(name=data.name).first() or add_partner(data)
+    return Partner.objects.filter(slug=slugify(data.name)).first() or add_partner(data)
 
 
 def _person(person: Person, partner: Partner, made_password: str) -> None:
@@ -124,9 +126,13 @@ def seed_system(company: str, kind: str, name: str, sign_in: Mapping[str, str]) 
     if "project" in sign_in:
         settings["project_key"] = sign_in["project"]
     data = SystemData(name, sign_in["url"], settings=settings, secrets={"api_token": sign_in["token"]})
-    partner = Partner.objects.get(name=company)
-    found = System.objects.filter(partner=partner, name=name).first()
-    return change_system(found, data) if found else add_system(partner, kind, data)
+    partner = Partner.objects.get(slug=slugify(company))
+    found = System.objects.filter(partner=partner, kind=kind).order_by("pk").first()
+    if found is None:
+        return add_system(partner, kind, data)
+    # It may have been paused, or stopped for the credentials of the last sandbox; a test follows.
+    System.objects.filter(pk=found.pk).update(state=System.State.ACTIVE)
+    return change_system(found, data)
 
 
 @transaction.atomic
@@ -135,7 +141,7 @@ def seed_connection(left: System, right: System) -> Connection:
 
     Both systems have been tested.
     """
-    connection = Connection.objects.filter(name=CONNECTION).first()
+    connection = Connection.objects.filter(sides__system=left).filter(sides__system=right).first()
     if connection is None:
         connection = open_connection(
             CONNECTION,
@@ -148,6 +154,8 @@ def seed_connection(left: System, right: System) -> Connection:
     load_reference(left.partner, right.partner, [connection])
     activate_connection(connection)
     resume_connection(connection)
+    for side in connection.sides.all():
+        resume_side(side)
     return connection
 
 

@@ -12,7 +12,7 @@ from integrations.sandbox.client import Sandbox
 from portal.demo.processes import Trouble
 
 LOOK_EVERY_S = 0.05
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 T = TypeVar("T")
 Content = Mapping[str, Any]

@@ -14,8 +14,8 @@ from typing import Any
 from integrations.models import Attempt, Delivery, LinkedTicket
 from integrations.services.comparison import compare
 from portal.demo import ending
-from portal.demo.ending import ClockEnding, Ending, File, Said
 from portal.demo.seed import JIRA
+from portal.demo.shapes import ClockEnding, Ending, File, Said
 from portal.demo.stage import Content, Stage, title_of
 from portal.demo.story import Story
 from slas.models import Clock
@@ -49,8 +49,7 @@ def judge(stage: Stage, story: Story) -> list[Check]:
         )
         for ticket in tickets:
             if (end := wanted.get(title_of(ticket))) is not None:
-                question = f"{name} {ticket['key']}: {len(end.fields)} fields, {len(end.comments)} comments, "
-                question += f"{len(end.files)} files and {end.changes} changes are as they should be"
+                question = f"{name} {ticket['key']} is as it should be: {_extent(end)}"
                 checks.append(Check(question, tuple(differences(end, ticket))))
     checks.append(Check("The internal note has not left Zendesk", _leaks(contents[JIRA])))
     checks.append(Check("Every ticket is linked, and Concord finds both sides equal", tuple(_unequal(story))))
@@ -72,27 +71,49 @@ def _same_titles(wanted: Mapping[str, Ending], tickets: Sequence[Content]) -> tu
     return () if there == sorted(wanted) else (f"There are: {', '.join(there) or 'none'}.",)
 
 
+def _extent(end: Ending) -> str:
+    parts = {
+        "field": len(end.fields),
+        "comment": len(end.comments),
+        "file": len(end.files),
+        "change": end.changes,
+    }
+    return ", ".join(f"{number} {name}{'' if number == 1 else 's'}" for name, number in parts.items())
+
+
 def differences(end: Ending, ticket: Content) -> Iterator[str]:
     """What of a ticket's whole content is not as it should be, one sentence each."""
     fields = ticket["fields"]
     for name in sorted(end.fields.keys() | fields.keys()):
         if fields.get(name) != end.fields.get(name) or name not in fields or name not in end.fields:
             yield _instead(name, fields.get(name), end.fields.get(name))
-    comments = tuple(Said(one["author"], one["text"], one["public"]) for one in ticket["comments"])
-    yield from _listed("comment", comments, end.comments)
+    yield from _listed("comment", tuple(_said(one) for one in ticket["comments"]), end.comments)
     files = tuple(File(one["name"], one["size"], one["sha256"]) for one in ticket["attachments"])
     yield from _listed("file", files, end.files)
     if ticket["history_length"] != end.changes:
         yield _instead("The number of changes", ticket["history_length"], end.changes)
+    if _names(ticket) != end.properties:
+        yield _instead("The ticket's named values", _names(ticket), end.properties)
     times = [one["created_at"] for one in ticket["comments"]]
     if times != sorted(times):
         yield f"The comments were not written in this order: {', '.join(times)}."
 
 
+def _said(comment: Content) -> Said:
+    return Said(
+        comment["author"], comment["text"], comment["body"], comment["public"], properties=_names(comment)
+    )
+
+
+def _names(holder: Content) -> tuple[str, ...]:
+    """The names of the values that only programs see; Zendesk has none."""
+    return tuple(sorted(holder.get("properties", ())))
+
+
 def _listed(name: str, there: Sequence[object], wanted: Sequence[object]) -> Iterator[str]:
     for number, (one, other) in enumerate(zip(there, wanted, strict=False), 1):
         if one != other:
-            yield _instead(f"{name} {number}", one, other)
+            yield _instead(f"The {name} number {number}", one, other)
     for one in there[len(wanted) :]:
         yield f"One {name} too many: {one}."
     for one in wanted[len(there) :]:
