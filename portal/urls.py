@@ -12,4 +12,9 @@ urlpatterns = [
     path("", include("integrations.urls")),
     path("", include("portal.views.health")),
     path("account/", include("portal.views.account")),
+    path("partners/", include("portal.views.partners")),
+    path("systems/", include("portal.views.systems")),
+    path("connections/", include("portal.views.connections")),
+    path("mappings/", include("portal.views.mappings")),
+    path("members/", include("portal.views.members")),
 ]

@@ -6,7 +6,7 @@ copy of it, so that the numbers tell the order in which versions held.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -78,18 +78,23 @@ def field_facts(system: System) -> dict[str, FieldFacts]:
     }
 
 
-def dictionary_facts(fields: Iterable[DictionaryField]) -> dict[str, FieldFacts]:
-    """The data dictionary in the same form."""
-    return {one.name: FieldFacts(one.label, one.kind, tuple(one.values), one.max_length) for one in fields}
+def dictionary_of(side: Side) -> dict[str, FieldFacts]:
+    """The data dictionary that the side shares, in the same form.  One query."""
+    return {
+        one.name: FieldFacts(one.label, one.kind, tuple(one.values), one.max_length)
+        for one in DictionaryField.objects.filter(connection=side.connection_id)
+    }
 
 
-def check(mapping_set: MappingSet) -> list[Finding]:
-    """What is wrong or worth a look in a version, worst first.  Four queries beside the set itself."""
+def check(mapping_set: MappingSet, dictionary: Mapping[str, FieldFacts] | None = None) -> list[Finding]:
+    """What is wrong or worth a look in a version, worst first.  `dictionary` spares reading it again."""
     side = mapping_set.side
+    if dictionary is None:
+        dictionary = dictionary_of(side)
     return check_set(
         rules_of(mapping_set).rules,
         own=field_facts(side.system),
-        dictionary=dictionary_facts(DictionaryField.objects.filter(connection=side.connection_id)),
+        dictionary=dictionary,
         is_outgoing=mapping_set.direction == MappingSet.Direction.OUTGOING,
         counterpart=_counterpart(mapping_set),
     )

@@ -50,7 +50,7 @@ class SystemData:
 
 
 @dataclass(frozen=True, slots=True)
-class Tested:
+class Checkup:
     """What came of testing a system, in words for people.  `code` is the handbook's, empty when it answered."""
 
     is_ok: bool
@@ -229,7 +229,7 @@ def _seal_one(system: System, name: str, value: str) -> None:
 # --- Testing ---
 
 
-def test_system(system: System, *, now: datetime) -> Tested:
+def test_system(system: System, *, now: datetime) -> Checkup:
     """Sign in, learn who we are and which fields there are, and record it.  Calls the system; may be repeated.
 
     Success lets a system move again that was stopped for its credentials; one that a person paused stays paused.
@@ -259,7 +259,7 @@ def test_system(system: System, *, now: datetime) -> Tested:
     if System.objects.filter(pk=system.pk, state=System.State.STOPPED).update(state=System.State.ACTIVE):
         system.state = System.State.ACTIVE
     name = f" as {account.name}" if account.name else ""
-    return Tested(True, f"{system} answers, signed in{name}.", problems=tuple(problems))
+    return Checkup(True, f"{system} answers, signed in{name}.", problems=tuple(problems))
 
 
 # Not a test, whatever its name begins with.
@@ -285,7 +285,7 @@ def metadata_of(specs: tuple[FieldSpec, ...]) -> dict[str, list[dict[str, object
     }
 
 
-def _note_failed_test(system: System, error: errors.ConnectorError, now: datetime) -> Tested:
+def _note_failed_test(system: System, error: errors.ConnectorError, now: datetime) -> Checkup:
     system.failure_code, system.failure_message = error.code, error.message[:500]
     system.failed_at, system.checked_at = now, now
     system.save(update_fields=["failure_code", "failure_message", "failed_at", "checked_at"])
@@ -293,7 +293,7 @@ def _note_failed_test(system: System, error: errors.ConnectorError, now: datetim
         active = System.objects.filter(pk=system.pk, state=System.State.ACTIVE)
         if active.update(state=System.State.STOPPED):
             system.state = System.State.STOPPED
-    return Tested(False, error.message, error.code)
+    return Checkup(False, error.message, error.code)
 
 
 # --- Pausing ---

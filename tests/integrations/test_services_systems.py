@@ -206,7 +206,7 @@ def test_a_test_that_succeeds_learns_account_and_fields(answers: Any) -> None:
     tested = systems.test_system(system, now=NOW)
 
     system.refresh_from_db()
-    assert tested == systems.Tested(
+    assert tested == systems.Checkup(
         True, f"{system} answers, signed in as Concord.", problems=("The account may not delete tickets.",)
     )
     assert (system.state, system.failure_code, system.fail_streak, system.failed_at) == (
@@ -253,7 +253,7 @@ def test_refused_credentials_stop_a_system(answers: Any) -> None:
     tested = systems.test_system(system, now=NOW)
 
     system.refresh_from_db()
-    assert tested == systems.Tested(
+    assert tested == systems.Checkup(
         False, "Zendesk does not know the mail address and token.", "unauthorized"
     )
     assert (system.state, system.failure_code, system.failed_at, system.checked_at) == (

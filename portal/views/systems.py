@@ -1,0 +1,365 @@
+"""Systems: partners' ticket tools, their credentials, tests, health and web hooks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import path, reverse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from integrations.connectors import registry
+from integrations.connectors.errors import ConnectorError
+from integrations.models import Partner, System
+from integrations.services import systems as services
+from portal import audit
+from portal.access import partners_for, require, requires
+from portal.acting import act, trail_of
+from portal.exports import csv_response
+from portal.forms.base import attempt, succeeds
+from portal.forms.systems import HookSecretForm, KindForm, SystemFilter, SystemForm, shown_of
+from portal.listing import Column, in_order, listing
+
+COLUMNS = (
+    Column("Name", "name", "name"),
+    Column("Partner", "partner", "partner__name"),
+    Column("Product", "kind", "kind"),
+    Column("Environment", "environment", "environment"),
+    Column("State", "state", "state"),
+    Column("Tested", "tested", "checked_at"),
+    Column("Last change seen", "polled", "polled_at"),
+)
+EXPORTED = (
+    "Name",
+    "Partner",
+    "Product",
+    "Address",
+    "Environment",
+    "State",
+    "Failure",
+    "Tested",
+    "Last web hook",
+    "Last asked",
+)
+
+
+# --- Lists ---
+
+
+@require_safe
+@requires("systems")
+def system_list(request: HttpRequest) -> HttpResponse:
+    """Ticket tools of the partners whose systems the reader may see."""
+    form = SystemFilter(request.GET, request.user)
+    found = listing(request, _found(request, form), COLUMNS, default="partner")
+    return render(request, "portal/systems/list.html", {"listing": found, "form": form})
+
+
+@require_safe
+@requires("systems")
+def system_export(request: HttpRequest) -> HttpResponseBase:
+    """The same list as a file."""
+    found = _found(request, SystemFilter(request.GET, request.user))
+    rows, _ = in_order(request, found, COLUMNS, default="partner")
+    return csv_response(
+        "systems",
+        EXPORTED,
+        (
+            (
+                one.name,
+                one.partner.name,
+                one.kind_label,
+                one.base_url,
+                one.get_environment_display(),
+                one.get_state_display(),
+                one.failure_message,
+                one.checked_at,
+                one.hooked_at,
+                one.polled_at,
+            )
+            for one in rows.iterator()
+        ),
+    )
+
+
+def _found(request: HttpRequest, form: SystemFilter) -> QuerySet[System]:
+    readable = partners_for(request.user, "read", "systems")
+    found = System.objects.visible_to(request.user).filter(partner__in=readable).select_related("partner")
+    return form.narrow(found)
+
+
+# --- One system ---
+
+
+@require_safe
+@requires("systems")
+def system_detail(request: HttpRequest, pk: int) -> HttpResponse:
+    """One system: does it answer, what is it allowed, who uses it."""
+    system = _system(request, pk)
+    stored = {secret.name: secret for secret in system.secrets.all()}
+    specs = services.settings_of(system.kind)
+    page: dict[str, Any] = {
+        "system": system,
+        "credentials": [(spec, stored.get(spec.name)) for spec in specs if spec.is_secret],
+        "settings": [
+            (spec.label, system.settings.get(spec.name, "")) for spec in specs if not spec.is_secret
+        ],
+        "hook_secret": stored.get(services.HOOK_SECRET),
+        "sides": system.sides.select_related("connection").order_by("connection__name"),
+        "field_count": len(system.metadata.get("fields", [])),
+        "now": timezone.now(),
+        "trail": trail_of(system, request.user),
+    }
+    return render(request, "portal/systems/detail.html", page)
+
+
+@require_safe
+@requires("systems")
+def system_fields(request: HttpRequest, pk: int) -> HttpResponse:
+    """The fields that the system told of, with what they take."""
+    system = _system(request, pk)
+    return render(
+        request,
+        "portal/systems/fields.html",
+        {"system": system, "fields": system.metadata.get("fields", [])},
+    )
+
+
+# --- Adding and changing ---
+
+
+@require_safe
+@requires("systems", "full")
+def system_add(request: HttpRequest) -> HttpResponse:
+    """Whose system, and which product: what is asked next depends on it."""
+    partners = partners_for(request.user, "full", "systems")
+    asked = request.GET if "kind" in request.GET else None
+    form = KindForm(asked, partners=partners, initial={"partner": request.GET.get("partner")})
+    if form.is_valid():
+        chosen = form.cleaned_data
+        return redirect(f"{reverse('system_add_kind', args=[chosen['kind']])}?partner={chosen['partner'].pk}")
+    status = 422 if form.errors else 200
+    return render(request, "portal/systems/add.html", {"form": form}, status=status)
+
+
+@require_http_methods(["GET", "POST"])
+@requires("systems", "full")
+@transaction.atomic
+def system_add_kind(request: HttpRequest, kind: str) -> HttpResponse:
+    """Add a system of this kind to the partner that the address names."""
+    partner = _partner_asked_for(request)
+    if kind not in registry.CONNECTORS:
+        raise Http404
+    initial = {
+        "environment": System.Environment.SANDBOX.value,
+        "name": f"{partner.name} {registry.label(kind)}",
+    }
+    form = SystemForm(request.POST or None, kind=kind, initial=initial)
+    if form.is_valid():
+        system = attempt(form, lambda: services.add_system(partner, kind, form.data_for_service()))
+        if system:
+            audit.record(request.user, "added", system, audit.changed_fields({}, shown_of(system)))
+            messages.success(request, f"{system} is added. Test it before it is used.")
+            return redirect("system_detail", system.pk)
+    page = {"form": form, "partner": partner, "kind_label": registry.label(kind)}
+    return render(request, "portal/systems/edit.html", page, status=422 if form.errors else 200)
+
+
+def _partner_asked_for(request: HttpRequest) -> Partner:
+    """The partner that `?partner=` names; 404 and 403 as ever."""
+    key = request.GET.get("partner", "")
+    if not key.isdecimal():
+        raise Http404
+    partner = get_object_or_404(Partner.objects.visible_to(request.user), pk=int(key[:18]))
+    require(request.user, "full", "systems", partner)
+    return partner
+
+
+@require_http_methods(["GET", "POST"])
+@requires("systems", "write")
+@transaction.atomic
+def system_edit(request: HttpRequest, pk: int) -> HttpResponse:
+    """Change a system's address, settings and credentials."""
+    system = _system(request, pk, "write", lock=request.method == "POST")
+    shown = shown_of(system)
+    stored = {secret.name: secret for secret in system.secrets.all()}
+    form = SystemForm(request.POST or None, kind=system.kind, stored=stored, shown=shown)
+    if form.is_valid():
+        data = form.data_for_service()
+        if succeeds(form, lambda: services.change_system(system, data)):
+            changes = audit.changed_fields(shown, shown_of(system))
+            # That a credential was replaced is worth keeping; the credential is not.
+            changes |= {name: ["stored", "replaced"] for name in data.secrets}
+            if changes:
+                audit.record(request.user, "changed", system, changes)
+            messages.success(request, "Saved. Test it, to see that it still answers.")
+            return redirect("system_detail", system.pk)
+    page = {"form": form, "partner": system.partner, "kind_label": system.kind_label}
+    page["system"] = System.objects.select_related("partner").get(pk=pk)
+    return render(request, "portal/systems/edit.html", page, status=422 if form.errors else 200)
+
+
+# --- Running ---
+
+
+@require_POST
+@requires("systems", "write")
+def system_test(request: HttpRequest, pk: int) -> HttpResponse:
+    """Sign in, read account, rights and fields.  Waits for the other system, for as long as its limit allows."""
+    system = _system(request, pk, "write")
+    tested = services.test_system(system, now=timezone.now())
+    audit.record(request.user, "tested", system, {"outcome": tested.code or "answered"})
+    if not tested.is_ok:
+        messages.error(request, f"{system} did not pass the test: {tested.message}")
+    elif tested.problems:
+        messages.warning(request, f"{tested.message} There is something to look at below.")
+    else:
+        messages.success(request, tested.message)
+    return redirect("system_detail", pk)
+
+
+@require_POST
+@requires("systems", "write")
+def system_pause(request: HttpRequest, pk: int) -> HttpResponse:
+    """Call it no more."""
+    system = _system(request, pk, "write")
+    act(
+        request,
+        lambda: services.pause_system(system),
+        obj=system,
+        trail="paused",
+        done=f"{system} is paused. Changes are collected and delivered when it is resumed.",
+    )
+    return redirect("system_detail", pk)
+
+
+@require_POST
+@requires("systems", "write")
+def system_resume(request: HttpRequest, pk: int) -> HttpResponse:
+    """Call it again."""
+    system = _system(request, pk, "write")
+    act(
+        request,
+        lambda: services.resume_system(system),
+        obj=system,
+        trail="resumed",
+        done=f"{system} is called again.",
+    )
+    return redirect("system_detail", pk)
+
+
+# --- Web hooks ---
+
+
+@require_safe
+@requires("systems", "write")
+@never_cache
+def system_hooks(request: HttpRequest, pk: int) -> HttpResponse:
+    """What the other side's administrator has to do for web hooks to arrive."""
+    return _hooks_page(request, _system(request, pk, "write"))
+
+
+@require_POST
+@requires("systems", "write")
+@never_cache
+def system_hook_secret(request: HttpRequest, pk: int) -> HttpResponse:
+    """Make a new secret and show it, this once."""
+    system = _system(request, pk, "write")
+    with transaction.atomic():
+        secret = services.make_hook_secret(system)
+        audit.record(request.user, "made a web hook secret for", system)
+    # Not a redirect: the secret would have to be kept somewhere readable in between.
+    return _hooks_page(request, system, secret=secret)
+
+
+@require_POST
+@requires("systems", "write")
+@never_cache
+def system_hook_take(request: HttpRequest, pk: int) -> HttpResponse:
+    """Store the secret that the system itself has made."""
+    system = _system(request, pk, "write")
+    form = HookSecretForm(request.POST)
+    if not form.is_valid():
+        return _hooks_page(request, system, form=form)
+    act(
+        request,
+        lambda: services.take_hook_secret(system, form.cleaned_data["secret"]),
+        obj=system,
+        trail="entered the web hook secret of",
+        done="The secret is stored. The one before it is still accepted.",
+    )
+    return redirect("system_hooks", pk)
+
+
+@require_POST
+@requires("systems", "write")
+def system_hook_drop(request: HttpRequest, pk: int) -> HttpResponse:
+    """Accept the former secret no longer."""
+    system = _system(request, pk, "write")
+    act(
+        request,
+        lambda: services.drop_previous_hook_secret(system),
+        obj=system,
+        trail="ended the former web hook secret of",
+        done="Only the present secret is accepted now.",
+    )
+    return redirect("system_hooks", pk)
+
+
+def _hooks_page(
+    request: HttpRequest, system: System, *, secret: str = "", form: HookSecretForm | None = None
+) -> HttpResponse:
+    address = f"{settings.PORTAL_BASE_URL}{reverse('hook', args=[system.hook_token])}"
+    stored = {one.name: one for one in system.secrets.filter(name__startswith=services.HOOK_SECRET)}
+    page = {
+        "system": system,
+        "address": address,
+        "secret": secret,
+        "form": form or HookSecretForm(),
+        "current": stored.get(services.HOOK_SECRET),
+        "previous": stored.get(services.PREVIOUS_HOOK_SECRET),
+    }
+    try:
+        page["steps"] = services.open_connector_for(system).hook_steps(address)
+    except ConnectorError as error:
+        page["trouble"] = error.message
+    status = 422 if form is not None and form.errors else 200
+    return render(request, "portal/systems/hooks.html", page, status=status)
+
+
+# --- Fetching ---
+
+
+def _system(request: HttpRequest, pk: int, action: str = "read", *, lock: bool = False) -> System:
+    """The system; 404 when it is none of the person's, 403 when its roles there do not allow this."""
+    systems = System.objects.visible_to(request.user).select_related("partner")
+    if lock:
+        systems = systems.select_for_update(of=("self",))
+    system = get_object_or_404(systems, pk=pk)
+    require(request.user, action, "systems", system.partner)
+    return system
+
+
+urlpatterns = [
+    path("", system_list, name="system_list"),
+    path("export.csv", system_export, name="system_export"),
+    path("add/", system_add, name="system_add"),
+    path("add/<slug:kind>/", system_add_kind, name="system_add_kind"),
+    path("<int:pk>/", system_detail, name="system_detail"),
+    path("<int:pk>/edit/", system_edit, name="system_edit"),
+    path("<int:pk>/fields/", system_fields, name="system_fields"),
+    path("<int:pk>/test/", system_test, name="system_test"),
+    path("<int:pk>/pause/", system_pause, name="system_pause"),
+    path("<int:pk>/resume/", system_resume, name="system_resume"),
+    path("<int:pk>/hooks/", system_hooks, name="system_hooks"),
+    path("<int:pk>/hooks/make/", system_hook_secret, name="system_hook_secret"),
+    path("<int:pk>/hooks/enter/", system_hook_take, name="system_hook_take"),
+    path("<int:pk>/hooks/drop/", system_hook_drop, name="system_hook_drop"),
+]
