@@ -19,6 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from integrations.models import Connection, System
 from integrations.sandbox.client import Sandbox, SandboxError
+from integrations.sandbox.jira.settings import simplified_transitions
 from portal.benchmark.field import prepared
 from portal.demo import passing, place, processes, seed
 from portal.replay import player, service_levels, tables
@@ -119,6 +120,8 @@ def _stage(options: dict[str, Any]) -> Iterator[Stage]:
         raise processes.Trouble(f"“{system}” is in no connection that begins there.")
     other = side.connection.sides.exclude(pk=side.pk).select_related("system").get().system
     clients = [_sandbox(system), _sandbox(other)]
+    # The log knows nothing of the steps that a workflow may ask for.
+    clients[1].settings(transitions=simplified_transitions())
     yield Stage(side.connection, clients[0], clients[1], lambda: None)
 
 
