@@ -286,6 +286,8 @@ class ZendeskConnector:
 
     def settled(self, field: str, value: Value) -> Value:
         """What Zendesk holds after `value` was written to `field`.  Makes no call."""
+        if field in fields.PEOPLE.values():
+            return self._people.settled(value)
         settled = fields.settled(field, value)
         return self._field_tags.labels(settled) if field == "tags" else settled
 

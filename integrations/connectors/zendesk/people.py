@@ -49,6 +49,18 @@ class People:
             return Person("")
         return person if person.name else self._known.get(person.id, person)
 
+    def settled(self, value: Value) -> Value:
+        """The field value that Zendesk will tell for a person we write by number or mail address, if they were met."""
+        if not isinstance(value, dict):
+            return self.value(value)
+        if id_of(value.get("id")):
+            return self._known.get(id_of(value["id"]), person_of(value) or Person("")).as_value()
+        email = str(value.get("email") or "").casefold()
+        for person in list(self._known.values()):
+            if email and person.email.casefold() == email:
+                return person.as_value()
+        return value
+
     def value(self, identity: object) -> Value:
         """The same as a field value; None for nobody."""
         person = self.named(identity)

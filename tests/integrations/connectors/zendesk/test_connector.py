@@ -315,6 +315,11 @@ def test_an_assignee_is_told_with_the_name_and_taken_away(desk: Bench) -> None:
     assert told == desk.connector.read(remote_id).fields["assignee"]
     assert isinstance(told, dict)
     assert (told["id"], told["name"]) == (me.id, me.name)
+    for given in ({"id": me.id, "name": "", "email": ""}, {"id": "", "email": told["email"].upper()}, me.id):
+        assert desk.connector.settled("assignee", given) == told
+    stranger = {"id": "", "name": "Bo", "email": "bo@nowhere.example"}
+    assert desk.connector.settled("assignee", stranger) == stranger
+    assert desk.connector.settled("assignee", None) is None
     desk.update(remote_id, assignee=None)
     assert desk.connector.read(remote_id).fields["assignee"] is None
 
