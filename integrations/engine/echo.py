@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from integrations.canonical import Attachment, Change, ChangeKind, Comment
-from integrations.engine.values import DeliveryState, OpenWrite
+from integrations.engine.values import OpenWrite
 
 
 @dataclass(slots=True)
@@ -50,12 +50,15 @@ def attribute(change: Change, writes: Sequence[OpenWrite], account_id: str) -> A
     proven = [write for write in writes if _is_proven(change, write)]
     is_ours = bool(proven) or not account_id or change.actor.id == account_id
     for name, value in change.fields.items():
+        ours = [write for write in writes if is_ours and name in write.fields]
         exact = [write for write in proven if name in write.fields]
-        alike = [
-            write for write in writes if is_ours and name in write.fields and write.fields[name] == value
-        ]
-        if candidates := exact or alike:
-            found.fields[name] = max(candidates, key=lambda write: write.stamp)
+        alike = [write for write in ours if write.fields[name] == value]
+        # A workflow may need steps to the status that was wanted: until that is seen, they are part of our write.
+        if candidates := exact or alike or ours:
+            cause = max(candidates, key=lambda write: write.stamp)
+            found.fields[name] = cause
+            if cause.fields[name] != value:
+                found.steps.add(name)
     for comment in change.comments:
         if write := _comment_cause(comment, proven, writes, is_ours or comment.author.id == account_id):
             found.comments[comment.id] = write

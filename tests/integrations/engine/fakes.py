@@ -132,9 +132,13 @@ class FakeSystem:
     def update(
         self, remote_id: str, fields: Mapping[str, Value], *, current: Mapping[str, Value], marker: str
     ) -> Written:
-        return self._write(
-            f"update {remote_id} {sorted(fields)}", lambda: self._set(remote_id, fields, "", marker)
-        )
+        def act() -> Written:
+            steps = self.steps.get(str(fields.get("status")), [])
+            made = [self._set(remote_id, {"status": step}, "", marker) for step in steps]
+            made.append(self._set(remote_id, fields, "", marker))
+            return Written(made[-1].head, change_ids=tuple(id_ for one in made for id_ in one.change_ids))
+
+        return self._write(f"update {remote_id} {sorted(fields)}", act)
 
     def comment(self, remote_id: str, draft: CommentDraft) -> Written:
         return self._write(
