@@ -6,6 +6,7 @@ worker which looks in between finds an empty file, cannot parse it, and ends.
 
 from __future__ import annotations
 
+import json
 import os
 import uuid
 from pathlib import Path
@@ -14,20 +15,20 @@ from typing import Any
 
 from kombu.exceptions import ChannelError
 from kombu.transport import TRANSPORT_ALIASES, filesystem
-from kombu.utils.json import dumps
 
 
 class Channel(filesystem.Channel):
     """kombu's channel, with messages written aside and moved into place."""
 
-    def _put(self, queue: str, payload: dict[str, Any], **_: Any) -> None:
+    # kombu's own transports name the second argument differently, too.
+    def _put(self, queue: str, payload: dict[str, Any], **_: Any) -> None:  # type: ignore[override]
         """Put a message onto the queue; ChannelError when its folder cannot be written."""
         folder = Path(self.data_folder_out)
         # The name begins with the time, which is how the reader finds the oldest.
         name = f"{round(monotonic() * 1000)}_{uuid.uuid4()}"
         aside = folder / f"{name}.part"
         try:
-            aside.write_bytes(dumps(payload).encode())
+            aside.write_text(json.dumps(payload))
             os.replace(aside, folder / f"{name}.{queue}.msg")
         except OSError as error:
             raise ChannelError(

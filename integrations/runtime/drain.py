@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.db import DatabaseError, IntegrityError, OperationalError
+from django.db import DatabaseError, OperationalError
 
 from integrations.connectors.errors import ConnectorError, Garbled
 from integrations.engine import effects
@@ -34,6 +34,9 @@ LOOK_EVERY_S = 0.01
 LINGER_S = 1.0
 # The share of the calls in flight that one system may take, so that a slow one leaves room for the others.
 SHARE_OF_ONE_SYSTEM = 0.75
+# PostgreSQL's codes for a transaction that lost a deadlock or could not be put in order with another.
+GAVE_WAY = ("40P01", "40001")
+TRANSACTION_TRIES = 4
 # After a step broke in an unforeseen way its ticket is looked at again this much later.
 BROKEN_RETRY_S = 60
 
@@ -147,8 +150,8 @@ class Drain:
                 wanted = fiber.steps.send(result)
         except StopIteration:
             return
-        except Exception:  # noqa: BLE001 - the outermost loop: one broken step stops its own lane only
-            self._broken(fiber)
+        except Exception as error:  # noqa: BLE001 - the outermost loop: one broken step stops its own lane only
+            self._broken(fiber, error)
             return
         if isinstance(wanted, effects.Call):
             assert self._pool is not None
@@ -183,19 +186,21 @@ class Drain:
             results = self._transact(fiber.requests)
         except OperationalError:
             raise
-        except IntegrityError:
-            # Somebody was quicker with the same fact; the next look sees it.
-            logger.warning("step_overtaken", exc_info=True)
-            self._broken(fiber)
-            return
-        except Exception:  # noqa: BLE001 - the outermost loop: one broken step stops its own lane only
-            self._broken(fiber)
+        except Exception as error:  # noqa: BLE001 - the outermost loop: one broken step stops its own lane only
+            self._broken(fiber, error)
             return
         self._advance(fiber, tuple(results))
 
     def _transact(self, requests: list[effects.Request] | tuple[effects.Request, ...]) -> list[Any]:
-        self.report.transactions += 1
-        return self.store.carry_out(requests, self.clock.now())
+        """One transaction; tried again when the database chose it to give way to another."""
+        for left in reversed(range(TRANSACTION_TRIES)):
+            self.report.transactions += 1
+            try:
+                return self.store.carry_out(requests, self.clock.now())
+            except OperationalError as error:
+                if not left or getattr(error.__cause__, "sqlstate", None) not in GAVE_WAY:
+                    raise
+        raise AssertionError("the last try either returns or raises")
 
     def _land(self, timeout_s: float | None) -> None:
         """Take in calls that have come back."""
@@ -217,9 +222,9 @@ class Drain:
         if fiber.answered is not None and self.store.is_failing(fiber.answered):
             self._transact([effects.NoteSystemAnswer(fiber.answered)])
 
-    def _broken(self, fiber: _Fiber) -> None:
+    def _broken(self, fiber: _Fiber, cause: Exception) -> None:
         """A step that broke stops its own lane or ticket where people see it, and nothing else."""
-        logger.error("step_broke", exc_info=True, extra={"claim": repr(fiber.claim)})
+        logger.error("step_broke", exc_info=cause, extra={"claim": repr(fiber.claim)})
         self.report.broken += 1
         fiber.steps.close()
         now = self.clock.now()
