@@ -34,9 +34,6 @@ LOOK_EVERY_S = 0.01
 LINGER_S = 1.0
 # The share of the calls in flight that one system may take, so that a slow one leaves room for the others.
 SHARE_OF_ONE_SYSTEM = 0.75
-# PostgreSQL's codes for a transaction that lost a deadlock or could not be put in order with another.
-GAVE_WAY = ("40P01", "40001")
-TRANSACTION_TRIES = 4
 # After a step broke in an unforeseen way its ticket is looked at again this much later.
 BROKEN_RETRY_S = 60
 
@@ -192,15 +189,8 @@ class Drain:
         self._advance(fiber, tuple(results))
 
     def _transact(self, requests: list[effects.Request] | tuple[effects.Request, ...]) -> list[Any]:
-        """One transaction; tried again when the database chose it to give way to another."""
-        for left in reversed(range(TRANSACTION_TRIES)):
-            self.report.transactions += 1
-            try:
-                return self.store.carry_out(requests, self.clock.now())
-            except OperationalError as error:
-                if not left or getattr(error.__cause__, "sqlstate", None) not in GAVE_WAY:
-                    raise
-        raise AssertionError("the last try either returns or raises")
+        self.report.transactions += 1
+        return self.store.carry_out(requests, self.clock.now())
 
     def _land(self, timeout_s: float | None) -> None:
         """Take in calls that have come back."""
