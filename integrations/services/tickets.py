@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
@@ -10,8 +11,16 @@ from integrations.models import LinkedTicket
 from integrations.store.tickets import note_hints
 
 
-def pause_ticket(linked_ticket: LinkedTicket) -> str:
-    """Let nothing of this matter travel until it is resumed; changes are still collected.  Returns what it did."""
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of an action, in a sentence for the person who asked."""
+
+    is_done: bool
+    message: str
+
+
+def pause_ticket(linked_ticket: LinkedTicket) -> Answer:
+    """Let nothing of this matter travel until it is resumed; changes are still collected."""
     return _set_state(
         linked_ticket,
         LinkedTicket.State.ACTIVE,
@@ -20,8 +29,8 @@ def pause_ticket(linked_ticket: LinkedTicket) -> str:
     )
 
 
-def resume_ticket(linked_ticket: LinkedTicket) -> str:
-    """Let a paused matter travel again, in order.  Returns what it did."""
+def resume_ticket(linked_ticket: LinkedTicket) -> Answer:
+    """Let a paused matter travel again, in order."""
     return _set_state(
         linked_ticket,
         LinkedTicket.State.PAUSED,
@@ -30,25 +39,22 @@ def resume_ticket(linked_ticket: LinkedTicket) -> str:
     )
 
 
-def synchronise_now(linked_ticket: LinkedTicket, *, now: datetime) -> str:
-    """Have the histories of both tickets read at once, whatever their systems told us.  Returns what it did."""
+def synchronise_now(linked_ticket: LinkedTicket, *, now: datetime) -> Answer:
+    """Have the histories of both tickets read at once, whatever their systems told us."""
     with transaction.atomic():
         stands = linked_ticket.sides.filter(ticket__isnull=False, ticket__is_gone=False)
         read = list(stands.values_list("ticket__system", "ticket__remote_id"))
         for system_id, remote_id in read:
             note_hints(system_id, [remote_id], now)
     if not read:
-        return "There is no ticket to read: it is gone on both sides."
-    return (
-        "Both systems are asked now."
-        if len(read) == 2
-        else "The one system that has the ticket is asked now."
-    )
+        return Answer(False, "There is no ticket to read: it is gone on both sides.")
+    if len(read) == 1:
+        return Answer(True, "The one system that has the ticket is asked now.")
+    return Answer(True, "Both systems are asked now.")
 
 
-def _set_state(linked_ticket: LinkedTicket, before: str, after: str, *, done: str) -> str:
-    changed = LinkedTicket.objects.filter(pk=linked_ticket.pk, state=before).update(state=after)
-    if changed:
-        return done
+def _set_state(linked_ticket: LinkedTicket, before: str, after: str, *, done: str) -> Answer:
+    if LinkedTicket.objects.filter(pk=linked_ticket.pk, state=before).update(state=after):
+        return Answer(True, done)
     state = LinkedTicket.State(LinkedTicket.objects.values_list("state", flat=True).get(pk=linked_ticket.pk))
-    return f"Nothing to do: it is {state.label.lower()}."
+    return Answer(False, f"Nothing to do: it is {state.label.lower()}.")

@@ -1,0 +1,144 @@
+"""How the pages about tickets and their queue put things: `{% load ticket_tags %}`."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import nh3
+from django import template
+from django.utils import timezone
+from django.utils.dateformat import format as format_date
+from django.utils.safestring import SafeString, mark_safe
+
+from integrations.models import Delivery, Lane
+from integrations.richtext.blocks import Document
+from integrations.richtext.html import to_html
+from integrations.services.comparison import Verdict
+from integrations.services.timeline import Entry, Fate
+from knowledgebase.rendering import render_markdown
+from portal.clocks import Drawing
+from portal.presentation import duration_words
+
+register = template.Library()
+
+LINKS = {"http", "https", "mailto", "tel"}
+
+FATE_TONES = {
+    Fate.DELIVERED: "green",
+    Fate.UNDER_WAY: "azure",
+    Fate.WAITING: "orange",
+    Fate.VERIFYING: "azure",
+    Fate.PARKED: "red",
+    Fate.HELD: "orange",
+    Fate.OVERTAKEN: "secondary",
+    Fate.SKIPPED: "secondary",
+}
+VERDICT_TONES = {
+    Verdict.EQUAL: "green",
+    Verdict.MAPPED: "green",
+    Verdict.DIFFERS: "red",
+    Verdict.ONE_WAY: "orange",
+    Verdict.OWN: "secondary",
+    Verdict.ABSENT: "secondary",
+}
+# Colours of the sides in timelines and bars: left, right.
+SIDE_TONES = ("azure", "purple")
+
+
+@register.filter
+def rich(document: Document) -> SafeString:
+    """A document as HTML.  It escapes by itself; the second gate is for what nobody has thought of."""
+    clean = nh3.clean(to_html(document), url_schemes=LINKS, link_rel="noopener noreferrer nofollow")
+    return mark_safe(clean)  # noqa: S308  # it is what nh3 let through
+
+
+@register.filter
+def fate_tone(fate: Fate) -> str:
+    """The colour of a delivery's fate."""
+    return FATE_TONES[fate]
+
+
+@register.filter
+def verdict_tone(verdict: Verdict) -> str:
+    """The colour of a comparison's verdict."""
+    return VERDICT_TONES[verdict]
+
+
+@register.filter
+def priority_tone(priority: str) -> str:
+    """The colour of a priority."""
+    return {"critical": "red", "high": "orange", "medium": "yellow"}.get(priority.lower(), "secondary")
+
+
+@register.filter
+def initials(entry: Entry) -> str:
+    """Two letters for the round sign of an entry: the author's, or the company's."""
+    words = (entry.author or entry.partner or "?").replace(".", " ").split()
+    return (
+        "".join(word[0] for word in (words[0], words[-1]) if len(words) > 1).upper() or words[0][:2].upper()
+    )
+
+
+@register.filter
+def entry_title(entry: Entry) -> str:
+    """Who did it, as the heading of an entry."""
+    return entry.author or entry.partner
+
+
+@register.filter
+def lane_state(lane: Lane) -> str:
+    """A lane's state as people see it: what it waits for."""
+    if lane.state != Lane.State.READY:
+        return str(lane.get_state_display())
+    return "Tried again later" if lane.failure_code else "On its way"
+
+
+@register.filter
+def lane_tone(lane: Lane) -> str:
+    """The colour of a lane's state."""
+    if lane.state == Lane.State.PARKED:
+        return "red"
+    return "orange" if lane.state == Lane.State.HELD or lane.failure_code else "azure"
+
+
+@register.filter
+def waiting(lane: Lane) -> int:
+    """How many deliveries wait in a lane."""
+    return lane.tail - lane.head + 1 if lane.waits else 0
+
+
+@register.filter
+def delivery_tone(delivery: Delivery) -> str:
+    """The colour of a delivery's state."""
+    return {"done": "green", "sent": "azure", "new": "orange"}.get(delivery.state, "secondary")
+
+
+@register.filter
+def axis_time(at: datetime, drawing: Drawing) -> str:
+    """A tick's moment in the reader's zone: the time on a short axis, the day on a long one."""
+    spans_days = drawing.ticks[-1].at - drawing.ticks[0].at > timedelta(hours=36)
+    return format_date(timezone.localtime(at), "j M" if spans_days else "H:i")
+
+
+@register.filter
+def local_clock(at: datetime) -> str:
+    """The time of a moment in the reader's zone, as plain text for drawings."""
+    return format_date(timezone.localtime(at), "H:i")
+
+
+@register.filter
+def minutes(value: float | None) -> str:
+    """A number of minutes in words."""
+    return duration_words(value * 60 if isinstance(value, int | float) else None)
+
+
+@register.filter
+def outcome_tone(outcome: str) -> str:
+    """The colour of an attempt's outcome."""
+    return {"done": "green", "started": "azure", "refused": "red"}.get(outcome, "orange")
+
+
+@register.filter
+def markdown(text: str) -> SafeString:
+    """A text of the handbook as HTML."""
+    return render_markdown(text)

@@ -1,0 +1,179 @@
+"""What the page of one linked ticket shows, put together for whoever looks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db.models import F, QuerySet
+
+from integrations.models import Delivery, Lane, LinkedTicket, TicketSide
+from integrations.services.comparison import Comparison, agreed_values, compare, settled_by
+from integrations.services.timeline import Timeline, Viewer, timeline, what_of
+from portal.access import Someone
+from portal.acting import trail_of
+from portal.clocks import Card, Drawing, clocks_of
+from portal.presentation import TimelineEntry
+from portal.queue import known_failure
+from portal.tickets import may_at_one, title_for
+
+# Deliveries of a lane that are listed one by one; the queue has the rest.
+LISTED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One system's ticket.  What the viewer may not know of the other side is empty."""
+
+    partner: str
+    layers: str
+    kind: str
+    key: str
+    url: str
+    is_own: bool
+    status: str = ""
+    is_there: bool = True
+    is_gone: bool = False
+    read_at: datetime | None = None
+    is_due: bool = False
+    lane: Lane | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """One lane in which something waits, with its first deliveries."""
+
+    lane: Lane
+    partner: str
+    system: str
+    deliveries: Sequence[tuple[Delivery, str]]
+    more: int
+    failure: str
+
+
+@dataclass(slots=True)
+class TicketPage:
+    """Everything on the page.  `comparison`, `waiting` and `trail` are for those who may see both sides."""
+
+    linked: LinkedTicket
+    title: str
+    status: str
+    priority: str
+    raised_by: str
+    records: list[Record]
+    timeline: Timeline
+    sees_all: bool
+    comparison: Comparison | None = None
+    waiting: list[Waiting] = field(default_factory=list)
+    trail: Sequence[TimelineEntry] = ()
+    cards: Sequence[Card] = ()
+    drawing: Drawing | None = None
+
+
+def ticket_page(
+    linked: LinkedTicket,
+    viewer: Viewer,
+    *,
+    now: datetime,
+    older_than: str = "",
+    user: Someone,
+) -> TicketPage:
+    """The page of a linked ticket, as this viewer may see it."""
+    sides = list(linked.sides.select_related("side__system__partner", "ticket").order_by("side__position"))
+    lanes = {lane.target_id: lane for lane in linked.lanes.all()}
+    ends = [one.side.system.partner_id for one in sides]
+    comparison = (
+        compare(linked, settled=settled_by(one.side.system for one in sides)) if viewer.sees_all else None
+    )
+    cards, drawing = clocks_of(user, linked, now)
+    words = _words(linked, sides, viewer, comparison)
+    return TicketPage(
+        linked=linked,
+        title=title_for(linked, sides, viewer),
+        status=words.get("status", ""),
+        priority=words.get("priority", ""),
+        raised_by=next(one.side.system.partner.name for one in sides if one.side_id == linked.origin_id),
+        records=[_record(one, viewer, lanes.get(one.side_id), comparison) for one in sides],
+        timeline=timeline(linked, viewer, now=now, older_than=older_than),
+        sees_all=viewer.sees_all,
+        comparison=comparison,
+        waiting=_waiting(sides, lanes, viewer) if may_at_one(user, "read", "queue", ends) else [],
+        trail=trail_of(linked, user) if may_at_one(user, "read", "audit", ends) else (),
+        cards=cards,
+        drawing=drawing,
+    )
+
+
+def _words(
+    linked: LinkedTicket, sides: Sequence[TicketSide], viewer: Viewer, comparison: Comparison | None
+) -> dict[str, str]:
+    """Status and priority in the words of the data dictionary: as the side tells them that raised it, or the own."""
+    if comparison:
+        return {row.name: row.agreed for row in comparison.rows}
+    own = [one for one in sides if one.side.system.partner_id in viewer.partner_ids]
+    return agreed_values(own[0]) if own else {}
+
+
+def _record(one: TicketSide, viewer: Viewer, lane: Lane | None, comparison: Comparison | None) -> Record:
+    system, ticket = one.side.system, one.ticket
+    is_own = system.partner_id in viewer.partner_ids
+    layers = ", ".join(layer.label for layer in system.partner.layers)
+    if not (viewer.sees_all or is_own):
+        return Record(
+            system.partner.name, layers, system.kind_label, "", "", False, is_there=ticket is not None
+        )
+    return Record(
+        partner=system.partner.name,
+        layers=layers,
+        kind=system.kind_label,
+        key=str(ticket) if ticket else "",
+        url=ticket.url if ticket else "",
+        is_own=is_own,
+        status=_own_status(one, comparison),
+        is_there=ticket is not None,
+        is_gone=bool(ticket and ticket.is_gone),
+        read_at=ticket.read_at if ticket else None,
+        is_due=bool(ticket and ticket.read_due_at),
+        lane=lane if viewer.sees_all else None,
+    )
+
+
+def _own_status(one: TicketSide, comparison: Comparison | None) -> str:
+    if comparison is None:
+        return ""
+    row = next((row for row in comparison.rows if row.name == "status"), None)
+    if row is None:
+        return ""
+    return row.left if comparison.left.side_id == one.side_id else row.right
+
+
+def _waiting(sides: Sequence[TicketSide], lanes: dict[int, Lane], viewer: Viewer) -> list[Waiting]:
+    found = []
+    for one in sides:
+        lane = lanes.get(one.side_id)
+        if lane is None or not lane.waits:
+            continue
+        first = list(_queue(lane)[:LISTED])
+        system = one.side.system
+        found.append(
+            Waiting(
+                lane,
+                system.partner.name,
+                system.name,
+                [(delivery, what_of(delivery)) for delivery in first],
+                more=lane.tail - lane.head + 1 - len(first),
+                failure=known_failure(
+                    lane, first[0] if first else None, viewer, _sender(sides, one), system.partner_id
+                ),
+            )
+        )
+    return found
+
+
+def _sender(sides: Sequence[TicketSide], target: TicketSide) -> int:
+    return next(one.side.system.partner_id for one in sides if one is not target)
+
+
+def _queue(lane: Lane) -> QuerySet[Delivery]:
+    return lane.deliveries.filter(number__gte=F("lane__head")).order_by("number")

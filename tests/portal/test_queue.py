@@ -1,0 +1,399 @@
+"""The page of lanes that wait, what people do about them, and the page of one delivery."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from integrations.models import Attempt, Delivery, Lane
+from knowledgebase.services import load_shipped
+from portal.models import AuditEntry, User
+from tests import factories
+from tests.factories import Role
+from tests.integrations import scenes
+from tests.integrations.scenes import NOW, Matter
+
+pytestmark = pytest.mark.django_db
+
+QUEUE = "/queue/"
+
+
+@pytest.fixture
+def matter() -> Matter:
+    left, right = scenes.mercuri_and_infinity()
+    scenes.dictionary(left, title="Title", priority="Priority")
+    return scenes.matter(left, right, left_fields={}, right_fields={"priority": "Low"})
+
+
+@pytest.fixture
+def staff() -> User:
+    return factories.make_user("rosa", role=Role.INTEGRATOR_STAFF)
+
+
+def wait(matter: Matter, lane: Lane | None = None, **values: Any) -> Delivery:
+    """A change of priority that waits at Infinity's door."""
+    ticket = matter.left_ticket
+    event = scenes.seen(ticket, fields={"priority": "urgent"})
+    usual: dict[str, Any] = {"envelope": {"fields": {"priority": "critical"}, "changed": ["priority"]}}
+    return scenes.queued(lane or matter.to_right, event, **(usual | values))
+
+
+def listed(client: Client, user: User, **query: str) -> list[int]:
+    client.force_login(user)
+    response = client.get(QUEUE, query)
+    assert response.status_code == 200
+    return [row.lane.pk for row in response.context["page"].rows]
+
+
+def said(response: Any) -> list[str]:
+    return [str(message) for message in response.context["messages"]]
+
+
+def act(client: Client, user: User, action: str, **data: Any) -> list[str]:
+    client.force_login(user)
+    return said(client.post(reverse("delivery_act"), {"action": action, **data}, follow=True))
+
+
+# --- The list ---
+
+
+def test_a_lane_tells_what_waits_and_why_and_leads_to_the_handbook(
+    client: Client, matter: Matter, staff: User
+) -> None:
+    load_shipped()
+    wait(matter)
+    wait(matter)
+    scenes.park(
+        matter.to_right, "unmapped_value", "“priority” holds “critical”, and the map has no row for it."
+    )
+    client.force_login(staff)
+
+    response = client.get(QUEUE)
+    text = response.content.decode()
+
+    (row,) = response.context["page"].rows
+    assert (row.sender, row.receiver, row.what, row.count) == (
+        "Mercuri Inc",
+        "Infinity Solutions",
+        "priority",
+        2,
+    )
+    assert "and 1 behind it" in text
+    assert "Waits for a person" in text
+    assert "“priority” holds “critical”" in text
+    assert reverse("handbook_detail", args=[row.article.pk]) in text
+
+
+def test_the_longest_wait_stands_first(client: Client, matter: Matter, staff: User) -> None:
+    other = scenes.matter(matter.left, matter.right, number=2, right_fields={})
+    wait(matter)
+    wait(other)
+    Lane.objects.filter(pk=other.to_right.pk).update(waits_since=NOW - timedelta(days=1))
+
+    assert listed(client, staff) == [other.to_right.pk, matter.to_right.pk]
+
+
+def test_the_queue_can_be_narrowed(client: Client, matter: Matter, staff: User) -> None:
+    lanes = {}
+    for number, state in enumerate(("parked", "failing", "held", "ready"), 2):
+        other = scenes.matter(matter.left, matter.right, number=number, right_fields={})
+        wait(other)
+        values = {"state": state} if state != "failing" else {"failure_code": "timed_out"}
+        if state == "parked":
+            values["failure_code"] = "invalid"
+        Lane.objects.filter(pk=other.to_right.pk).update(**values)
+        lanes[state] = other.to_right.pk
+
+    assert listed(client, staff) == sorted(lanes.values())
+    assert listed(client, staff, state="parked") == [lanes["parked"]]
+    assert listed(client, staff, state="failing") == [lanes["failing"]]
+    assert listed(client, staff, state="held") == [lanes["held"]]
+    assert listed(client, staff, code="timed_out") == [lanes["failing"]]
+    assert listed(client, staff, partner=str(factories.mercuri().pk)) == []
+    assert listed(client, staff, state="nonsense") == sorted(lanes.values())
+
+
+def test_an_empty_queue_says_so(client: Client, matter: Matter, staff: User) -> None:
+    client.force_login(staff)
+
+    assert "Nothing waits" in client.get(QUEUE).content.decode()
+    assert "No lane fits" in client.get(QUEUE, {"state": "held"}).content.decode()
+
+
+def test_the_queue_costs_the_same_whatever_its_length(
+    client: Client, matter: Matter, staff: User, django_assert_num_queries: Any
+) -> None:
+    for number in range(2, 20):
+        other = scenes.matter(matter.left, matter.right, number=number, right_fields={})
+        wait(other)
+        scenes.park(other.to_right, "invalid", "No.")
+    client.force_login(staff)
+    client.get(QUEUE)
+
+    # Session, user and whose; memberships, matrix; connections and partners to choose from (counted, listed);
+    # page: partners seen, lanes, heads, sides, articles; count, codes and standing with the partners seen for each;
+    # articles of the codes.
+    with django_assert_num_queries(20):
+        client.get(QUEUE)
+
+
+# --- Acting on several ---
+
+
+def test_the_chosen_lanes_are_retried(client: Client, matter: Matter, staff: User) -> None:
+    wait(matter)
+    scenes.park(matter.to_right, "invalid", "No.")
+
+    assert act(client, staff, "retry", lanes=[matter.to_right.pk]) == ["Tried again at once."]
+    matter.to_right.refresh_from_db()
+    assert matter.to_right.state == "ready"
+    entry = AuditEntry.objects.about(matter.linked).get()
+    assert (entry.action, entry.changes) == ("retried", {"lane": "the queue to Infinity Jira"})
+
+
+def test_who_comes_second_gets_a_sentence(client: Client, matter: Matter, staff: User) -> None:
+    wait(matter)
+    scenes.park(matter.to_right, "invalid", "No.")
+    act(client, staff, "retry", lanes=[matter.to_right.pk])
+
+    assert act(client, staff, "retry", lanes=[matter.to_right.pk]) == ["It is next in turn already."]
+    assert AuditEntry.objects.about(matter.linked).count() == 1
+
+
+def test_all_that_fit_are_acted_on_and_counted(client: Client, matter: Matter, staff: User) -> None:
+    others = [
+        scenes.matter(matter.left, matter.right, number=number, right_fields={}) for number in (2, 3, 4)
+    ]
+    for other in others:
+        wait(other)
+        scenes.park(other.to_right, "invalid", "No.")
+    Lane.objects.filter(pk=others[0].to_right.pk).update(leased_until=NOW + timedelta(days=9999))
+    wait(matter)
+
+    answers = act(client, staff, "retry", scope="all", state="parked")
+
+    assert answers == ["1 lane: It is being delivered at this moment.", "2 lanes: Tried again at once."]
+    # The one that was not parked was not meant.
+    assert AuditEntry.objects.about(matter.linked).count() == 0
+
+
+def test_many_lanes_share_an_entry_in_the_trail(
+    client: Client, matter: Matter, staff: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("portal.views.queue.FEW", 1)
+    other = scenes.matter(matter.left, matter.right, number=2, right_fields={})
+    for one in (matter, other):
+        wait(one)
+
+    act(client, staff, "hold", scope="all")
+
+    entry = AuditEntry.objects.about(matter.linked.connection).get()
+    assert (entry.action, entry.changes) == (
+        "held",
+        {"lanes": 2, "tickets": [matter.linked.number, other.linked.number]},
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        ({"action": "retry"}, "Choose at least one lane."),
+        (
+            {"action": "explode", "lanes": ["1"]},
+            "Select a valid choice. explode is not one of the available choices.",
+        ),
+        (
+            {"action": "retry", "lanes": ["x"]},
+            "Select a valid choice. x is not one of the available choices.",
+        ),
+        ({"action": "retry", "lanes": ["999999"]}, "There is nothing left to act on: somebody was quicker."),
+    ],
+)
+def test_what_makes_no_sense_is_answered_with_a_sentence(
+    client: Client, staff: User, data: dict[str, Any], sentence: str
+) -> None:
+    client.force_login(staff)
+
+    assert said(client.post(reverse("delivery_act"), data, follow=True)) == [sentence]
+
+
+def test_the_button_leads_back_to_its_page_and_nowhere_else(
+    client: Client, matter: Matter, staff: User
+) -> None:
+    client.force_login(staff)
+    data = {"action": "hold", "lanes": [matter.to_right.pk]}
+    ticket = reverse("ticket_detail", args=[matter.linked.pk])
+
+    assert client.post(reverse("delivery_act"), {**data, "next": ticket})["Location"] == ticket
+    assert (
+        client.post(reverse("delivery_act"), {**data, "next": "https://evil.example/"})["Location"] == QUEUE
+    )
+
+
+def test_nobody_acts_on_other_partners_lanes(client: Client, matter: Matter) -> None:
+    wait(matter)
+    scenes.park(matter.to_right, "invalid", "No.")
+    elsewhere = factories.make_user(role=Role.MAPPING_OWNER, partner=factories.stranger())
+    agent = factories.make_user(role=Role.PARTNER_AGENT, partner=factories.mercuri())
+
+    assert act(client, elsewhere, "retry", lanes=[matter.to_right.pk]) == [
+        "There is nothing left to act on: somebody was quicker."
+    ]
+    client.force_login(agent)
+    assert client.post(reverse("delivery_act"), {"action": "retry", "lanes": [1]}).status_code == 403
+    matter.to_right.refresh_from_db()
+    assert matter.to_right.state == "parked"
+
+
+def test_a_mapping_owner_retries_lanes_of_the_own_partner(client: Client, matter: Matter) -> None:
+    wait(matter)
+    scenes.park(matter.to_right, "invalid", "No.")
+    owner = factories.make_user(role=Role.MAPPING_OWNER, partner=factories.mercuri())
+
+    assert act(client, owner, "retry", lanes=[matter.to_right.pk]) == ["Tried again at once."]
+
+
+# --- One delivery ---
+
+
+def test_a_delivery_shows_what_would_be_written(client: Client, matter: Matter, staff: User) -> None:
+    load_shipped()
+    scenes.publish(matter.right, "incoming", {"priority": ("priority", {"critical": "Highest"})})
+    delivery = wait(matter)
+    Attempt.objects.create(
+        delivery=delivery,
+        number=1,
+        fence=1,
+        started_at=NOW,
+        outcome="refused",
+        status=400,
+        message="priority: no",
+    )
+    scenes.park(matter.to_right, "invalid", "Jira refuses “Highest”.")
+    client.force_login(staff)
+
+    response = client.get(reverse("delivery_detail", args=[delivery.pk]))
+    text = response.content.decode()
+
+    released, preview = response.context["contents"].fields, response.context["preview"].writes
+    assert [(one.label, one.value) for one in released] == [("Priority", "critical")]
+    assert [(one.label, one.now, one.then) for one in preview] == [("Priority", "Low", "Highest")]
+    for words in (
+        "Jira refuses “Highest”.",
+        "HTTP 400",
+        "priority: no",
+        "Skip this delivery",
+        "Why it waits",
+    ):
+        assert words in text
+
+
+def test_a_delivered_change_shows_what_it_replaced(client: Client, matter: Matter, staff: User) -> None:
+    event = scenes.seen(matter.left_ticket, fields={"priority": "urgent"})
+    delivery = scenes.arrived(
+        matter.to_right, event, wanted={"priority": "Highest"}, pre_image={"priority": "Low"}
+    )
+    client.force_login(staff)
+
+    response = client.get(reverse("delivery_detail", args=[delivery.pk]))
+
+    assert [(one.now, one.then) for one in response.context["preview"].writes] == [("Low", "Highest")]
+    assert "Skip this delivery" not in response.content.decode()
+
+
+def test_a_comment_shows_its_heading_and_who_will_read_it(
+    client: Client, matter: Matter, staff: User
+) -> None:
+    delivery = wait(matter, operation="comment", envelope=scenes.released("Hello"))
+    client.force_login(staff)
+
+    text = client.get(reverse("delivery_detail", args=[delivery.pk])).content.decode()
+
+    assert "Headed “Ann Lee (Mercuri Inc)”." in text
+    assert "Customers there can read it." in text
+
+
+def test_skipping_takes_a_reason_and_leaves_a_trail(client: Client, matter: Matter, staff: User) -> None:
+    delivery, _ = wait(matter), wait(matter)
+    client.force_login(staff)
+    address = reverse("delivery_skip", args=[delivery.pk])
+
+    without = client.post(address, {"reason": ""})
+    response = client.post(address, {"reason": "Told by telephone"}, follow=True)
+
+    assert without.status_code == 422
+    assert "Say why it is skipped." in without.content.decode()
+    assert said(response) == ["Skipped. 1 change still to deliver, in order."]
+    assert "Told by telephone" in response.content.decode()
+    entry = AuditEntry.objects.about(matter.linked).get()
+    assert (entry.action, entry.changes) == (
+        "skipped",
+        {"lane": "#1 to Infinity Jira", "reason": "Told by telephone"},
+    )
+
+
+def test_skipping_what_was_skipped_meanwhile_is_answered(client: Client, matter: Matter, staff: User) -> None:
+    delivery = wait(matter)
+    client.force_login(staff)
+    address = reverse("delivery_skip", args=[delivery.pk])
+    client.post(address, {"reason": "Withdrawn"}, follow=True)
+
+    assert said(client.post(address, {"reason": "Withdrawn"}, follow=True)) == ["It is not waiting any more."]
+
+
+def test_what_may_have_arrived_is_skipped_only_on_purpose(
+    client: Client, matter: Matter, staff: User
+) -> None:
+    delivery = wait(matter, state="sent")
+    client.force_login(staff)
+    address = reverse("delivery_skip", args=[delivery.pk])
+
+    refused = client.post(address, {"reason": "Withdrawn"}, follow=True)
+    done = client.post(address, {"reason": "Withdrawn", "even_if_unverified": "on"}, follow=True)
+
+    assert "may have arrived already" in said(refused)[0]
+    assert said(done) == ["Skipped. Nothing waits in this lane any more."]
+
+
+def test_skipping_takes_full_control(client: Client, matter: Matter) -> None:
+    delivery = wait(matter)
+    client.force_login(factories.make_user(role=Role.MAPPING_OWNER, partner=factories.infinity()))
+
+    assert "Skip this delivery" not in client.get(f"/queue/{delivery.pk}/").content.decode()
+    assert client.post(f"/queue/{delivery.pk}/skip/", {"reason": "No"}).status_code == 403
+    client.force_login(factories.make_user(role=Role.ADMINISTRATOR))
+    assert client.get(f"/queue/{delivery.pk}/skip/").status_code == 405
+
+
+def test_a_failure_is_told_to_the_company_whose_words_it_holds(client: Client, matter: Matter) -> None:
+    """The sender's rules quote the sender's value; the receiver's system quotes the receiver's."""
+    delivery = wait(
+        matter, problem={"code": "unmapped_value", "field": "p", "message": "“p” holds “secret-plan”."}
+    )
+    scenes.park(matter.to_right, "unmapped_value", "“p” holds “secret-plan”.")
+    sender = factories.make_user(role=Role.MAPPING_OWNER, partner=factories.mercuri())
+    receiver = factories.make_user(role=Role.MAPPING_OWNER, partner=factories.infinity())
+    pages = [QUEUE, f"/queue/{delivery.pk}/", f"/tickets/{matter.linked.pk}/"]
+
+    def shown(user: User, words: str) -> list[bool]:
+        client.force_login(user)
+        return [words in client.get(address).content.decode() for address in pages]
+
+    assert shown(sender, "secret-plan") == [True, True, True]
+    assert shown(receiver, "secret-plan") == [False, False, False]
+    assert shown(receiver, "The sender has to look at it.") == [True, True, True]
+    Delivery.objects.update(problem={})
+    assert shown(sender, "secret-plan") == [False, False, False]
+    assert shown(receiver, "secret-plan") == [True, True, True]
+
+
+def test_a_delivery_of_another_partner_does_not_exist(client: Client, matter: Matter) -> None:
+    delivery = wait(matter)
+    client.force_login(factories.make_user(role=Role.MAPPING_OWNER, partner=factories.stranger()))
+
+    assert client.get(f"/queue/{delivery.pk}/").status_code == 404
+    assert client.get("/queue/999999/").status_code == 404
