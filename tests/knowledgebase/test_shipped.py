@@ -14,7 +14,7 @@ from knowledgebase.shipped import BrokenArticle, parse, read_all
 # What stops a lane, or is shown to people, without an exception of its own.
 OTHER_CODES = {
     *("unmapped_value", "missing_rule", "outcome_unknown", "hook_signature", "echo_unattributed"),
-    *("attachment_too_large", "duplicate_twin", "lane_held", "amplification"),
+    *("attachment_too_large", "duplicate_twin", "lane_held", "amplification", "unforeseen"),
 }
 
 ARTICLE = """---
