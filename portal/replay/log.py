@@ -49,7 +49,7 @@ class LogDamaged(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One recorded change.  `state` keeps the last known one where the log has an unknown code."""
+    """One recorded change."""
 
     line: int
     state: str
@@ -110,7 +110,8 @@ def _incidents(lines: Iterable[str]) -> Iterator[Incident]:
             number = _text(reader.line_num, record, "number")
             grouped.setdefault(number, []).append((reader.line_num, record))
     except csv.Error as error:
-        raise LogDamaged(f"Line {reader.line_num}: {error}.") from error
+        # The outer reader still stands at the line before.
+        raise LogDamaged(f"Line {reader.reader.line_num}: {error}.") from error
     if not grouped:
         raise LogDamaged("Line 2: there is not a single incident.")
     for number, records in grouped.items():
