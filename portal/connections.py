@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.db.models import Count
+
 from integrations.mapping import templates
 from integrations.mapping.rules import FieldRule
 from integrations.models import Lane, MappingSet, Side, System
@@ -35,23 +37,23 @@ def cards_of(sides: Sequence[Side], user: Someone) -> list[SideCard]:
     for one in published.order_by("side", "-direction"):
         versions.setdefault(one.side_id, []).append(one)
     lanes = Lane.objects.filter(connection__in={side.connection_id for side in sides}, waits=True)
-    states = list(lanes.values_list("target_id", "state"))
-    return [_card(side, user, versions.get(side.pk, []), states) for side in sides]
+    counts = list(lanes.order_by().values_list("target_id", "state").annotate(count=Count("pk")))
+    return [_card(side, user, versions.get(side.pk, []), counts) for side in sides]
 
 
 def _card(
-    side: Side, user: Someone, versions: Sequence[MappingSet], lanes: Sequence[tuple[int, str]]
+    side: Side, user: Someone, versions: Sequence[MappingSet], lanes: Sequence[tuple[int, str, int]]
 ) -> SideCard:
     partner = side.system.partner
     is_readable = may(user, "read", "mappings", partner)
-    here = [state for target, state in lanes if target == side.pk]
+    here = {state: count for target, state, count in lanes if target == side.pk}
     return SideCard(
         side=side,
         is_readable=is_readable,
         versions=versions if is_readable else (),
         conditions=_conditions(side) if is_readable else (),
-        waiting=len(here),
-        parked=here.count(Lane.State.PARKED),
+        waiting=sum(here.values()),
+        parked=here.get(Lane.State.PARKED, 0),
         may_pause=may(user, "write", "connections", partner),
         may_change=may(user, "write", "mappings", partner),
         may_open_system=may(user, "read", "systems", partner),

@@ -321,6 +321,14 @@ def _move(system: System, before: str, after: str) -> bool:
     return bool(moved)
 
 
+@transaction.atomic
+def discard_system(system: System) -> None:
+    """Delete a system that nothing ever used, with its credentials; NotPossible for any other."""
+    if system.sides.exists() or system.tickets.exists():
+        raise NotPossible("A connection uses it, or did, and its tickets' story is kept. Pause it instead.")
+    system.delete()
+
+
 # --- Web hooks ---
 
 

@@ -12,9 +12,11 @@ from dataclasses import dataclass, replace
 from integrations.canonical import Value
 from integrations.mapping.plan import Mapped, receive, release, text_of
 from integrations.mapping.rules import FieldRule, RuleSet
-from integrations.models import Delivery, MappingSet, Side, Ticket, TicketSide
+from integrations.models import Delivery, LinkedTicket, MappingSet, Side, Ticket, TicketSide
 
 LONGEST_SAMPLE = 60
+# So many of the latest linked tickets are looked at for one that exists on this side.
+RECENT = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class Trial:
 def try_rules(mapping_set: MappingSet, rules: RuleSet, *, key: str = "") -> Trial | None:
     """Try a version on the side's latest ticket, or on the one with this key; None where there is no such ticket.
 
-    Three queries at most; changes nothing.
+    Four queries at most; changes nothing.
     """
     found = _ticket(mapping_set.side, key)
     if found is None:
@@ -56,7 +58,10 @@ def _ticket(side: Side, key: str) -> TicketSide | None:
     found = TicketSide.objects.filter(side=side, ticket__isnull=False).select_related("ticket")
     if key:
         return found.filter(ticket__key__iexact=key).first()
-    return found.order_by("-linked_ticket__updated_at", "-pk").first()
+    # Along the index of the connection's linked tickets: sorting all of a side's tickets would take seconds.
+    recent = LinkedTicket.objects.filter(connection=side.connection_id).order_by("-updated_at")
+    keys = list(recent.values_list("pk", flat=True)[:RECENT])
+    return found.filter(linked_ticket__in=keys).order_by("-linked_ticket__updated_at", "-pk").first()
 
 
 def _fields(mapping_set: MappingSet, found: TicketSide) -> Mapping[str, Value]:

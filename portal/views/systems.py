@@ -19,6 +19,7 @@ from integrations.connectors import registry
 from integrations.connectors.errors import ConnectorError
 from integrations.models import Partner, System
 from integrations.services import systems as services
+from integrations.services.refusals import NotPossible
 from portal import audit
 from portal.access import partners_for, require, requires
 from portal.acting import act, trail_of
@@ -255,6 +256,25 @@ def system_resume(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("system_detail", pk)
 
 
+@require_http_methods(["GET", "POST"])
+@requires("systems", "full")
+def system_discard(request: HttpRequest, pk: int) -> HttpResponse:
+    """Delete a system that nothing ever used, after asking."""
+    system = _system(request, pk, "full")
+    if request.method == "POST":
+        name = str(system)
+        try:
+            with transaction.atomic():
+                audit.record(request.user, "discarded", system)
+                services.discard_system(system)
+        except NotPossible as refusal:
+            messages.error(request, refusal.message)
+            return redirect("system_detail", pk)
+        messages.success(request, f"{name} is discarded, with its credentials.")
+        return redirect("system_list")
+    return render(request, "portal/systems/discard.html", {"system": system})
+
+
 # --- Web hooks ---
 
 
@@ -358,6 +378,7 @@ urlpatterns = [
     path("<int:pk>/test/", system_test, name="system_test"),
     path("<int:pk>/pause/", system_pause, name="system_pause"),
     path("<int:pk>/resume/", system_resume, name="system_resume"),
+    path("<int:pk>/discard/", system_discard, name="system_discard"),
     path("<int:pk>/hooks/", system_hooks, name="system_hooks"),
     path("<int:pk>/hooks/make/", system_hook_secret, name="system_hook_secret"),
     path("<int:pk>/hooks/enter/", system_hook_take, name="system_hook_take"),

@@ -235,9 +235,9 @@ def test_a_page_takes_few_queries(client: Client, side: Side, django_assert_num_
     version = published(side)
     client.get(at("mapping_detail", version))
 
-    # Session, person, memberships, matrix; the version with rules, maps and pairs; the dictionary; the ticket; the other
+    # Session, person, memberships, matrix; the version with rules, maps and pairs; the dictionary; the latest tickets; the other
     # direction with rules, maps and pairs; the draft; the person's own partner for the top bar.
-    with django_assert_num_queries(16):
+    with django_assert_num_queries(17):
         client.get(at("mapping_detail", version))
 
 

@@ -181,7 +181,7 @@ def test_fields_are_shown_with_what_they_take(client: Client, owner: User, zende
 
 
 READS = ["system_detail", "system_fields"]
-WRITES = ["system_edit", "system_hooks"]
+WRITES = ["system_edit", "system_hooks", "system_discard"]
 POSTS = [
     "system_test",
     "system_pause",
@@ -438,6 +438,27 @@ def test_a_stopped_system_is_not_simply_resumed(client: Client, owner: User) -> 
     page = client.post(at("system_resume", system), follow=True).content.decode()
 
     assert "Test it; it then runs again." in page
+
+
+def test_a_system_added_by_mistake_is_discarded_after_asking(
+    client: Client, owner: User, zendesk: System
+) -> None:
+    asked = client.get(at("system_discard", zendesk)).content.decode()
+    client.post(at("system_discard", zendesk))
+
+    assert "credentials and web hook address are deleted" in asked
+    assert not System.objects.exists()
+    assert AuditEntry.objects.get(action="discarded").object_label == "Mercuri Zendesk"
+
+
+def test_a_system_in_use_stays(client: Client, owner: User, zendesk: System) -> None:
+    make_connection(zendesk, make_system(globally(), "jira"))
+
+    page = client.post(at("system_discard", zendesk), follow=True).content.decode()
+
+    assert "Pause it instead." in page
+    assert System.objects.filter(pk=zendesk.pk).exists()
+    assert not AuditEntry.objects.filter(action="discarded").exists()
 
 
 # --- Web hooks ---
