@@ -5,9 +5,11 @@ Losing one costs a second at most (the beat sends the next), a doubled one finds
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 import time
+from collections.abc import Iterator
 
 from celery import shared_task
 from django.db import OperationalError
@@ -37,22 +39,20 @@ def worker() -> Worker:
 @shared_task
 def tick() -> None:
     """Carry on with everything that is due."""
-    _beat("tick")
-    try:
+    with _database_may_be_away("tick"):
+        _beat("tick")
         worker().drain(for_s=TICK_FOR_S)
-    except OperationalError:
-        # The database is away: leases run out, and the next tick goes on where this one stopped.
-        logger.warning("tick_without_database", exc_info=True)
 
 
 @shared_task
 def sweep() -> None:
     """Ask systems for changes that no web hook told of, and tidy up."""
-    now = timezone.now()
-    _beat("sweep")
-    if hints.poll_due_systems(now):
-        wake()
-    hints.forget_old_receipts(now)
+    with _database_may_be_away("sweep"):
+        now = timezone.now()
+        _beat("sweep")
+        if hints.poll_due_systems(now):
+            wake()
+        hints.forget_old_receipts(now)
 
 
 def wake() -> None:
@@ -68,6 +68,18 @@ def wake() -> None:
         logger.warning("broker_away", exc_info=True)
     except tick.OperationalError:
         logger.warning("broker_away", exc_info=True)
+
+
+@contextlib.contextmanager
+def _database_may_be_away(task: str) -> Iterator[None]:
+    """A database that is away or too busy ends the task quietly.
+
+    Leases run out, and the next task goes on where this one stopped.
+    """
+    try:
+        yield
+    except OperationalError as error:
+        logger.warning("database_away", extra={"task": task, "reason": str(error)})
 
 
 def _beat(name: str) -> None:
