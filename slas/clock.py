@@ -207,7 +207,7 @@ def measure(facts: Iterable[Fact], terms: Terms, kind: Kind, now: datetime) -> M
     fact, because a fact has happened even when its source's clock is fast.
     """
     # In UTC, because Python compares two times of one zone on the wall, where an hour repeats in autumn.
-    ordered = sorted({replace(fact, at=fact.at.astimezone(UTC)) for fact in facts}, key=_order)
+    ordered = sorted({_in_utc(fact) for fact in facts}, key=_order)
     if not ordered:
         return None
     started_at = _start_of(ordered, terms.start)
@@ -216,6 +216,10 @@ def measure(facts: Iterable[Fact], terms: Terms, kind: Kind, now: datetime) -> M
         run.take(fact, max(fact.at, started_at))
     until = max(now, started_at, ordered[-1].at)
     return run.measurement(started_at, until)
+
+
+def _in_utc(fact: Fact) -> Fact:
+    return fact if fact.at.tzinfo is UTC else replace(fact, at=fact.at.astimezone(UTC))
 
 
 def _start_of(ordered: Sequence[Fact], start: Start) -> datetime:

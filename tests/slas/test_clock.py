@@ -714,14 +714,9 @@ def counted(facts: list[Fact], terms: Terms, kind: Kind, now: datetime) -> tuple
             answered = answered or (fact.what is What.COMMENT and fact.by_provider)
             state = _state(kind, status, answered, resolved, terms)
             if state in ("running", "paused"):
-                stopped_at = None
+                stopped_at, judged_by = None, _judged_by(fields)
             elif stopped_at is None or stopped_at[0] != state:
-                stopped_at = (state, at)
-            if stopped_at is None or stopped_at[1] == at:
-                judged_by = _judged_by(fields) if stopped_at is None or judged_by is None else judged_by
-        state = _state(kind, status, answered, resolved, terms)
-        if stopped_at is None:
-            judged_by = _judged_by(fields)
+                stopped_at, judged_by = (state, at), _judged_by(fields)
         if at >= now and not queue:
             break
         if calendars.is_open(terms.hours, at):
