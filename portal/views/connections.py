@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
@@ -35,7 +34,7 @@ from portal.forms.connections import (
     shown_of,
     shown_of_side,
 )
-from portal.listing import Column, in_order, listing
+from portal.listing import Column, count_beside, in_order, listing
 
 COLUMNS = (
     Column("Name", "name", "name"),
@@ -83,9 +82,9 @@ def connection_export(request: HttpRequest) -> HttpResponseBase:
                 one.name,
                 one.get_state_display(),
                 *(f"{side.system.partner}: {side.system}" for side in one.sides.all()),
-                one.ticket_count or 0,
-                one.waiting_count or 0,
-                one.parked_count or 0,
+                one.ticket_count,
+                one.waiting_count,
+                one.parked_count,
                 one.created_at,
             )
             for one in rows
@@ -97,17 +96,13 @@ def _found(request: HttpRequest, form: ConnectionFilter) -> QuerySet[Connection]
     readable = partners_for(request.user, "read", "connections")
     mine = Side.objects.filter(system__partner__in=readable).values("connection")
     found = Connection.objects.visible_to(request.user).filter(pk__in=mine)
-    lanes = Lane.objects.filter(connection=OuterRef("pk"), waits=True)
+    waiting = Lane.objects.filter(waits=True)
     found = found.annotate(
-        ticket_count=_count(LinkedTicket.objects.filter(connection=OuterRef("pk"))),
-        waiting_count=_count(lanes),
-        parked_count=_count(lanes.filter(state=Lane.State.PARKED)),
+        ticket_count=count_beside(LinkedTicket.objects.all(), "connection"),
+        waiting_count=count_beside(waiting, "connection"),
+        parked_count=count_beside(waiting.filter(state=Lane.State.PARKED), "connection"),
     ).prefetch_related("sides__system__partner")
     return form.narrow(found)
-
-
-def _count(rows: QuerySet[Any]) -> Subquery:
-    return Subquery(rows.order_by().values("connection").annotate(count=Count("pk")).values("count"))
 
 
 # --- Opening ---

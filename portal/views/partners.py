@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.db import transaction
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
@@ -20,7 +20,7 @@ from portal.acting import require_everywhere, trail_of
 from portal.exports import csv_response
 from portal.forms.base import attempt, succeeds
 from portal.forms.partners import LAYER_FIELDS, PartnerFilter, PartnerForm, shown_of
-from portal.listing import Column, in_order, listing
+from portal.listing import Column, count_beside, in_order, listing
 from portal.members import memberships_for
 from portal.models import User
 
@@ -77,19 +77,14 @@ def partner_export(request: HttpRequest) -> HttpResponseBase:
 
 def _found(request: HttpRequest, form: PartnerFilter) -> QuerySet[Partner]:
     found = Partner.objects.visible_to(request.user).annotate(
-        system_count=_count_of(System), people_count=_count_of(User)
+        system_count=count_beside(System.objects.all(), "partner"),
+        people_count=count_beside(User.objects.all(), "partner"),
     )
     if words := form.chosen("q"):
         found = found.filter(Q(name__icontains=words) | Q(contact__icontains=words))
     if layer := form.chosen("layer"):
         found = found.filter(**{LAYER_FIELDS[layer]: True})
     return found
-
-
-def _count_of(model: type[System] | type[User]) -> Subquery:
-    """Counted beside the row: joined, the two would multiply."""
-    rows = model.objects.filter(partner=OuterRef("pk")).order_by().values("partner")
-    return Subquery(rows.annotate(count=Count("pk")).values("count"))
 
 
 @require_safe
