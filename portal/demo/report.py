@@ -78,8 +78,10 @@ def show_verdict(out: Console, checks: Sequence[Check]) -> None:
         out.print(f"[bold green]All {len(checks)} checks hold.[/]")
 
 
-def show_sign_in(out: Console, address: str, password: str, sandboxes: Mapping[str, str]) -> None:
-    """Where to sign in as whom, and where to act as the partners' people."""
+def show_sign_in(
+    out: Console, address: str, password: str, worth_a_look: Mapping[str, str], sandboxes: Mapping[str, str]
+) -> None:
+    """Where to sign in as whom, what to look at first, and where to act as the partners' people."""
     table = Table(title="Sign in as", title_justify="left", header_style="bold")
     for name in ("Name", "Who", "Company", "Role"):
         table.add_column(name)
@@ -88,6 +90,9 @@ def show_sign_in(out: Console, address: str, password: str, sandboxes: Mapping[s
     out.print()
     out.print(table)
     out.print(f"Everybody's password: [bold]{escape(password)}[/]")
-    out.print(f"\nConcord is at [bold]{address}/[/]  (this machine only)")
+    out.print(f"\nConcord is at [bold]{address}/[/] (for this machine only). Worth a look, as ines:")
+    for what, url in worth_a_look.items():
+        out.print(f"  {url}  {escape(what)}", soft_wrap=True)
+    out.print("Act as the partners' people in the sandboxes, and watch it arrive on the other side:")
     for name, url in sandboxes.items():
-        out.print(f"{escape(name)} (sandbox): {url}/  to act there as its people")
+        out.print(f"  {url}/  {escape(name)}")

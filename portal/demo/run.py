@@ -15,12 +15,12 @@ from django.urls import reverse
 from django.utils import timezone
 from rich.console import Console
 
-from integrations.models import Connection, Heartbeat, System
+from integrations.models import Connection, Heartbeat, LinkedTicket, System
 from integrations.sandbox.client import Sandbox, SandboxError
 from integrations.sandbox.process import Child as SandboxChild
 from integrations.services.refusals import NotPossible
 from integrations.services.systems import test_system
-from portal.demo import database, place, processes, report, seed
+from portal.demo import database, place, processes, report, seed, steps
 from portal.demo.processes import HOST, Processes, Stopped, Trouble
 from portal.demo.stage import NotArrived, Stage
 from portal.demo.story import Story
@@ -170,12 +170,24 @@ class Demo:
 
     def _stay_up(self, stage: Stage) -> None:
         addresses = {name: sandbox.url for name, sandbox in stage.sandboxes.items()}
-        report.show_sign_in(self.out, self.address, self.password, addresses)
+        report.show_sign_in(self.out, self.address, self.password, self._worth_a_look(), addresses)
         self.out.print("\nCtrl-C stops everything.")
         try:
             stage.watch(LOOK_AGAIN_S)
         except Stopped:
             self.out.print("\nStopping.")
+
+    def _worth_a_look(self) -> dict[str, str]:
+        """Pages with something to see, by what there is to see."""
+        tickets = dict(LinkedTicket.objects.values_list("title", "pk"))
+        pages = {
+            f"“{title}”: {why}": reverse("ticket_detail", args=[tickets[title]])
+            for title, why in steps.WORTH_A_LOOK.items()
+            if title in tickets
+        }
+        pages["One change waits for a person; ivan may teach the rules what it means"] = reverse("delivery_list")
+        pages["What was kept of the agreement, and what was missed"] = reverse("report_list")
+        return {what: self.address + page for what, page in pages.items()}
 
     def _say(self, text: str) -> None:
         report.progress(self.out, text)

@@ -267,3 +267,11 @@ WHAT_PARKS = _jo.sets(
     None,
     status=NEW_STATUS,
 )
+
+# --- Afterwards ---
+
+WORTH_A_LOOK = {
+    BASKET: "its whole life, seen from both sides",
+    VOUCHER: "what Concord did while Jira was down",
+    PARCEL: "still open, and answered too late",
+}

@@ -84,12 +84,17 @@ def test_everybody_is_told_with_the_password_and_the_addresses() -> None:
     out, file = console(150)
 
     report.show_sign_in(
-        out, "http://127.0.0.1:8000", "concord-12345678", {"Infinity Jira": "http://127.0.0.1:8102"}
+        out,
+        "http://127.0.0.1:8000",
+        "concord-12345678",
+        {"The queue": "http://127.0.0.1:8000/queue/"},
+        {"Infinity Jira": "http://127.0.0.1:8102"},
     )
 
     text = file.getvalue()
     for person in PEOPLE:
         assert person.username in text
     assert "concord-12345678" in text
-    assert "http://127.0.0.1:8000/" in text
+    assert "http://127.0.0.1:8000/ " in text
+    assert "http://127.0.0.1:8000/queue/  The queue" in text
     assert "http://127.0.0.1:8102/" in text
