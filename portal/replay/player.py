@@ -83,4 +83,6 @@ def _reasons() -> str:
     """Why lanes wait, the most frequent reason first."""
     reasons = Lane.objects.filter(waits=True).values_list("system__name", "state", "failure_message")
     counted = Counter(reasons).most_common(5)
-    return " ".join(f"{count} lanes to {name} are {state}: {message}" for (name, state, message), count in counted)
+    return " ".join(
+        f"{count} lanes to {name} are {state}: {message}" for (name, state, message), count in counted
+    )

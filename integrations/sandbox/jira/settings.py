@@ -32,7 +32,13 @@ def simplified_transitions() -> list[dict[str, Any]]:
     """Jira's simplified workflow, with which a new software project begins: from every status to every other."""
     names = [str(status["name"]) for status in first_statuses()]
     return [
-        {"id": str(number), "name": name, "from": [one for one in names if one != name], "to": name, "screen": []}
+        {
+            "id": str(number),
+            "name": name,
+            "from": [one for one in names if one != name],
+            "to": name,
+            "screen": [],
+        }
         for number, name in enumerate(names, 71)
     ]
 

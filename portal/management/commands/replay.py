@@ -26,7 +26,7 @@ from portal.replay import player, service_levels, tables
 from portal.replay.log import Incident, LogDamaged, read_log
 from portal.replay.verdict import Verdict, judge
 
-PATIENCE_S = 40.0
+PATIENCE_S = 180.0
 
 
 @dataclass(slots=True)

@@ -112,7 +112,9 @@ def test_steps_that_a_workflow_needs_are_nobodys_news(
 ) -> None:
     yard, yard_row = world.add_system("Global", "yard", "jira", {"status": "To Do"})
     onward = world.connect(
-        world.board_row, yard_row, statuses=[("To Do", "To Do"), ("In Progress", "In Progress"), ("Done", "Done")]
+        world.board_row,
+        yard_row,
+        statuses=[("To Do", "To Do"), ("In Progress", "In Progress"), ("Done", "Done")],
     )
     world.board.steps = {"Done": ["In Progress"]}
     world.board.gives_markers = gives_markers
