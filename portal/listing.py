@@ -12,6 +12,8 @@ from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 
 PER_PAGE = 50
+# A column that a telephone has no room for; the row's own page tells it there.
+WIDE = "d-none d-md-table-cell"
 
 
 @dataclass(frozen=True, slots=True)

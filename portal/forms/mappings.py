@@ -41,7 +41,7 @@ class RuleForm(StampedForm):
         label="Text",
         required=False,
         max_length=500,
-        help_text="Of a template, such as “{title} ({priority})”, or the value of a constant.",
+        help_text="Of a template, with fields in braces, or the value of a constant.",
     )
 
     def __init__(self, *args: Any, facts: Facts, is_outgoing: bool, **kwargs: Any) -> None:
@@ -53,6 +53,11 @@ class RuleForm(StampedForm):
         self.fields["target"] = _field_choice(
             "Writes", facts.targets, self.initial.get("target"), is_required=True
         )
+        if names := list(facts.sources)[:2]:
+            example = " – ".join(f"{{{name}}}" for name in names)
+            self.fields[
+                "argument"
+            ].help_text = f"Of a template, such as “{example}”, or the value of a constant."
         if not is_outgoing:
             self.fields["mode"] = forms.ChoiceField(label="When", choices=FieldRule.ModeChoice.choices)
         self.order_fields(["source", "transform", "argument", "target", "mode"])

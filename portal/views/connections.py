@@ -34,11 +34,11 @@ from portal.forms.connections import (
     shown_of,
     shown_of_side,
 )
-from portal.listing import Column, count_beside, in_order, listing
+from portal.listing import WIDE, Column, count_beside, in_order, listing
 
 COLUMNS = (
     Column("Name", "name", "name"),
-    Column("Joins"),
+    Column("Joins", css=WIDE),
     Column("State", "state", "state"),
     Column("Linked tickets", "tickets", "ticket_count", "num"),
     Column("Waiting", "waiting", "waiting_count", "num"),

@@ -32,15 +32,15 @@ from portal.forms.members import (
     WhoMayForm,
     shown_of,
 )
-from portal.listing import Column, in_order, listing
+from portal.listing import WIDE, Column, in_order, listing
 from portal.models import Membership, User
 
 COLUMNS = (
     Column("User name", "username", "username"),
     Column("Name", "name", "last_name"),
-    Column("Works for", "partner", "partner__name"),
+    Column("Works for", "partner", "partner__name", WIDE),
     Column("Roles"),
-    Column("Last signed in", "seen", "last_login"),
+    Column("Last signed in", "seen", "last_login", WIDE),
     Column("Account", "account", "is_active"),
 )
 EXPORTED = ("User name", "Name", "Mail address", "Works for", "Roles", "Last signed in", "Account")

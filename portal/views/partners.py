@@ -20,17 +20,17 @@ from portal.acting import require_everywhere, trail_of
 from portal.exports import csv_response
 from portal.forms.base import attempt, succeeds
 from portal.forms.partners import LAYER_FIELDS, PartnerFilter, PartnerForm, shown_of
-from portal.listing import Column, count_beside, in_order, listing
+from portal.listing import WIDE, Column, count_beside, in_order, listing
 from portal.members import memberships_for
 from portal.models import User
 
 COLUMNS = (
     Column("Name", "name", "name"),
     Column("Layers"),
-    Column("Contact", "contact", "contact"),
+    Column("Contact", "contact", "contact", WIDE),
     Column("Systems", "systems", "system_count", "num"),
-    Column("People", "people", "people_count", "num"),
-    Column("Since", "since", "created_at"),
+    Column("People", "people", "people_count", f"num {WIDE}"),
+    Column("Since", "since", "created_at", WIDE),
 )
 EXPORTED = (
     "Name",

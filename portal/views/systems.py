@@ -26,16 +26,16 @@ from portal.acting import act, trail_of
 from portal.exports import csv_response
 from portal.forms.base import attempt, succeeds
 from portal.forms.systems import HookSecretForm, KindForm, SystemFilter, SystemForm, shown_of
-from portal.listing import Column, in_order, listing
+from portal.listing import WIDE, Column, in_order, listing
 
 COLUMNS = (
     Column("Name", "name", "name"),
     Column("Partner", "partner", "partner__name"),
     Column("Product", "kind", "kind"),
-    Column("Environment", "environment", "environment"),
+    Column("Environment", "environment", "environment", WIDE),
     Column("State", "state", "state"),
-    Column("Tested", "tested", "checked_at"),
-    Column("Last change seen", "polled", "polled_at"),
+    Column("Tested", "tested", "checked_at", WIDE),
+    Column("Last change seen", "polled", "polled_at", WIDE),
 )
 EXPORTED = (
     "Name",
