@@ -23,4 +23,5 @@ urlpatterns = [
     path("agreements/", include("portal.views.agreements")),
     path("handbook/", include("portal.views.handbook")),
     path("members/", include("portal.views.members")),
+    path("api/v1/", include("portal.api.urls")),
 ]
