@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from django.conf import settings
@@ -45,6 +46,10 @@ class Field:
         child.process.wait()
         self.processes.children.remove(child)
         self.processes.start_worker(settings.CELERY_TASK_DEFAULT_QUEUE, self.variables)
+
+    def has_worked_since(self, at: datetime) -> bool:
+        """Whether a worker began with something after that moment."""
+        return Heartbeat.objects.filter(name="tick", at__gt=at).exists()
 
     def is_idle(self) -> bool:
         """Whether no web hook is on its way and no ticket is to be read."""

@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from integrations.models import Connection, System
 from integrations.sandbox.client import Sandbox, SandboxError
 from integrations.sandbox.jira.settings import simplified_transitions
-from portal.benchmark.field import prepared
+from portal.benchmark.field import Field, prepared
 from portal.demo import passing, place, processes, seed
 from portal.replay import player, service_levels, tables
 from portal.replay.log import Incident, LogDamaged, read_log
@@ -104,7 +105,7 @@ def _stage(options: dict[str, Any]) -> Iterator[Stage]:
         with prepared({}) as field:
             stage = Stage(Connection.objects.get(), field.zendesk, field.jira, field.processes.check)
             if options["kill_every"]:
-                stage.check = _killing(stage, field.kill_worker, field.processes.check, options["kill_every"])
+                stage.check = _killing(stage, field, options["kill_every"])
             yield stage
         return
     system = System.objects.filter(name=options["into"]).first()
@@ -141,19 +142,23 @@ def _sandbox(system: System) -> Sandbox:
     return client
 
 
-def _killing(
-    stage: Stage, kill: Callable[[], None], check: Callable[[], None], every_s: float
-) -> Callable[[], None]:
-    """A check that now and then kills the worker, at moments nobody can foresee."""
+def _killing(stage: Stage, field: Field, every_s: float) -> Callable[[], None]:
+    """A check that now and then kills the worker, at moments nobody can foresee.
+
+    The time counts from the moment a worker begins to work: one that is killed while it starts has done nothing.
+    """
     dice = random.Random(20160229)
-    due = [time.monotonic() + dice.uniform(0.5, 1.5) * every_s]
+    started_at, due = timezone.now(), 0.0
 
     def check_and_kill() -> None:
-        if time.monotonic() >= due[0]:
-            kill()
+        nonlocal started_at, due
+        if due and time.monotonic() >= due:
+            field.kill_worker()
             stage.kills += 1
-            due[0] = time.monotonic() + dice.uniform(0.5, 1.5) * every_s
-        check()
+            started_at, due = timezone.now(), 0.0
+        elif not due and field.has_worked_since(started_at):
+            due = time.monotonic() + dice.uniform(0.5, 1.5) * every_s
+        field.processes.check()
 
     return check_and_kill
 
