@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from integrations.canonical import Value
+from integrations.connectors.errors import ConnectorError
 from integrations.connectors.protocol import Capabilities, Connector
 from integrations.models import System, SystemSecret
 
@@ -22,13 +23,19 @@ class Connectors:
     def __init__(self, opener: Opener) -> None:
         self._opener = opener
         self._open: dict[int, tuple[object, Connector]] = {}
+        # Systems that cannot be opened, and why; nothing is claimed for them.
+        self.refused: dict[int, ConnectorError] = {}
         self._refreshed_at: datetime | None = None
         self._lock = threading.Lock()
 
-    def refresh(self, now: datetime) -> None:
-        """Open what is new and reopen what changed; the settings are read in two queries."""
+    def refresh(self, now: datetime) -> dict[int, ConnectorError]:
+        """Open what is new and reopen what changed; the settings are read in two queries.
+
+        Returns the systems that cannot be opened and could be before: one bad credential stops its system alone.
+        """
         if self._refreshed_at and now - self._refreshed_at < FRESH_FOR:
-            return
+            return {}
+        refused: dict[int, ConnectorError] = {}
         secrets: dict[int, list] = {}
         for system_id, name, sealed in SystemSecret.objects.values_list("system_id", "name", "sealed"):
             secrets.setdefault(system_id, []).append((name, sealed))
@@ -37,10 +44,17 @@ class Connectors:
             fingerprint = (print_of, tuple(sorted(secrets.get(system.pk, []))))
             known = self._open.get(system.pk)
             if known is None or known[0] != fingerprint:
-                connector = self._opener(system)
+                try:
+                    connector = self._opener(system)
+                except ConnectorError as error:
+                    refused[system.pk] = error
+                    continue
                 with self._lock:
                     self._open[system.pk] = (fingerprint, connector)
+        fresh = {pk: error for pk, error in refused.items() if pk not in self.refused}
+        self.refused = refused
         self._refreshed_at = now
+        return fresh
 
     def get(self, system_id: int) -> Connector:
         """The open connector of a system."""

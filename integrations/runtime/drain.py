@@ -121,8 +121,9 @@ class Drain:
         now = self.clock.now()
         if free <= 0 or not self.store.has_work(now):
             return 0
-        self.connectors.refresh(now)
-        busy = self._busy_systems()
+        for system_id, error in self.connectors.refresh(now).items():
+            self._transact([effects.NoteSystemFailure(system_id, error, now)])
+        busy = [*self._busy_systems(), *self.connectors.refused]
         lanes = self.store.claim_lanes(self.owner, now, self.lease_s, free, busy)
         readings = self.store.claim_readings(now, self.lease_s, free - len(lanes), busy)
         context = Context(self.clock, self.random, self.connectors, self.lease_s, self.request_timeout_s)
