@@ -185,7 +185,9 @@ class Demo:
             for title, why in steps.WORTH_A_LOOK.items()
             if title in tickets
         }
-        pages["One change waits for a person; ivan may teach the rules what it means"] = reverse("delivery_list")
+        pages["One change waits for a person; ivan may teach the rules what it means"] = reverse(
+            "delivery_list"
+        )
         pages["What was kept of the agreement, and what was missed"] = reverse("report_list")
         return {what: self.address + page for what, page in pages.items()}
 
