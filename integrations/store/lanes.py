@@ -251,6 +251,9 @@ def release(request: Release) -> bool:
             Delivery.objects.filter(pk=request.delivery_id).update(
                 state=Delivery.State.NEW, unseen={}, is_recognised=True
             )
+        elif request.outcome is Outcome.UNKNOWN:
+            # The call has come back, so nothing of it can leave any more: it settles from here.
+            Delivery.objects.filter(pk=request.delivery_id).update(send_by=request.at)
     return True
 
 

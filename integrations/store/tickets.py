@@ -120,10 +120,15 @@ def expect_read_back(ticket_ids: Iterable[int], now: datetime) -> None:
 
 
 def note_hints(system_id: int, remote_ids: Iterable[str], now: datetime, *, delay_s: float = 0) -> None:
-    """These tickets changed, somebody says: read them.  Unknown ones become known; may be repeated."""
+    """These tickets changed, somebody says: read them.  Unknown ones become known; may be repeated.
+
+    Several at once need a transaction around: they are locked in the order in which everybody locks tickets.
+    """
     wanted = list(dict.fromkeys(remote_ids))
     due = now + timedelta(seconds=delay_s)
     known = Ticket.objects.filter(system=system_id, remote_id__in=wanted)
+    if len(wanted) > 1:
+        list(known.select_for_update().order_by("pk").values_list("pk"))
     earlier = When(read_due_at__lte=due, then=F("read_due_at"))
     updated = known.update(stale_since=now, read_due_at=Case(earlier, default=Value(due)))
     if updated < len(wanted):
