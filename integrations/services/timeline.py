@@ -419,7 +419,7 @@ def field_labels(system: System) -> dict[str, str]:
 def field_changes(
     after: Mapping[str, Value], before: Mapping[str, Value], labels: Mapping[str, str]
 ) -> list[FieldChange]:
-    """What changed, in words, in the order the system gave."""
+    """What changed, in words, by the fields' names: PostgreSQL does not keep the order in which JSON was written."""
     found = []
     for name, value in after.items():
         old, new = text_of(before.get(name)), text_of(value)
@@ -427,7 +427,7 @@ def field_changes(
         if is_text:
             old, new = "", _beginning(new)
         found.append(FieldChange(labels.get(name) or _readable(name), old, new, is_text))
-    return found
+    return sorted(found, key=lambda change: change.label)
 
 
 def _readable(name: str) -> str:
