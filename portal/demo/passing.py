@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -17,6 +18,9 @@ def run_again() -> int:
     """
     variables = place.settle(["--once"], os.environ)
     process = subprocess.Popen([sys.executable, *sys.argv], env={**os.environ, **variables})
+    # A terminal's Ctrl-C reaches the child as well; these are sent to us alone.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, frame: process.send_signal(number))
     while True:
         try:
             code = process.wait()
