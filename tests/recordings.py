@@ -80,7 +80,8 @@ def _incident(number: int, dice: random.Random) -> Iterator[Row]:
     last_resolved = max(at for state, at in zip(states, times, strict=True) if state == "Resolved")
     priority, group = dice.choice(PRIORITIES), dice.randint(1, 9)
     for change, state, at in zip(("New", *life), states, times, strict=True):
-        if change and dice.random() < 0.3:
+        # What is resolved keeps its priority, as in the logs that ServiceNow writes.
+        if change and change != "Closed" and dice.random() < 0.3:
             priority = dice.choice(PRIORITIES)
         if change and dice.random() < 0.3:
             group = dice.randint(1, 9)
