@@ -15,8 +15,8 @@ from integrations.models import LinkedTicket
 from portal.access import Someone, rights_of
 from portal.presentation import duration_words
 from slas.clock import Interval, Kind, Measurement, State
-from slas.models import Agreement
-from slas.services import Explained, explain
+from slas.models import Agreement, Clock
+from slas.services import Explained, Live, explain, live
 
 # From this share of its target on a running clock is at risk.
 RISK_SHARE = 0.75
@@ -95,6 +95,42 @@ def clocks_of(user: Someone, linked: LinkedTicket, now: datetime) -> tuple[list[
     found = [one for one in explain(linked, now) if one.agreement_id in agreements]
     cards = [_card(one, agreements[one.agreement_id], now) for one in found]
     return cards, _drawing(found, cards, now)
+
+
+@dataclass(frozen=True, slots=True)
+class Soonest:
+    """The clock of a ticket that runs out first, for lists."""
+
+    label: str
+    words: str
+    tone: str
+
+
+def soonest_of(user: Someone, keys: Sequence[int], now: datetime) -> dict[int, Soonest]:
+    """Linked ticket -> the clock at work that has the least time left.  Clocks without a target are left out."""
+    agreements = list(agreements_of(user).values_list("pk", flat=True))
+    clocks = Clock.objects.visible_to(user).of_agreements(agreements).at_work()
+    shown = live(clocks.filter(linked_ticket__in=keys, target_s__isnull=False), now)
+    found: dict[int, Live] = {}
+    for one in shown:
+        known = found.get(one.clock.linked_ticket_id)
+        if known is None or _left(one) < _left(known):
+            found[one.clock.linked_ticket_id] = one
+    return {key: _soonest(one) for key, one in found.items()}
+
+
+def _left(one: Live) -> timedelta:
+    return one.remaining or timedelta()
+
+
+def _soonest(one: Live) -> Soonest:
+    left, label = _left(one), WORDS[Kind(one.clock.kind)]
+    if left < timedelta():
+        return Soonest(label, f"{duration_words(-left)} over", "red")
+    words = f"{duration_words(left)} left"
+    if one.clock.state == Clock.State.PAUSED:
+        return Soonest(label, f"{words}, paused", "secondary")
+    return Soonest(label, words, "orange" if (one.used_share or 0) >= RISK_SHARE else "azure")
 
 
 def _card(one: Explained, agreement: Agreement, now: datetime) -> Card:

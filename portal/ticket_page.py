@@ -16,10 +16,12 @@ from portal.acting import trail_of
 from portal.clocks import Card, Drawing, clocks_of
 from portal.presentation import TimelineEntry
 from portal.queue import known_failure
-from portal.tickets import may_at_one, title_for
+from portal.tickets import Row, may_at_one, rows_for, title_for
 
 # Deliveries of a lane that are listed one by one; the queue has the rest.
 LISTED = 5
+# Linked tickets of the same case that are listed.
+OTHERS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,10 @@ class Waiting:
 
 @dataclass(slots=True)
 class TicketPage:
-    """Everything on the page.  `comparison`, `waiting` and `trail` are for those who may see both sides."""
+    """Everything on the page.  `comparison`, `waiting` and `trail` are for those who may see both sides.
+
+    `others` are linked tickets of the same case: those in which one of these records stands too.
+    """
 
     linked: LinkedTicket
     title: str
@@ -69,6 +74,7 @@ class TicketPage:
     trail: Sequence[TimelineEntry] = ()
     cards: Sequence[Card] = ()
     drawing: Drawing | None = None
+    others: Sequence[Row] = ()
 
 
 def ticket_page(
@@ -102,7 +108,20 @@ def ticket_page(
         trail=trail_of(linked, user) if may_at_one(user, "read", "audit", ends) else (),
         cards=cards,
         drawing=drawing,
+        others=_others(linked, sides, viewer, user),
     )
+
+
+def _others(
+    linked: LinkedTicket, sides: Sequence[TicketSide], viewer: Viewer, user: Someone
+) -> Sequence[Row]:
+    """Where the case goes on, as far as the person may follow it."""
+    tickets = [one.ticket_id for one in sides if one.ticket_id]
+    keys = TicketSide.objects.filter(ticket__in=tickets).exclude(linked_ticket=linked.pk)
+    visible = LinkedTicket.objects.visible_to(user).filter(pk__in=keys.values("linked_ticket"))
+    if not viewer.sees_all:
+        visible = visible.filter(partner_tickets__partner__in=viewer.partner_ids).distinct()
+    return rows_for(list(visible.order_by("pk").values_list("pk", flat=True)[:OTHERS]), viewer)
 
 
 def _words(

@@ -17,6 +17,7 @@ from integrations.services.comparison import Verdict
 from integrations.services.timeline import Entry, Fate
 from knowledgebase.rendering import render_markdown
 from portal.clocks import Drawing
+from portal.entering import write_duration
 from portal.presentation import duration_words
 
 register = template.Library()
@@ -130,6 +131,12 @@ def local_clock(at: datetime) -> str:
 def minutes(value: float | None) -> str:
     """A number of minutes in words."""
     return duration_words(value * 60 if isinstance(value, int | float) else None)
+
+
+@register.filter
+def target(value: int | None) -> str:
+    """A target in minutes as people enter it: in hours, because days of service differ."""
+    return write_duration(value) or "–"
 
 
 @register.filter

@@ -16,6 +16,7 @@ from integrations.services import tickets as service
 from integrations.services.tickets import Answer
 from portal import audit
 from portal.access import may, requires
+from portal.clocks import soonest_of
 from portal.exports import Cell, csv_response
 from portal.forms.tickets import TicketFilter
 from portal.live import render_live
@@ -29,10 +30,15 @@ def ticket_list(request: HttpRequest) -> HttpResponse:
     """Linked tickets, narrowed, ordered and paged by what the address says."""
     form = TicketFilter(request.GET, request.user)
     criteria = form.criteria()
+    found = find_page(request.user, criteria, request.GET.get("page", ""))
+    sees_clocks = may(request.user, "read", "reports")
+    clocks = soonest_of(request.user, [row.pk for row in found.rows], timezone.now()) if sees_clocks else {}
     page = {
         "form": form,
         "criteria": criteria,
-        "page": find_page(request.user, criteria, request.GET.get("page", "")),
+        "page": found,
+        "rows": [(row, clocks.get(row.pk)) for row in found.rows],
+        "sees_clocks": sees_clocks,
         "count": count_up_to(request.user, criteria),
         "counted": COUNTED,
         "sees_queue": may(request.user, "read", "queue"),

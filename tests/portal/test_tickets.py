@@ -11,7 +11,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from integrations.models import LinkedTicket, Ticket
+from integrations.models import LinkedTicket, Ticket, TicketSide
 from portal import audit
 from portal.models import AuditEntry, User
 from tests import factories
@@ -209,9 +209,10 @@ def test_the_list_costs_the_same_whatever_its_length(
     client.get(reverse("ticket_list"))
 
     # Session, user and whose; memberships, matrix; connections to choose from (counted, one is none to choose);
-    # partners to choose from (counted, listed); partners that the person sees (for the page, for the count); keys of the
-    # page; sides, tickets, lanes; count.
-    with django_assert_num_queries(15):
+    # partners to choose from (counted, listed); partners that the person sees (for the page, for the count); keys
+    # of the page; sides, tickets, lanes; clocks: partners seen for the agreements, these, partners seen for the
+    # clocks, their agreements, the clocks, the terms; count.
+    with django_assert_num_queries(21):
         client.get(reverse("ticket_list"))
 
 
@@ -280,6 +281,26 @@ def test_earlier_entries_are_a_link_away(client: Client, matter: Matter, staff: 
     assert "every 10s" not in found.content.decode()
 
 
+def test_a_case_goes_on_as_far_as_one_may_follow_it(
+    client: Client, matter: Matter, staff: User, agent: User
+) -> None:
+    jira = factories.make_system(factories.globally(), "jira", name="Global Jira")
+    left, right = scenes.connection(matter.right.system, jira)
+    onward = scenes.matter(left, right, right_fields={}, number=9)
+    TicketSide.objects.filter(linked_ticket=onward.linked, side=left).update(ticket=matter.right_ticket)
+    mercuris = factories.make_user(role=Role.PARTNER_AGENT, partner=factories.mercuri())
+
+    def others(user: User) -> list[str]:
+        client.force_login(user)
+        page = client.get(reverse("ticket_detail", args=[matter.linked.pk])).context["page"]
+        return [row.number for row in page.others]
+
+    assert others(staff) == [onward.linked.number]
+    # Infinity takes part in both; that the matter went on to Global is not Mercuri's to see.
+    assert others(agent) == [onward.linked.number]
+    assert others(mercuris) == []
+
+
 def test_pausing_and_resuming_is_said_and_kept_in_the_trail(
     client: Client, matter: Matter, staff: User
 ) -> None:
@@ -336,8 +357,8 @@ def test_the_page_of_a_matter_costs_the_same_whatever_its_length(
         scenes.arrived(matter.to_right, change, envelope={"fields": {"title": "New"}})
     client.force_login(staff)
 
-    # Session, user and whose; memberships, matrix; ticket, partners at both ends; sides, lanes; comparison: sides, published
-    # sets with rules, maps and pairs, what is under way, dictionary, counts, credentials of both systems; agreements,
-    # facts of the clocks; timeline: sides, changes, deliveries; trail.
-    with django_assert_max_num_queries(28):
+    # Session, user and whose; memberships, matrix; ticket, partners at both ends; sides, lanes; comparison: sides,
+    # published sets with rules, maps and pairs, what is under way, dictionary, counts, credentials of both systems;
+    # agreements, facts of the clocks; timeline: sides, changes, deliveries; trail; other links of the case.
+    with django_assert_max_num_queries(30):
         client.get(reverse("ticket_detail", args=[matter.linked.pk]))
