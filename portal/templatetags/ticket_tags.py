@@ -117,14 +117,17 @@ def delivery_tone(delivery: Delivery) -> str:
 @register.filter
 def axis_time(at: datetime, drawing: Drawing) -> str:
     """A tick's moment in the reader's zone: the time on a short axis, the day on a long one."""
-    spans_days = drawing.ticks[-1].at - drawing.ticks[0].at > timedelta(hours=36)
-    return format_date(timezone.localtime(at), "j M" if spans_days else "H:i")
+    return format_date(timezone.localtime(at), "j M" if _spans_days(drawing) else "H:i")
 
 
 @register.filter
-def local_clock(at: datetime) -> str:
-    """The time of a moment in the reader's zone, as plain text for drawings."""
-    return format_date(timezone.localtime(at), "H:i")
+def mark_time(at: datetime, drawing: Drawing) -> str:
+    """A marked moment in the reader's zone, with the day where the axis spans several."""
+    return format_date(timezone.localtime(at), "j M H:i" if _spans_days(drawing) else "H:i")
+
+
+def _spans_days(drawing: Drawing) -> bool:
+    return drawing.ticks[-1].at - drawing.ticks[0].at > timedelta(hours=36)
 
 
 @register.filter
