@@ -1,6 +1,6 @@
 """The rich-text model: a document is a list of blocks, a block holds inline text.  Pure values.
 
-Codecs (`richtext.html`, `richtext.plain`, and ADF inside the Jira connector) translate to and from it.  A document
+Codecs (`richtext.html`, `richtext.markdown`, and ADF inside the Jira connector) translate to and from it.  A document
 travels and is stored as JSON (`as_value`, `from_value`); two documents are the same text when their JSON is equal,
 so constructors here keep one normal form: adjacent text with equal marks is one run, empty runs and empty
 paragraphs are gone, marks are sorted.

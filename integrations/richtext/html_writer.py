@@ -33,6 +33,8 @@ OPEN_SIGN, DONE_SIGN = "☐", "☑"
 
 LINK_SCHEMES = frozenset({"http", "https", "mailto", "tel"})
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f\ud800-\udfff]")
+# Some of them part words, and must go on doing so.
+_PARTING = re.compile(r"[\x0b\x1c-\x1f]")
 
 
 def to_html(document: Document) -> str:
@@ -48,13 +50,13 @@ def _block_html(block: Block) -> str:
             return f"<h{_level(level)}>{_inlines_html(inlines)}</h{_level(level)}>"
         case CodeBlock(text=text):
             # The inner element keeps a first newline, which <pre> alone would swallow.
-            return f"<pre><code>{_escaped(text.replace(chr(13), ''))}</code></pre>"
+            return f"<pre><code>{_escaped(_PARTING.sub(' ', text.replace(chr(13), '')))}</code></pre>"
         case Rule():
             return "<hr>"
         case Quote(blocks=blocks):
             return f"<blockquote>{_blocks_html(blocks)}</blockquote>"
         case Panel():
-            return f"<blockquote>{_blocks_html((_panel_head(block), *block.blocks))}</blockquote>"
+            return f"<blockquote>{_blocks_html((panel_head(block), *block.blocks))}</blockquote>"
         case BulletList(items=items):
             return f"<ul>{_items_html(items)}</ul>"
         case OrderedList(items=items, start=start):
@@ -74,7 +76,8 @@ def _level(level: int) -> int:
     return min(max(level, 1), 6)
 
 
-def _panel_head(panel: Panel) -> Paragraph:
+def panel_head(panel: Panel) -> Paragraph:
+    """The line that a box opens with where there are no boxes."""
     kind = panel.kind if panel.kind in PANEL_SIGNS else "info"
     title = " ".join(panel.title.split())
     text = f"{PANEL_SIGNS[kind]} {kind.capitalize()}" + (f": {title}" if title else "")
@@ -119,6 +122,7 @@ def _lines(inlines: Iterable[Inline]) -> list[list[Run]]:
             case Mention(name=name):
                 lines[-1].append(Run("@" + name))
             case Run(text=text):
+                text = _PARTING.sub(" ", text)
                 first, *others = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
                 lines[-1].append(Run(first, inline.marks, inline.href))
                 lines.extend([Run(other, inline.marks, inline.href)] for other in others)
