@@ -1,4 +1,4 @@
-"""Stand-ins for a partner's Zendesk and Jira Cloud: real HTTP servers that speak the vendor's API.
+"""Stand-ins for the partners' systems: real HTTP servers that each speak one vendor's API.
 
 With them a connection can be tried, drilled and tested with no partner at hand.  They are written from the vendors'
 documentation and know nothing of our connectors, so that each can prove the other wrong.  Standard library only; the

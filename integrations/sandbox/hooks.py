@@ -32,13 +32,17 @@ TIMED_OUT = -1
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One hook.  `sign` gives the headers of an attempt (counted from 0), as some sign the time of sending."""
+    """One hook.  `sign` gives the headers of an attempt (counted from 0), as some sign the time of sending.
+
+    `settled` hears the last status; it runs in the delivering thread and may only set values.
+    """
 
     id: str
     event: str
     url: str
     body: bytes
     sign: Callable[[int], Mapping[str, str]]
+    settled: Callable[[int], None] = lambda _: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,11 +203,13 @@ class HookSender:
     def _count(self, hook: Outgoing, attempt: int, status: int, headers: Mapping[str, str]) -> None:
         if 200 <= status < 300:
             self.counts["sent"] += 1
+            hook.settled(status)
         elif attempt < len(self.rule.delays_s) and self.rule.again(status, headers, attempt):
             self.counts["retried"] += 1
             self._push(time.monotonic() + self.rule.delays_s[attempt], hook, attempt + 1)
         else:
             self.counts["failed"] += 1
+            hook.settled(status)
 
 
 class _Poster:

@@ -127,7 +127,7 @@ class Server:
 
     def handle(self, request: Request) -> tuple[Response | None, Fate]:
         """Answer one request.  None means that the connection is cut."""
-        if _is_own(request):
+        if self._is_own(request):
             with self.system.lock:
                 return self._safely(request, lambda: self._handle_own(request)), Fate()
         started = time.perf_counter()
@@ -145,6 +145,9 @@ class Server:
             )
             self.calls.note(route, call)
         return response, fate
+
+    def _is_own(self, request: Request) -> bool:
+        return request.path == "/" or request.path.startswith(("/_sandbox/", *self.system.people_paths))
 
     def _handle_vendor(self, request: Request, fate: Fate) -> tuple[Response | None, str]:
         if fate.blow is Blow.RESET:
@@ -175,10 +178,6 @@ class Server:
         if control.is_control(request):
             return control.answer(self.system, self.calls, request)
         return operator.answer(self.system, self.calls, request)
-
-
-def _is_own(request: Request) -> bool:
-    return request.path == "/" or request.path.startswith(("/_sandbox/", "/browse/", "/agent/tickets/"))
 
 
 class _Connection(asyncio.Protocol):
@@ -219,9 +218,10 @@ class _Connection(asyncio.Protocol):
                     self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
                 return
             response, fate = self._server.handle(request)
-            if fate.delay_s:
+            delay_s = fate.delay_s + (response.delay_s if response is not None else 0)
+            if delay_s:
                 self._busy = True
-                self._loop.call_later(fate.delay_s, self._send_late, response, fate, request)
+                self._loop.call_later(delay_s, self._send_late, response, fate, request)
             else:
                 self._send(response, fate, request)
 

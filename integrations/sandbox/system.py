@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, ClassVar, TypeVar
+from urllib.parse import unquote
 
 from integrations.sandbox.clock import Clock, RealClock
 from integrations.sandbox.faults import FaultBox
@@ -42,11 +43,15 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A field that the operator's form offers, and its values; no values means free text."""
+    """A field that the operator's form offers, and its values; no values means free text.
+
+    `labels` are what people call values that say nothing to them.
+    """
 
     name: str
     label: str
     values: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 # An entry of a ticket's history: when, who, and (field, before, after) of each change.
@@ -87,6 +92,10 @@ class System(ABC):
 
     kind: ClassVar[str]
     label: ClassVar[str]
+    # Where the vendor's people look at a ticket; the operator's page answers at these addresses.
+    people_paths: ClassVar[tuple[str, ...]] = ()
+    # Whether people can say something that is for their own people only.
+    has_internal_comments: ClassVar[bool] = True
 
     def __init__(self, rule: RetryRule, clock: Clock | None = None) -> None:
         self.clock: Clock = clock or RealClock()
@@ -154,3 +163,7 @@ class System(ABC):
     @abstractmethod
     def find_id(self, key: str) -> str | None:
         """The id of the ticket that people call `key`."""
+
+    def key_in(self, request: Request) -> str:
+        """The ticket that an address among `people_paths` names."""
+        return unquote(request.path.rpartition("/")[2])

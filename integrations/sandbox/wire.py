@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
@@ -93,16 +93,20 @@ class Request:
 
 @dataclass(slots=True)
 class Response:
-    """One answer.  Content-Length, Date and Connection are added on the wire."""
+    """One answer.  Content-Length, Date and Connection are added on the wire.
+
+    `delay_s`: how long the vendor holds it back, as those do who slow a busy client down.
+    """
 
     status: int = 200
     body: bytes = b""
     content_type: str = "application/json; charset=utf-8"
     headers: tuple[tuple[str, str], ...] = ()
+    delay_s: float = 0.0
 
     def with_headers(self, *headers: tuple[str, str]) -> Response:
         """The same answer with more headers."""
-        return Response(self.status, self.body, self.content_type, self.headers + headers)
+        return replace(self, headers=self.headers + headers)
 
 
 def json_response(value: object, status: int = 200, headers: tuple[tuple[str, str], ...] = ()) -> Response:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parseaddr
 from typing import Any
 
+from integrations.sandbox.acts import file_of
 from integrations.sandbox.clock import parse_time
 from integrations.sandbox.jira import adf, events, issues
 from integrations.sandbox.jira import fields as rules
@@ -153,22 +152,9 @@ class Actor:
         self._told(action, issue, *events.commented(self.view, issue, made), doing.actor)
 
     def _attach(self, action: Mapping[str, Any], issue: Issue, doing: Doing, done: dict[str, Any]) -> None:
-        file = action.get("file")
-        if not isinstance(file, Mapping):
+        if (file := file_of(action)) is None:
             return
-        try:
-            data = (
-                base64.b64decode(file["base64"], validate=True)
-                if "base64" in file
-                else str(file.get("text", "")).encode()
-            )
-        except (binascii.Error, TypeError) as error:
-            raise Refusal("The file's base64 cannot be read.") from error
-        name, content_type = (
-            str(file.get("name") or "file.txt"),
-            str(file.get("content_type") or "text/plain"),
-        )
-        made, history = issues.attach(self.site, issue, name, content_type, data, doing)
+        made, history = issues.attach(self.site, issue, file.name, file.content_type, file.data, doing)
         done["changes"].append(str(history.id))
         self._told(action, issue, *events.attached(self.view, made), doing.actor)
         self._told(action, issue, *events.updated(history), doing.actor)

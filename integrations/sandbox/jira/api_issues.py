@@ -10,7 +10,7 @@ from typing import Any
 from integrations.sandbox.jira import events, issues
 from integrations.sandbox.jira.context import Call
 from integrations.sandbox.jira.errors import Wrong
-from integrations.sandbox.jira.screens import transition_with_fields
+from integrations.sandbox.jira.screens import issue_with_steps, transition_with_fields
 from integrations.sandbox.jira.state import Issue
 from integrations.sandbox.jira.views import View
 from integrations.sandbox.wire import Response, empty, json_response
@@ -56,7 +56,7 @@ def create_bulk(call: Call) -> Response:
 def read(call: Call, id_: str) -> Response:
     """GET /issue/{id}: all fields unless ?fields= names some."""
     issue = call.issue(id_)
-    value = call.view.issue(issue, call.listed("fields") or ("*all",), call.listed("expand"))
+    value = issue_with_steps(call.view, issue, call.listed("fields") or ("*all",), call.listed("expand"))
     if names := call.listed("properties"):
         value["properties"] = _properties(issue, names)
     return json_response(value)
@@ -94,7 +94,8 @@ def edit(call: Call, id_: str) -> Response:
     """PUT /issue/{id}: 204, or 200 with ?returnIssue=true."""
     issue = call.issue(id_)
     before = len(issue.comments)
-    history = issues.edit(call.site, issue, call.body(), call.doing())
+    body = call.body()
+    history = issues.edit(call.site, issue, body, call.doing(body))
     if history is not None:
         call.tell(issue, *events.updated(history), call.site.api_user)
     _tell_comments(call, issue, before)
@@ -142,7 +143,8 @@ def move(call: Call, id_: str) -> Response:
     """POST /issue/{id}/transitions"""
     issue = call.issue(id_)
     before = len(issue.comments)
-    history = issues.move(call.site, issue, call.body(), call.doing())
+    body = call.body()
+    history = issues.move(call.site, issue, body, call.doing(body))
     call.tell(issue, *events.updated(history), call.site.api_user)
     _tell_comments(call, issue, before)
     return empty()

@@ -14,6 +14,7 @@ from typing import Any
 from integrations.sandbox.jira import jql
 from integrations.sandbox.jira.context import Call
 from integrations.sandbox.jira.errors import Wrong, removed
+from integrations.sandbox.jira.screens import issue_with_steps
 from integrations.sandbox.jira.state import Issue
 from integrations.sandbox.wire import Response, json_response
 
@@ -127,7 +128,7 @@ class Search:
 
     def _issue(self, call: Call, issue: Issue, wanted: Wanted) -> dict[str, Any]:
         names = [name for name in wanted.fields if name not in ("id", "key")]
-        value = call.view.issue(issue, names, wanted.expand)
+        value = issue_with_steps(call.view, issue, names, wanted.expand)
         if wanted.properties:
             kept = issue.properties
             value["properties"] = {name: kept[name] for name in wanted.properties if name in kept}

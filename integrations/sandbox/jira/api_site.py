@@ -1,15 +1,12 @@
-"""Jira's endpoints about the site: the server, people, the project, priorities, statuses, admin web hooks."""
+"""Jira's endpoints about the site: the server, people, the project, priorities, statuses."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from integrations.sandbox.jira import events
 from integrations.sandbox.jira.context import Call
 from integrations.sandbox.jira.errors import Wrong
 from integrations.sandbox.jira.paging import page_of
 from integrations.sandbox.jira.state import ISSUE_TYPES, RESOLUTIONS
-from integrations.sandbox.wire import Response, empty, json_response
+from integrations.sandbox.wire import Response, json_response
 
 _PERMISSIONS = (
     "BROWSE_PROJECTS", "CREATE_ISSUES", "EDIT_ISSUES", "DELETE_ISSUES", "TRANSITION_ISSUES", "ASSIGN_ISSUES",
@@ -74,6 +71,8 @@ def my_permissions(call: Call) -> Response:
     names = call.listed("permissions")
     if not names:
         raise Wrong("The 'permissions' query parameter is required.")
+    if key := call.request.one("projectKey"):
+        call.check_project(key)
     if unknown := [name for name in names if name not in _PERMISSIONS]:
         raise Wrong(f"Unrecognized permission: {unknown[0]}")
     denied = call.site.settings.denied_permissions
@@ -164,42 +163,6 @@ def labels(call: Call) -> Response:
     return page_of(call, sorted({label for one in call.site.issues.values() for label in one.labels}))
 
 
-# --- Admin web hooks ---
-
-
-def webhooks(call: Call) -> Response:
-    """GET /rest/webhooks/1.0/webhook"""
-    kept = call.site.webhook
-    return json_response([_webhook(call, kept)] if kept["url"] else [])
-
-
-def create_webhook(call: Call) -> Response:
-    """POST /rest/webhooks/1.0/webhook; the secret is written once and never shown."""
-    body = call.body()
-    call.site.webhook = {
-        "url": str(body.get("url") or ""),
-        "secret": str(body.get("secret") or ""),
-        "events": [str(one) for one in body.get("events") or events.FIRST],
-    }
-    return json_response(_webhook(call, call.site.webhook), 201)
-
-
-def delete_webhook(call: Call, id_: str) -> Response:
-    """DELETE /rest/webhooks/1.0/webhook/{id}"""
-    call.site.webhook = {"url": "", "secret": "", "events": []}
-    return empty()
-
-
-def _webhook(call: Call, kept: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "name": "Concord",
-        "url": kept["url"],
-        "events": kept["events"],
-        "enabled": True,
-        "self": f"{call.view.origin}/rest/webhooks/1.0/webhook/1",
-    }
-
-
 ROUTES = (
     ("GET", "/serverInfo", server_info),
     ("GET", "/myself", myself),
@@ -220,9 +183,4 @@ ROUTES = (
     ("GET", "/status", statuses),
     ("GET", "/statuscategory", status_categories),
     ("GET", "/label", labels),
-)
-WEBHOOK_ROUTES = (
-    ("GET", "/webhook", webhooks),
-    ("POST", "/webhook", create_webhook),
-    ("DELETE", "/webhook/{id}", delete_webhook),
 )

@@ -61,7 +61,7 @@ def project_clause(site: Site, values: list[str]) -> Part:
     settings = site.settings
     names = (settings.project_key.lower(), settings.project_name.lower(), PROJECT_ID)
     for value in values:
-        if value.lower() not in names:
+        if value.lower() not in names or not site.is_visible:
             raise Wrong(f"The value '{value}' does not exist for the field 'project'.")
     return Part(lambda issue: True)
 
@@ -93,6 +93,7 @@ def reader_of(site: Site, name: str) -> Callable[[Issue], list[str]] | None:
         "labels": lambda issue: list(issue.labels),
         "assignee": lambda issue: [issue.assignee.account_id, issue.assignee.name] if issue.assignee else [],
         "reporter": lambda issue: [issue.reporter.account_id, issue.reporter.name] if issue.reporter else [],
+        "creator": lambda issue: [issue.creator.account_id, issue.creator.name],
         "summary": lambda issue: [issue.summary],
         "description": lambda issue: [adf.text_of(issue.description)],
         "text": lambda issue: [issue.summary, adf.text_of(issue.description)],

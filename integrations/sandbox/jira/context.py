@@ -26,10 +26,13 @@ class Call:
     now: datetime
     tell: Tell
 
-    def doing(self) -> Doing:
-        """Writing as our account, now; texts are ADF in version 3."""
+    def doing(self, body: Mapping[str, Any] | None = None) -> Doing:
+        """Writing as our account, now; texts are ADF in version 3.  `body` may hold `historyMetadata`."""
         seconds = self.now.timestamp()
-        return Doing(self.site.api_user, int(seconds * 1000), seconds, self.view.version == "3")
+        metadata = (body or {}).get("historyMetadata")
+        if metadata is not None and not isinstance(metadata, dict):
+            raise Wrong("Invalid request payload. Refer to the REST API documentation and try again.")
+        return Doing(self.site.api_user, int(seconds * 1000), seconds, self.view.version == "3", metadata)
 
     def issue(self, id_or_key: str) -> Issue:
         """The issue, or the 404 that says nothing."""
@@ -40,7 +43,7 @@ class Call:
 
     def check_project(self, id_or_key: str) -> None:
         """The only project there is, or a 404."""
-        if id_or_key not in (PROJECT_ID, self.site.settings.project_key):
+        if id_or_key not in (PROJECT_ID, self.site.settings.project_key) or not self.site.is_visible:
             raise Wrong(f"No project could be found with key '{id_or_key}'.", status=404)
 
     def body(self) -> dict[str, Any]:

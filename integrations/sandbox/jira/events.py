@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from integrations.sandbox.hooks import TIMED_OUT, UNREACHED, Outgoing
@@ -77,13 +77,23 @@ def _as_hooks_see(view: View) -> View:
     return View(view.site, view.origin, "2")
 
 
-def hook_for(
+def hooks_for(
     site: Site, origin: str, issue: Issue, event: str, content: Mapping[str, Any], actor: User, at_ms: int
-) -> Outgoing | None:
-    """The hook of one event, or None when nobody subscribes to it."""
-    webhook = site.webhook
-    if not webhook["url"] or event not in webhook["events"]:
-        return None
+) -> Iterator[Outgoing]:
+    """The hook of one event for everybody who subscribes to it."""
+    receivers = [one for one in site.webhooks.values() if one.is_enabled and event in one.events]
+    if not receivers:
+        return
+    body = _body(site, origin, issue, event, content, actor, at_ms)
+    for webhook in receivers:
+        identifier = str(uuid.uuid4())
+        sign = functools.partial(_headers, webhook.secret, identifier, body)
+        yield Outgoing(identifier, event, webhook.url, body, sign)
+
+
+def _body(
+    site: Site, origin: str, issue: Issue, event: str, content: Mapping[str, Any], actor: User, at_ms: int
+) -> bytes:
     view = _as_hooks_see(View(site, origin))
     value: dict[str, Any] = {"timestamp": at_ms, "webhookEvent": event}
     if "issue_event_type_name" in content:
@@ -94,10 +104,7 @@ def hook_for(
     else:
         value["issue"] = _short_issue(view, issue)
     value |= {name: one for name, one in content.items() if name != "issue_event_type_name"}
-    body = json.dumps(value, ensure_ascii=False).encode()
-    identifier = str(uuid.uuid4())
-    sign = functools.partial(_headers, str(webhook["secret"]), identifier, body)
-    return Outgoing(identifier, event, str(webhook["url"]), body, sign)
+    return json.dumps(value, ensure_ascii=False).encode()
 
 
 def _issue(view: View, issue: Issue) -> dict[str, Any]:

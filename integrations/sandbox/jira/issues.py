@@ -20,12 +20,16 @@ PROPERTY_CHARS = 32_768
 
 @dataclass(frozen=True, slots=True)
 class Doing:
-    """Who writes, when by the ticket (ms), and how far the system's clock is (seconds).  `rich`: texts are ADF."""
+    """Who writes, when by the ticket (ms), and how far the system's clock is (seconds).  `rich`: texts are ADF.
+
+    `metadata` is what the writer wants kept beside the entry of the change log, given back as it came.
+    """
 
     actor: User
     at: int
     now: float
     rich: bool = True
+    metadata: dict[str, Any] | None = None
 
 
 def create(site: Site, body: Mapping[str, Any], doing: Doing) -> Issue:
@@ -102,7 +106,7 @@ def note(site: Site, issue: Issue, items: list[dict[str, Any]], doing: Doing) ->
     """Write an entry of the change log, unless nothing changed."""
     if not items:
         return None
-    history = History(site.next_history_id(), doing.actor, doing.at, items)
+    history = History(site.next_history_id(), doing.actor, doing.at, items, doing.metadata)
     issue.histories.append(history)
     issue.updated = doing.at
     return history

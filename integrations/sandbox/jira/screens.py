@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from integrations.sandbox.jira.schema import field_name, schema_of
-from integrations.sandbox.jira.state import ISSUE_TYPES, RESOLUTIONS
+from integrations.sandbox.jira.state import ISSUE_TYPES, RESOLUTIONS, Issue
 from integrations.sandbox.jira.views import View
 
 
@@ -47,3 +48,17 @@ def transition_with_fields(view: View, one: dict[str, Any]) -> dict[str, Any]:
         **view.transition(one),
         "fields": {name: field_meta(view, name, required=True) for name in one["screen"]},
     }
+
+
+def issue_with_steps(view: View, issue: Issue, names: Sequence[str], expand: Sequence[str]) -> dict[str, Any]:
+    """An issue, with the steps that are open to it where `transitions` is to be expanded.
+
+    The fields of their screens come only with `transitions.fields`.
+    """
+    value = view.issue(issue, names, expand)
+    if "transitions" in expand:
+        tell = transition_with_fields if "transitions.fields" in expand else View.transition
+        value["transitions"] = [
+            tell(view, one) for one in view.site.settings.transitions if issue.status in one["from"]
+        ]
+    return value

@@ -70,7 +70,8 @@ class JiraSettings:
 
     `media_host`: files are redirected to this host name (same port), as Jira redirects to its media host; "" is the
     host the client used.  `limit_writes`: 20 writes in 2 s and 100 in 30 s for one issue.  `hidden_issues`: keys
-    that answer 404 as if our account might not see them.  `denied_permissions`: names that /mypermissions denies.
+    that answer 404 as if our account might not see them.  `denied_permissions`: names that /mypermissions denies;
+    without BROWSE_PROJECTS the project and its issues are a 404, as if they were not there.
     """
 
     email: str = "concord@sandbox.example"

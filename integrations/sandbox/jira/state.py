@@ -69,12 +69,13 @@ class Comment:
 
 @dataclass(slots=True)
 class History:
-    """One entry of the change log: items are the vendor's own objects."""
+    """One entry of the change log: items are the vendor's own objects, metadata is what the writer sent along."""
 
     id: int
     author: User
     created: int
     items: list[dict[str, Any]]
+    metadata: dict[str, Any] | None = None
 
 
 @dataclass(slots=True)
@@ -110,6 +111,20 @@ class Issue:
     place: int = 0
 
 
+@dataclass(slots=True)
+class Webhook:
+    """An admin web hook.  Its secret is written once and never shown."""
+
+    id: int
+    name: str
+    url: str
+    secret: str
+    events: list[str]
+    filters: dict[str, Any] = field(default_factory=dict)
+    is_enabled: bool = True
+    updated: int = 0
+
+
 class Site:
     """Everything in one site."""
 
@@ -124,7 +139,8 @@ class Site:
         self.files_by_token: dict[str, File] = {}
         self.refs: dict[str, int] = {}
         self.index = SearchIndex()
-        self.webhook: dict[str, Any] = {"url": "", "secret": "", "events": []}
+        self.webhooks: dict[int, Webhook] = {}
+        self._webhook_ids = itertools.count(1)
         self._numbers = itertools.count(1)
         self._issue_ids = itertools.count(10001)
         self._ids = itertools.count(10100)
@@ -140,6 +156,17 @@ class Site:
         if email:
             self.users_by_mail[email.lower()] = user
         return user
+
+    @property
+    def is_visible(self) -> bool:
+        """Whether our account may see the project at all."""
+        return "BROWSE_PROJECTS" not in self.settings.denied_permissions
+
+    def add_webhook(self, name: str, url: str, secret: str, events: list[str]) -> Webhook:
+        """One more web hook."""
+        made = Webhook(next(self._webhook_ids), name, url, secret, events)
+        self.webhooks[made.id] = made
+        return made
 
     def next_id(self) -> str:
         """A new id for a comment, a file or a link."""
@@ -164,7 +191,9 @@ class Site:
         return (issue.updated, issue.properties) if issue is not None else None
 
     def issue(self, id_or_key: str) -> Issue | None:
-        """The issue by id or key, unless it is hidden from our account."""
+        """The issue by id or key, unless it, or the whole project, is hidden from our account."""
+        if not self.is_visible:
+            return None
         id_ = int(id_or_key) if id_or_key.isdigit() else self.by_key.get(id_or_key.upper())
         issue = self.issues.get(id_) if id_ is not None else None
         return None if issue is None or issue.key in self.settings.hidden_issues else issue

@@ -18,6 +18,7 @@ from integrations.sandbox.jira import (
     api_properties,
     api_screens,
     api_site,
+    api_webhooks,
     contents,
     errors,
     events,
@@ -50,6 +51,7 @@ class JiraSystem(System):
 
     kind: ClassVar[str] = "jira"
     label: ClassVar[str] = "Jira Cloud"
+    people_paths: ClassVar[tuple[str, ...]] = ("/browse/",)
 
     def __init__(self, settings: JiraSettings | None = None, clock: Clock | None = None) -> None:
         self._first_settings = settings or JiraSettings()
@@ -65,7 +67,7 @@ class JiraSystem(System):
         self._router, self._webhook_router = Router(), Router()
         for method, pattern, handler in (*ROUTES, *Search().routes):
             self._router.add(method, pattern, handler)
-        for method, pattern, handler in api_site.WEBHOOK_ROUTES:
+        for method, pattern, handler in api_webhooks.ROUTES:
             self._webhook_router.add(method, pattern, handler)
 
     # --- The vendor's surface ---
@@ -152,8 +154,7 @@ class JiraSystem(System):
 
     def _tell(self, issue: Issue, event: str, content: Mapping[str, Any], actor: User) -> None:
         at_ms = int(self.clock.now().timestamp() * 1000)
-        hook = events.hook_for(self.site, self.origin, issue, event, content, actor, at_ms)
-        if hook is not None:
+        for hook in events.hooks_for(self.site, self.origin, issue, event, content, actor, at_ms):
             self.hooks.submit(hook)
 
     # --- The control API ---
@@ -177,19 +178,19 @@ class JiraSystem(System):
         }
 
     def hook_settings(self) -> dict[str, Any]:
-        return {"url": self.site.webhook["url"], "events": self.site.webhook["events"]}
+        first = next(iter(self.site.webhooks.values()), None)
+        return {"url": first.url, "events": first.events} if first else {"url": "", "events": []}
 
     def set_hooks(self, values: Mapping[str, Any]) -> dict[str, Any]:
         chosen = list(values.get("events") or events.FIRST)
         if unknown := [one for one in chosen if one not in events.ALL]:
             raise Refusal(f"There is no event {unknown[0]!r}.")
         url = str(values.get("url") or "")
-        self.site.webhook = {
-            "url": url,
-            "secret": str(values.get("secret") or ""),
-            "events": chosen if url else [],
-        }
-        return {**self.hook_settings(), "secret": self.site.webhook["secret"]}
+        secret = str(values.get("secret") or "")
+        self.site.webhooks.clear()
+        if url:
+            self.site.add_webhook("Concord", url, secret, chosen)
+        return {**self.hook_settings(), "secret": secret}
 
     def settings_value(self) -> dict[str, Any]:
         return asdict(self.site.settings)

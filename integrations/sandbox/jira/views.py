@@ -179,12 +179,13 @@ class View:
 
     def history(self, history: History) -> dict[str, Any]:
         """An entry of the change log."""
-        return {
+        value = {
             "id": str(history.id),
             "author": self.user(history.author),
             "created": self.time(history.created),
             "items": history.items,
         }
+        return value if history.metadata is None else {**value, "historyMetadata": history.metadata}
 
     def transition(self, one: dict[str, Any]) -> dict[str, Any]:
         """A step of the workflow, without the fields of its screen."""
@@ -281,9 +282,6 @@ class View:
             value["renderedFields"] = self._rendered(issue, value["fields"])
         if "names" in expand:
             value["names"] = {name: field_name(self.site, name) for name in value["fields"]}
-        if "transitions" in expand:
-            open_ = [one for one in self.site.settings.transitions if issue.status in one["from"]]
-            value["transitions"] = [self.transition(one) for one in open_]
         return value
 
     def _rendered(self, issue: Issue, fields: dict[str, Any]) -> dict[str, Any]:

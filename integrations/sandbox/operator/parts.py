@@ -43,7 +43,10 @@ def choice_field(one: Choice, value: object = "", *, keep: bool = False) -> Mark
     if not one.values:
         return el("label", one.label, el("input", name=f"field.{one.name}", value=shown))
     first = el("option", "(unchanged)" if keep else "(default)", value="")
-    options = [el("option", each, value=each, selected=keep and each == shown) for each in one.values]
+    options = [
+        el("option", one.labels.get(each, each), value=each, selected=keep and each == shown)
+        for each in one.values
+    ]
     return el("label", one.label, el("select", first, options, name=f"field.{one.name}"))
 
 

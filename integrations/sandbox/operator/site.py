@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from integrations.sandbox.calls import CallLog
 from integrations.sandbox.multipart import NotMultipart, parts
@@ -28,6 +29,9 @@ _GUARDS = (
     ),
 )
 
+# A number, or a name such as ServiceNow's 32 hexadecimal digits.
+_ID = re.compile(r"[0-9a-f]{1,32}")
+
 Form = Mapping[str, Any]
 
 
@@ -43,7 +47,7 @@ def answer(system: System, calls: CallLog, request: Request) -> Response:
     if request.path == "/":
         number = max(1, request.number("page", 1))
         return _shown(ticket_list(system, calls, request.one("q"), number, said))
-    id_ = _ticket_id(system, request.path)
+    id_ = _ticket_id(system, request)
     body = ticket(system, id_, said) if id_ is not None else None
     return _shown(body) if body is not None else _shown(not_found(system, said), 404)
 
@@ -52,18 +56,18 @@ def _shown(body: bytes, status: int = 200) -> Response:
     return Response(status, body, "text/html; charset=utf-8", _GUARDS)
 
 
-def _ticket_id(system: System, path: str) -> str | None:
+def _ticket_id(system: System, request: Request) -> str | None:
     """Our own address, or the one that the vendor's people know: /browse/INC-1, /agent/tickets/35."""
-    last = unquote(path.rpartition("/")[2])
-    if path.startswith("/_sandbox/tickets/"):
-        return last if last.isdigit() else None
-    return system.find_id(last) if path.startswith(("/browse/", "/agent/tickets/")) else None
+    if request.path.startswith("/_sandbox/tickets/"):
+        last = request.path.rpartition("/")[2]
+        return last if _ID.fullmatch(last) else None
+    return system.find_id(system.key_in(request)) if request.path.startswith(system.people_paths) else None
 
 
 def _do(system: System, request: Request) -> Response:
     form = _form(request)
     what = request.path.rpartition("/")[2]
-    back = f"/_sandbox/tickets/{form['ticket']}" if str(form.get("ticket", "")).isdigit() else "/"
+    back = f"/_sandbox/tickets/{form['ticket']}" if _ID.fullmatch(str(form.get("ticket", ""))) else "/"
     try:
         words, back = _perform(system, what, form, back)
     except (Refusal, ValueError) as error:

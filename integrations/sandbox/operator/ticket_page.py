@@ -14,7 +14,9 @@ from integrations.sandbox.operator.parts import (
     shown_time,
     tick_field,
 )
-from integrations.sandbox.system import Page, System
+from integrations.sandbox.system import Choice, Page, System
+
+TITLES = ("subject", "summary", "short_description", "System.Title")
 
 
 def ticket(system: System, id_: str, said: Said) -> bytes | None:
@@ -23,7 +25,7 @@ def ticket(system: System, id_: str, said: Said) -> bytes | None:
     if not told:
         return None
     one = told[0]
-    title = str(one["fields"].get("subject") or one["fields"].get("summary") or "")
+    title = next((str(one["fields"][name]) for name in TITLES if one["fields"].get(name)), "")
     head = el(
         "section",
         el("p", el("a", "All tickets", href="/"), class_="soft"),
@@ -39,7 +41,7 @@ def ticket(system: System, id_: str, said: Said) -> bytes | None:
         class_="card",
     )
     main = (head, _comments(one), _history(system, id_))
-    side = (_comment_form(id_), _change_form(system, one), _file_form(id_), _delete_form(id_))
+    side = (_comment_form(system, id_), _change_form(system, one), _file_form(id_), _delete_form(id_))
     return framed(system, f"{one['key']} {title}", said, main, side)
 
 
@@ -52,12 +54,14 @@ def _description(one: Mapping[str, Any]) -> Markup | None:
 
 
 def _fields(system: System, one: Mapping[str, Any]) -> Markup:
-    labels = {choice.name: choice.label for choice in system.choices(one["id"])}
-    hidden = ("subject", "summary", "description", "status")
+    choices = {choice.name: choice for choice in system.choices(one["id"])}
+    hidden = (*TITLES, "description", "status", "state")
+    # A vendor whose names nobody would read tells the words for those fields that are worth showing.
+    words = one.get("labels")
     pairs = [
-        (el("dt", labels.get(name, name.replace("_", " ").capitalize())), el("dd", _value(value)))
+        (el("dt", _label(name, choices.get(name), words)), el("dd", _value(value, choices.get(name))))
         for name, value in one["fields"].items()
-        if name not in hidden and value not in (None, "", [])
+        if name not in hidden and value not in (None, "", []) and (words is None or name in words)
     ]
     files = [el("li", f"{file['name']} ({file['size']} bytes)") for file in one["attachments"]]
     return text(
@@ -67,7 +71,15 @@ def _fields(system: System, one: Mapping[str, Any]) -> Markup:
     )
 
 
-def _value(value: object) -> str:
+def _label(name: str, choice: Choice | None, words: Mapping[str, str] | None) -> str:
+    if words is not None:
+        return words[name]
+    return choice.label if choice is not None else name.replace("_", " ").capitalize()
+
+
+def _value(value: object, choice: Choice | None) -> str:
+    if choice is not None and str(value) in choice.labels:
+        return choice.labels[str(value)]
     if isinstance(value, list):
         return ", ".join(str(one) for one in value)
     return "(formatted text)" if isinstance(value, dict) else str(value)
@@ -115,12 +127,14 @@ def _before(value: str) -> Markup | None:
     return el("span", f"{value} → ", class_="soft") if value else None
 
 
-def _comment_form(id_: str) -> Markup:
+def _comment_form(system: System, id_: str) -> Markup:
     form = el(
         "form",
         el("input", type="hidden", name="ticket", value=id_),
         el("label", "Comment", el("textarea", name="comment", required=True)),
-        tick_field("internal", "Internal: for the partner's own people", False),
+        tick_field("internal", "Internal: for the partner's own people", False)
+        if system.has_internal_comments
+        else None,
         person_field(),
         el("button", "Comment", class_="main"),
         method="post",

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parseaddr
 from typing import Any
 
+from integrations.sandbox.acts import ActFile, file_of
 from integrations.sandbox.clock import parse_time, stamp
 from integrations.sandbox.system import Refusal
 from integrations.sandbox.zendesk import events, tickets
@@ -71,26 +70,19 @@ class Actor:
         comment = action.get("comment")
         if isinstance(comment, str):
             comment = {"text": comment}
-        uploads = [self._upload(action["file"])] if isinstance(action.get("file"), Mapping) else []
-        if comment or uploads:
-            comment = comment or {"text": f"{action['file']['name']}", "public": True}
+        file = file_of(action)
+        uploads = [self._upload(file)] if file else []
+        if file is not None:
+            comment = comment or {"text": file.name, "public": True}
+        if comment:
             body = (
                 {"html_body": comment["html"]} if comment.get("html") else {"body": comment.get("text", "")}
             )
             wanted["comment"] = {**body, "public": bool(comment.get("public", True)), "uploads": uploads}
         return wanted
 
-    def _upload(self, file: Mapping[str, Any]) -> str:
-        try:
-            data = (
-                base64.b64decode(file["base64"], validate=True)
-                if "base64" in file
-                else str(file.get("text", "")).encode()
-            )
-        except (binascii.Error, TypeError) as error:
-            raise Refusal("The file's base64 cannot be read.") from error
-        content_type = str(file.get("content_type") or "text/plain")
-        kept = add_file(self.desk, str(file.get("name") or "file.txt"), content_type, data)
+    def _upload(self, file: ActFile) -> str:
+        kept = add_file(self.desk, file.name, file.content_type, file.data)
         token = f"act-{kept.id}"
         self.desk.uploads[token] = Upload(token, [kept], float("inf"))
         return token

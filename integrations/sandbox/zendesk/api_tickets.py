@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from integrations.sandbox.wire import Response, empty, json_response
@@ -56,10 +57,18 @@ def show(call: Call, id_: str) -> Response:
     """GET /tickets/{id}"""
     ticket = call.ticket(id_)
     value: dict[str, Any] = {"ticket": ticket_value(call.desk, ticket, call.origin)}
-    if "users" in call.request.one("include").split(","):
-        ids = {ticket.requester_id, ticket.submitter_id, ticket.assignee_id or ticket.requester_id}
-        value["users"] = [user_value(call.desk.users[one], call.origin) for one in sorted(ids)]
-    return json_response(value)
+    people = (ticket.requester_id, ticket.submitter_id, ticket.assignee_id or ticket.requester_id)
+    return json_response(value | _users_beside(call, people))
+
+
+def _users_beside(call: Call, ids: Iterable[int]) -> dict[str, Any]:
+    """The people with these ids, where the request asks for them with `include=users`.
+
+    https://developer.zendesk.com/documentation/ticketing/using-the-zendesk-api/side_loading/
+    """
+    if "users" not in call.request.one("include").split(","):
+        return {}
+    return {"users": [user_value(call.desk.users[one], call.origin) for one in sorted(set(ids))]}
 
 
 def show_many(call: Call) -> Response:
@@ -176,7 +185,10 @@ def comments(call: Call, id_: str) -> Response:
     def view(one: Comment) -> dict[str, Any]:
         return listed_comment_value(one, audits[one.audit_id], call.origin)
 
-    return page_of(call.request, "comments", ticket.comments, lambda one: one.id, view)
+    def beside(chosen: Sequence[Comment]) -> dict[str, Any]:
+        return _users_beside(call, (one.author_id for one in chosen))
+
+    return page_of(call.request, "comments", ticket.comments, lambda one: one.id, view, beside)
 
 
 def comments_count(call: Call, id_: str) -> Response:
@@ -188,9 +200,15 @@ def comments_count(call: Call, id_: str) -> Response:
 def audits(call: Call, id_: str) -> Response:
     """GET /tickets/{id}/audits"""
     ticket = call.ticket(id_)
-    return page_of(
-        call.request, "audits", ticket.audits, lambda one: one.id, lambda one: audit_value(one, call.origin)
-    )
+
+    def view(one: Audit) -> dict[str, Any]:
+        return audit_value(one, call.origin)
+
+    def beside(chosen: Sequence[Audit]) -> dict[str, Any]:
+        authors = (one.comment.author_id for one in chosen if one.comment)
+        return _users_beside(call, (*(one.author_id for one in chosen), *authors))
+
+    return page_of(call.request, "audits", ticket.audits, lambda one: one.id, view, beside)
 
 
 def audit(call: Call, id_: str, audit_id: str) -> Response:

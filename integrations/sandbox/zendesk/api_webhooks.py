@@ -10,11 +10,18 @@ from integrations.sandbox.zendesk.context import Call
 from integrations.sandbox.zendesk.state import Desk, Webhook
 from integrations.sandbox.zendesk.views import webhook_value
 
+MAX_PAGE = 100
+
 
 def webhooks(call: Call) -> Response:
-    """GET /webhooks"""
-    found = [webhook_value(one) for one in call.desk.webhooks.values()]
-    return json_response({"webhooks": found, "meta": {"has_more": False}})
+    """GET /webhooks, in pages as asked for with `page[size]`."""
+    size = max(1, min(call.request.number("page[size]", MAX_PAGE), MAX_PAGE))
+    after = call.request.one("page[after]")
+    later = [one for one in call.desk.webhooks.values() if one.id > after]
+    meta: dict[str, Any] = {"has_more": len(later) > size}
+    if later:
+        meta["after_cursor"] = later[:size][-1].id
+    return json_response({"webhooks": [webhook_value(one) for one in later[:size]], "meta": meta})
 
 
 def create_webhook(call: Call) -> Response:

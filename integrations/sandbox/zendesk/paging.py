@@ -6,7 +6,7 @@ https://developer.zendesk.com/api-reference/introduction/pagination/
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -18,14 +18,22 @@ One = TypeVar("One")
 
 
 def page_of(
-    request: Request, name: str, items: Sequence[One], key: Callable[[One], int], view: Callable[[One], Any]
+    request: Request,
+    name: str,
+    items: Sequence[One],
+    key: Callable[[One], int],
+    view: Callable[[One], Any],
+    beside: Callable[[Sequence[One]], Mapping[str, Any]] = lambda chosen: {},
 ) -> Response:
-    """One page of `items`, which are in ascending order of `key`; as the request asks for it."""
+    """One page of `items`, which are in ascending order of `key`; as the request asks for it.
+
+    `beside` gives what stands next to the list for the items that were chosen: side-loaded records.
+    """
     descending = request.one("sort_order") == "desc" or request.one("sort").startswith("-")
     ordered = items[::-1] if descending else items
     if "page[size]" in request.query or "page[after]" in request.query or "page[before]" in request.query:
-        return _cursor_page(request, name, ordered, key, view, descending)
-    return _numbered_page(request, name, ordered, view)
+        return _cursor_page(request, name, ordered, key, view, beside, descending)
+    return _numbered_page(request, name, ordered, view, beside)
 
 
 def _cursor_page(
@@ -34,6 +42,7 @@ def _cursor_page(
     ordered: Sequence[One],
     key: Callable[[One], int],
     view: Callable[[One], Any],
+    beside: Callable[[Sequence[One]], Mapping[str, Any]],
     descending: bool,
 ) -> Response:
     size = request.number("page[size]", MAX_PAGE)
@@ -60,6 +69,7 @@ def _cursor_page(
                 "prev": _link(request, "page[before]", first) if first else None,
                 "next": _link(request, "page[after]", last) if last else None,
             },
+            **beside(chosen),
         }
     )
 
@@ -84,7 +94,11 @@ def _decoded(cursor: str) -> int | None:
 
 
 def _numbered_page(
-    request: Request, name: str, ordered: Sequence[One], view: Callable[[One], Any]
+    request: Request,
+    name: str,
+    ordered: Sequence[One],
+    view: Callable[[One], Any],
+    beside: Callable[[Sequence[One]], Mapping[str, Any]],
 ) -> Response:
     size = max(1, min(request.number("per_page", MAX_PAGE), MAX_PAGE))
     page = max(1, request.number("page", 1))
@@ -96,6 +110,7 @@ def _numbered_page(
             "next_page": _numbered(request, page + 1) if start + size < len(ordered) else None,
             "previous_page": _numbered(request, page - 1) if page > 1 else None,
             "count": len(ordered),
+            **beside(chosen),
         }
     )
 

@@ -56,6 +56,7 @@ class ZendeskSystem(System):
 
     kind: ClassVar[str] = "zendesk"
     label: ClassVar[str] = "Zendesk"
+    people_paths: ClassVar[tuple[str, ...]] = ("/agent/tickets/",)
 
     def __init__(self, settings: ZendeskSettings | None = None, clock: Clock | None = None) -> None:
         self._first_settings = settings or ZendeskSettings()

@@ -25,6 +25,20 @@ def jira() -> Iterator[Vendor]:
 
 
 @pytest.fixture
+def servicenow() -> Iterator[Vendor]:
+    """A ServiceNow as it is at first."""
+    with vendor("servicenow") as one:
+        yield one
+
+
+@pytest.fixture
+def azure_devops() -> Iterator[Vendor]:
+    """An Azure DevOps with the Agile process."""
+    with vendor("azure_devops") as one:
+        yield one
+
+
+@pytest.fixture
 def receiver() -> Iterator[Receiver]:
     """A place where web hooks arrive."""
     with Receiver() as one:

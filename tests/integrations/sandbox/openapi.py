@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 import jsonschema
 import requests
 
+from tests.integrations.sandbox import swagger
+
 _METHODS = ("get", "post", "put", "patch", "delete")
 
 
@@ -63,11 +65,13 @@ class Recorder(requests.Session):
 
 
 class Document:
-    """An OpenAPI 3.0 document, its schemas made ready for JSON Schema."""
+    """An OpenAPI 3.0 or Swagger 2.0 document, its schemas made ready for JSON Schema."""
 
     def __init__(self, path: Path, nullable: frozenset[str] = frozenset()) -> None:
         """`nullable` names properties that may be null wherever they are, though the document says otherwise."""
         document = json.loads(path.read_text())
+        if document.get("swagger") == "2.0":
+            document = swagger.as_openapi(document)
         self.document = _ready(document, nullable)
         self._patterns = [
             (re.compile("^" + re.sub(r"\\{[^}]*\\}", "[^/]+", re.escape(path)) + "$"), path)
@@ -88,7 +92,7 @@ class Document:
             return []
         where = f"{exchange.method} {route}"
         found = []
-        body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
+        body = next(iter(operation.get("requestBody", {}).get("content", {}).values()), {}).get("schema")
         if body is not None and exchange.sent is not None and exchange.status < 400:
             found += self._errors(f"{where} request", body, exchange.sent)
         answer = operation["responses"].get(str(exchange.status))

@@ -1,6 +1,7 @@
 """Clients written by others work against the sandboxes as they do against the vendors.
 
-`jira` (BSD) and `zenpy` (GPL, so a test tool only) are the witnesses: nobody here wrote what they expect.
+`jira` (BSD), `pysnc` (MIT, ServiceNow's own) and `zenpy` (GPL, so a test tool only) are the witnesses: nobody here
+wrote what they expect.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 from jira import JIRA, JIRAError
+from pysnc import ServiceNowClient
+from pysnc.exceptions import AuthenticationException, NotFoundException, RoleException
 from requests.adapters import HTTPAdapter
 from zenpy import Zenpy
 from zenpy.lib.api_objects import Comment, Ticket
 
-from tests.integrations.sandbox.vendor import NOON, Vendor, vendor
+from tests.integrations.sandbox.vendor import NOON, Vendor, basic, vendor
 
 TEXT = {
     "type": "doc",
@@ -61,6 +64,16 @@ class _Detour(HTTPAdapter):
         response = super().send(request, *args, **kwargs)
         request.url = response.url = meant
         return response
+
+
+@pytest.fixture
+def snow(servicenow: Vendor) -> Iterator[ServiceNowClient]:
+    """ServiceNow's own client, whose user may delete."""
+    servicenow.sandbox.settings(roles=["itil", "itil_admin"])
+    with contextlib.closing(requests.Session()) as session:
+        session.mount("https://", _Detour(servicenow.sandbox.url))
+        session.auth = basic("servicenow", servicenow.sign_in)
+        yield ServiceNowClient("https://partner.example", session, auto_retry=False)
 
 
 @pytest.fixture
@@ -241,3 +254,158 @@ def test_zenpy_finds_by_external_id_and_deletes(zenpy: Zenpy) -> None:
 
     assert list(zenpy.tickets(external_id="ours-1")) == []
     assert NOON.year == ticket.created.year
+
+
+def _new_incident(snow: ServiceNowClient, **fields: str) -> Any:
+    record = snow.GlideRecord("incident")
+    record.initialize()
+    for name, value in {"short_description": "VPN is down", **fields}.items():
+        record.set_value(name, value)
+    assert record.insert()
+    return record
+
+
+def _read_incident(snow: ServiceNowClient, record: Any) -> Any:
+    again = snow.GlideRecord("incident")
+    assert again.get(str(record.sys_id))
+    return again
+
+
+def test_pysnc_creates_and_reads_with_display_values(servicenow: Vendor, snow: ServiceNowClient) -> None:
+    carl = servicenow.get("/table/sys_user", user_name="carl.caller")["result"][0]["sys_id"]
+
+    again = _read_incident(snow, _new_incident(snow, caller_id=carl, impact="1", urgency="1"))
+
+    told = [
+        (again.get_value(name), again.get_display_value(name)) for name in ("priority", "caller_id", "state")
+    ]
+    assert told == [("1", "1 - Critical"), (carl, "Carl Caller"), ("1", "New")]
+
+
+def test_pysnc_updates_and_comments(servicenow: Vendor, snow: ServiceNowClient) -> None:
+    record = _new_incident(snow)
+    record.short_description = "VPN is slow"
+    record.comments = "On it"
+    record.work_notes = "Router again"
+
+    assert record.update()
+
+    again = _read_incident(snow, record)
+    assert (
+        again.get_value("short_description"),
+        again.get_value("comments"),
+        again.get_value("sys_mod_count"),
+    ) == (
+        "VPN is slow",
+        "",
+        "1",
+    )
+    assert "Concord (Additional comments)\nOn it" in again.get_display_value("comments")
+    entries = snow.GlideRecord("sys_journal_field")
+    entries.add_query("element_id", str(record.sys_id))
+    entries.order_by("element")
+    entries.query()
+    assert [(str(one.element), str(one.value)) for one in entries] == [
+        ("comments", "On it"),
+        ("work_notes", "Router again"),
+    ]
+
+
+def test_pysnc_finds_over_pages_what_changed_since(servicenow: Vendor, snow: ServiceNowClient) -> None:
+    for number in range(3):
+        _new_incident(snow, short_description=f"Old {number}")
+    servicenow.clock.advance(60)
+    servicenow.sandbox.act(
+        *({"do": "create", "fields": {"short_description": f"New {number:03}"}} for number in range(120))
+    )
+
+    found = snow.GlideRecord("incident", batch_size=50)
+    found.add_query("sys_updated_on", ">=", "2026-03-02 12:00:30")
+    found.add_active_query()
+    found.order_by("short_description")
+    found.query()
+
+    assert found.get_row_count() == 120
+    assert [str(one.short_description) for one in found] == [f"New {number:03}" for number in range(120)]
+
+
+def test_pysnc_asks_for_one_or_the_other(snow: ServiceNowClient) -> None:
+    for title, impact in (("A", "1"), ("B", "2"), ("C", "3")):
+        _new_incident(snow, short_description=title, impact=impact)
+
+    found = snow.GlideRecord("incident")
+    found.add_query("impact", "1").add_or_condition("short_description", "CONTAINS", "C")
+    found.add_null_query("assigned_to")
+    found.order_by_desc("short_description")
+    found.limit = 5
+    found.fields = ["short_description", "opened_by.user_name"]
+    found.query()
+
+    assert [(str(one.short_description), one.get_value("opened_by.user_name")) for one in found] == [
+        ("C", "concord"),
+        ("A", "concord"),
+    ]
+
+
+def test_pysnc_attaches_lists_downloads_and_deletes_files(snow: ServiceNowClient, tmp_path: Any) -> None:
+    record = _new_incident(snow)
+    record.add_attachment("log.txt", b"line one\nline two\n", content_type="text/plain")
+
+    (file,) = list(record.get_attachments())
+
+    kept = (file.file_name, file.size_bytes, file.content_type)
+    assert kept == ("log.txt", "18", "text/plain")
+    assert (file.read(), file.write_to(tmp_path / "again.txt").read_bytes()) == (b"line one\nline two\n",) * 2
+    file.delete()
+    assert len(record.get_attachments()) == 0
+
+
+def test_pysnc_deletes_one_and_many(snow: ServiceNowClient) -> None:
+    first = _new_incident(snow)
+    for number in range(4):
+        _new_incident(snow, correlation_id=f"ours-{number}")
+
+    assert first.delete()
+    many = snow.GlideRecord("incident")
+    many.add_query("correlation_id", "IN", "ours-0,ours-1,ours-2")
+    assert many.delete_multiple()
+
+    left = snow.GlideRecord("incident")
+    left.query()
+    assert [str(one.correlation_id) for one in left] == ["ours-3"]
+    assert not snow.GlideRecord("incident").get(str(first.sys_id))
+
+
+def test_pysnc_changes_many_at_once(snow: ServiceNowClient) -> None:
+    for number in range(3):
+        _new_incident(snow, correlation_id=f"ours-{number}")
+    many = snow.GlideRecord("incident")
+    many.query()
+    for one in many:
+        one.urgency = "1"
+
+    assert many.update_multiple()
+
+    again = snow.GlideRecord("incident")
+    again.add_query("urgency", "1")
+    again.query()
+    assert again.get_row_count() == 3
+
+
+def test_pysnc_is_told_why_it_may_not(servicenow: Vendor, snow: ServiceNowClient) -> None:
+    record = _new_incident(snow)
+    record.state = "6"
+    with pytest.raises(RoleException, match="Data Policy Exception"):
+        record.update()
+
+    servicenow.sandbox.settings(roles=["itil"])
+    with pytest.raises(RoleException, match="Delete Failed due to security constraints"):
+        record.delete()
+
+    servicenow.sandbox.settings(hidden_records=[str(record.number)])
+    with pytest.raises(NotFoundException, match="No Record found"):
+        record.update()
+
+    servicenow.sandbox.settings(password="another")
+    with pytest.raises(AuthenticationException, match="User Not Authenticated"):
+        record.update()

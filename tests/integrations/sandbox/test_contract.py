@@ -10,6 +10,7 @@ import pytest
 
 from integrations.sandbox.jira import system as jira_system
 from integrations.sandbox.jira.api_search import Search
+from integrations.sandbox.servicenow import system as servicenow_system
 from integrations.sandbox.zendesk import system as zendesk_system
 from tests.integrations.sandbox.openapi import Document, described
 from tests.integrations.sandbox.vendor import Vendor, vendor
@@ -21,6 +22,7 @@ NULL = {
         "width".split()
     ),
     "jira": frozenset(("from", "fromString", "to", "toString")),
+    "servicenow": frozenset(),
 }
 # What the recorded answer contradicts in another way.
 KNOWN = {"PUT /api/v2/deleted_tickets/{ticket_id}/restore 200: : {} is not of type 'string'"}
@@ -181,12 +183,56 @@ def walk_jira(jira: Vendor) -> None:
     jira.send("DELETE", f"/issue/{key}")
 
 
-@pytest.mark.parametrize(("kind", "walk"), [("zendesk", walk_zendesk), ("jira", walk_jira)])
+def walk_servicenow(servicenow: Vendor) -> None:
+    """Ask for everything the sandbox serves, each table in each form."""
+    carl = servicenow.get("/table/sys_user", user_name="carl.caller")["result"][0]["sys_id"]
+    fields = {"short_description": "Down", "caller_id": carl, "comments": "It is down", "impact": 1}
+    for table in ("incident", "problem", "change_request"):
+        record = servicenow.send("POST", f"/table/{table}", fields)["result"]["sys_id"]
+    record = servicenow.send("POST", "/table/incident?sysparm_display_value=all", fields)["result"]["sys_id"][
+        "value"
+    ]
+    path = f"/table/incident/{record}"
+    servicenow.send("PATCH", path, {"work_notes": "On it", "state": "2"})
+    servicenow.send("PUT", path, {"urgency": "1"})
+    owner = f"table_name=incident&table_sys_id={record}"
+    text = {"Content-Type": "text/plain"}
+    file = servicenow("POST", f"/attachment/file?{owner}&file_name=a.txt", data=b"x", headers=text).json()
+    form = {"table_name": "incident", "table_sys_id": record}
+    servicenow("POST", "/attachment/upload", data=form, files={"uploadFile": ("b.txt", b"x", "text/plain")})
+    for table in servicenow.sandbox.state.instance.tables:
+        for how in ("false", "true", "all"):
+            for links in ("false", "true"):
+                servicenow.get(
+                    f"/table/{table}", sysparm_display_value=how, sysparm_exclude_reference_link=links
+                )
+    servicenow.get(path, sysparm_fields="number,caller_id.email,caller_id.company")
+    servicenow.get("/attachment", sysparm_query=owner.replace("&", "^"))
+    servicenow.get(f"/attachment/{file['result']['sys_id']}")
+    servicenow("GET", file["result"]["download_link"])
+    asked = [{"id": "1", "method": "GET", "url": f"/api/now{path}"}]
+    servicenow.send("POST", "/v1/batch", {"batch_request_id": "1", "rest_requests": asked})
+    for refused in ("/table/nothing", f"/table/incident/{'0' * 32}", "/attachment/nothing"):
+        assert servicenow("GET", refused).status_code >= 400
+    assert servicenow("PATCH", path, {"state": "6"}).status_code == 403
+    assert servicenow("DELETE", path).status_code == 403
+    servicenow.send("DELETE", f"/attachment/{file['result']['sys_id']}")
+    servicenow.sandbox.settings(roles=["admin"], requests_per_hour=1)
+    servicenow.send("DELETE", path)
+    assert servicenow("GET", path).status_code == 429
+    servicenow.session.auth = None
+    assert servicenow("GET", path).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("kind", "walk"), [("zendesk", walk_zendesk), ("jira", walk_jira), ("servicenow", walk_servicenow)]
+)
 def test_every_exchange_fits_the_vendors_document(
     shared_data: Path, kind: str, walk: Callable[[Vendor], None]
 ) -> None:
-    document = Document(shared_data / "contracts" / f"{kind}.trimmed.json", NULL[kind])
-    with vendor(kind, search_lag_s=0) as one:
+    (path,) = (shared_data / "contracts").glob(f"{kind}.*.json")
+    document = Document(path, NULL[kind])
+    with vendor(kind) as one:
         walk(one)
         exchanges = one.session.exchanges
 
@@ -199,6 +245,8 @@ def served(kind: str) -> set[tuple[str, str]]:
     """The methods and paths of a sandbox."""
     if kind == "zendesk":
         return unnamed({(method, "/api/v2" + path) for method, path, _ in zendesk_system.ROUTES})
+    if kind == "servicenow":
+        return unnamed({(method, "/api/now" + path) for method, path, _ in servicenow_system.ROUTES})
     routes = (*jira_system.ROUTES, *Search().routes)
     return unnamed({(method, "/rest/api/3" + path) for method, path, _ in routes})
 

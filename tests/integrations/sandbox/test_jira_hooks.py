@@ -157,3 +157,60 @@ def test_an_administrator_sets_the_hook_over_the_api(jira: Vendor, receiver: Rec
     jira.send("DELETE", f"{path}/1")
     create(jira)
     assert arrived(jira, receiver) == []
+
+
+# --- Registered through the API ---
+
+
+def register(jira: Vendor, **more: Any) -> dict[str, Any]:
+    body = {
+        "name": "Concord",
+        "url": "https://concord.example/hooks/1",
+        "events": ["jira:issue_created"],
+        **more,
+    }
+    return jira.send("POST", f"{jira.sandbox.url}/rest/webhooks/1.0/webhook", body)
+
+
+def test_web_hooks_are_created_listed_and_deleted_and_tell_no_secret(
+    jira: Vendor, receiver: Receiver
+) -> None:
+    address = f"{jira.sandbox.url}/rest/webhooks/1.0/webhook"
+    filters = {"issue-related-events-section": "project = INC"}
+    made = [register(jira, url=receiver.url, secret="one", filters=filters), register(jira, name="Other")]
+
+    assert [one["self"] for one in made] == [f"{address}/1", f"{address}/2"]
+    assert jira.get(address) == made
+    assert jira.get(f"{address}/1") == made[0]
+    assert (made[0]["enabled"], made[0]["filters"], "secret" in made[0]) == (True, filters, False)
+    assert jira("DELETE", f"{address}/2").status_code == 204
+    assert jira.get(address) == made[:1]
+    assert jira("DELETE", f"{address}/2").status_code == 404
+
+
+def test_every_web_hook_is_told_under_its_own_secret(jira: Vendor, receiver: Receiver) -> None:
+    register(jira, url=receiver.url, secret="one")
+    register(jira, url=receiver.url, secret="two")
+    register(jira, url=receiver.url, secret="deaf", events=["jira:issue_deleted"])
+    create(jira)
+    assert jira.sandbox.state.hooks.wait_idle()
+
+    told = [(one.headers["x-hub-signature"], one.body) for one in receiver.arrived]
+
+    assert len({body for _, body in told}) == 1
+    assert sorted(told) == sorted((signature(secret, told[0][1]), told[0][1]) for secret in ("one", "two"))
+
+
+@pytest.mark.parametrize("wrong", [{"name": ""}, {"url": "concord.example"}, {"events": ["jira:made_up"]}])
+def test_a_web_hook_that_makes_no_sense_is_refused(jira: Vendor, wrong: dict[str, Any]) -> None:
+    body = {"name": "Concord", "url": "https://concord.example/", "events": [], **wrong}
+
+    answer = jira("POST", f"{jira.sandbox.url}/rest/webhooks/1.0/webhook", body)
+
+    assert answer.status_code == 400
+
+
+def test_only_administrators_see_web_hooks(jira: Vendor) -> None:
+    jira.sandbox.settings(denied_permissions=["ADMINISTER"])
+
+    assert jira("GET", f"{jira.sandbox.url}/rest/webhooks/1.0/webhook").status_code == 403

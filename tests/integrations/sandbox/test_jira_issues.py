@@ -654,3 +654,55 @@ def test_the_create_screen_is_told_in_both_forms(jira: Vendor) -> None:
     assert sorted(fields) == sorted(new)
     assert [name for name, one in new.items() if one["required"]] == ["summary", "issuetype", "project"]
     assert [one["value"] for one in new["customfield_10050"]["allowedValues"]] == ["High", "Medium", "Low"]
+
+
+# --- What is sent along and asked for ---
+
+
+def test_what_a_writer_sends_along_stands_beside_the_entry_it_made(jira: Vendor) -> None:
+    key = create(jira)
+    ours = {"type": "concord", "extraData": {"marker": "m-1"}}
+    jira.send("PUT", f"/issue/{key}", {"fields": {"summary": "VPN is slow"}, "historyMetadata": ours})
+    jira.send("POST", f"/issue/{key}/transitions", {"transition": {"id": "11"}, "historyMetadata": ours})
+    jira.send("PUT", f"/issue/{key}", {"fields": {"summary": "VPN is up"}})
+
+    listed = jira.get(f"/issue/{key}/changelog")["values"]
+    embedded = jira.get(f"/issue/{key}", expand="changelog")["changelog"]["histories"]
+
+    assert [one.get("historyMetadata", "none") for one in listed] == [ours, ours, "none"]
+    assert [one.get("historyMetadata", "none") for one in embedded] == ["none", ours, ours]
+
+
+def test_what_is_sent_along_has_to_be_an_object(jira: Vendor) -> None:
+    key = create(jira)
+
+    answer = jira("PUT", f"/issue/{key}", {"fields": {"summary": "x"}, "historyMetadata": "ours"})
+
+    assert answer.status_code == 400
+    assert jira.get(f"/issue/{key}")["fields"]["summary"] == "VPN is down"
+
+
+@pytest.mark.parametrize(
+    ("expand", "screens"),
+    [
+        ("changelog", None),
+        ("transitions", [None, None]),
+        ("transitions,transitions.fields", [[], ["resolution"]]),
+        ("transitions.fields", None),
+    ],
+)
+def test_the_steps_open_to_an_issue_come_with_it_and_their_screens_only_when_asked_for(
+    jira: Vendor, expand: str, screens: object
+) -> None:
+    key = create(jira)
+    move(jira, key, "Start")
+    move(jira, key, "Send to review")
+
+    read = jira.get(f"/issue/{key}", expand=expand)
+    [found] = jira.send(
+        "POST", "/search/jql", {"jql": f"key = {key}", "fields": ["status"], "expand": expand}
+    )["issues"]
+
+    for told in (read, found):
+        steps = told.get("transitions")
+        assert screens == (steps and [sorted(one["fields"]) if "fields" in one else None for one in steps])

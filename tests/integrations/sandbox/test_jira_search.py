@@ -38,6 +38,8 @@ def three(jira: Vendor) -> Vendor:
     [
         ("project = INC", ["two", "one", "noon"]),
         ("project = 'Incidents' order by created asc", ["noon", "one", "two"]),
+        ("project = INC and creator = currentUser() order by created", ["noon", "one", "two"]),
+        ("project = INC and creator != currentUser()", []),
         ("project = INC ORDER BY updated DESC, key ASC", ["two", "one", "noon"]),
         ("key in (INC-1, INC-3) order by key", ["noon", "two"]),
         ("id = 10002", ["one"]),
@@ -221,3 +223,12 @@ def test_a_search_that_asks_too_much_is_refused(three: Vendor, body: dict[str, A
 
 def test_a_search_is_counted(three: Vendor) -> None:
     assert three.send("POST", "/search/approximate-count", {"jql": "updated >= -1h"}) == {"count": 2}
+
+
+def test_the_creator_is_who_made_it_and_not_who_reported_it(jira: Vendor) -> None:
+    create(jira, "ours")
+    jira.sandbox.act({"do": "create", "fields": {"summary": "theirs"}, "as": "Ann <ann@partner.example>"})
+    jira.clock.advance(10)
+
+    assert find(jira, "creator = currentUser()") == ["ours"]
+    assert find(jira, "creator = Ann") == ["theirs"]

@@ -17,8 +17,10 @@ import pytest
 import requests
 from django.core.management import CommandError, call_command
 
+from integrations.connectors.registry import label
 from integrations.management.commands import sandbox as command
 from integrations.sandbox.__main__ import PORT_TAKEN, main
+from integrations.sandbox.kinds import DEFAULT_PORTS
 from integrations.sandbox.process import ROOT, Child, StartFailed, start
 
 
@@ -123,7 +125,7 @@ def test_the_program_answers_with_a_code(taken: int, capsys: pytest.CaptureFixtu
 
 
 class Interrupted:
-    """Looks around while both run, and then presses Ctrl-C."""
+    """Looks around while they run, and then presses Ctrl-C."""
 
     def __init__(self, out: io.StringIO) -> None:
         self.out = out
@@ -134,23 +136,28 @@ class Interrupted:
         raise KeyboardInterrupt
 
 
-def test_the_command_starts_both_says_how_to_use_them_and_stops_them(monkeypatch: pytest.MonkeyPatch) -> None:
+PORTS = {f"{kind}_port": 0 for kind in DEFAULT_PORTS}
+
+
+def test_the_command_starts_one_of_each_kind_says_how_to_use_them_and_stops_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     out = io.StringIO()
     looked = Interrupted(out)
     started: list[Child] = []
     monkeypatch.setattr(command.Command, "_wait", lambda *args: looked(*args))
     monkeypatch.setattr(command, "start", lambda *args, **more: kept(started, *args, **more))
 
-    call_command("sandbox", zendesk_port=0, jira_port=0, stdout=out)
+    call_command("sandbox", stdout=out, **PORTS)
 
-    assert looked.answers == [200, 200]
-    assert [one.process.returncode for one in started] == [0, 0]
+    assert [one.kind for one in started] == list(DEFAULT_PORTS)
+    assert looked.answers == [200] * len(DEFAULT_PORTS)
+    assert [one.process.returncode for one in started] == [0] * len(DEFAULT_PORTS)
     shown = out.getvalue()
-    assert all(
-        words in shown
-        for words in ("Zendesk: http://127.0.0.1:", "Jira Cloud: http://", "no partner is touched")
-    )
-    assert all(one.sign_in["token"] in shown for one in started)
+    assert "no partner is touched" in shown
+    for one in started:
+        assert f"{label(one.kind)}: {one.sign_in['url']}\n" in shown
+        assert [value for value in one.sign_in.values() if str(value) not in shown] == []
 
 
 def kept(started: list[Child], *args: Any, **more: Any) -> Child:
@@ -165,21 +172,21 @@ def test_the_command_says_which_port_is_taken_and_leaves_nothing_running(
     monkeypatch.setattr(command, "start", lambda *args, **more: kept(started, *args, **more))
 
     with pytest.raises(CommandError) as refused:
-        call_command("sandbox", zendesk_port=0, jira_port=taken, stdout=io.StringIO())
+        call_command("sandbox", **{**PORTS, "jira_port": taken}, stdout=io.StringIO())
 
     assert str(refused.value) == (
-        f"The Jira Cloud sandbox cannot start: Port {taken} is taken. Choose another with --jira-port."
+        f"The Jira sandbox cannot start: Port {taken} is taken. Choose another with --jira-port."
     )
     assert [one.process.returncode for one in started] == [0]
 
 
-def test_the_command_stops_both_when_one_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_stops_all_when_one_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[Child] = []
     monkeypatch.setattr(command, "start", lambda *args, **more: kept(started, *args, **more))
     monkeypatch.setattr(command, "LOOK_AGAIN_S", 0.01)
     monkeypatch.setattr(command.Command, "_introduce", lambda self, children: children[1].stop())
 
-    with pytest.raises(CommandError, match="The Jira Cloud sandbox ended by itself"):
-        call_command("sandbox", zendesk_port=0, jira_port=0, stdout=io.StringIO())
+    with pytest.raises(CommandError, match="The Jira sandbox ended by itself"):
+        call_command("sandbox", only=["zendesk", "jira"], stdout=io.StringIO(), **PORTS)
 
     assert started[0].process.returncode == 0

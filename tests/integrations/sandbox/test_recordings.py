@@ -98,6 +98,59 @@ def zendesk_answers(zendesk: Vendor) -> dict[str, Any]:
     }
 
 
+def test_servicenow_answers_have_the_recorded_parts(shared_data: Path, servicenow: Vendor) -> None:
+    path = "servicenow/servicenow__{}.json".format
+    incident = load(shared_data, path("pdi_incident_INC0000060_table_api"))
+    files = load(shared_data, path("r7_get_attachment_by_table_sys_id"))
+    body = {"short_description": "x", "caller_id": person(servicenow), "assigned_to": person(servicenow)}
+    record = servicenow.send("POST", "/table/incident", body)["result"]
+    owner = f"table_name=incident&table_sys_id={record['sys_id']}"
+    text = {"Content-Type": "text/plain"}
+    servicenow("POST", f"/attachment/file?{owner}&file_name=a.txt", data=b"x", headers=text)
+
+    assert missing(shape(incident), shape(servicenow.get("/table/incident"))) == []
+    assert missing(shape(files), shape(servicenow.get("/attachment"))) == []
+
+
+def test_a_servicenow_change_has_the_recorded_fields_and_display_values(
+    shared_data: Path, servicenow: Vendor
+) -> None:
+    # The recording is of the change API, which writes numbers as numbers; names and words for people are the same.
+    recorded = load(shared_data, "servicenow/servicenow__r7_create_change_request.json")["result"]
+    body = {"short_description": recorded["short_description"]["value"]}
+    ours = servicenow.send("POST", "/table/change_request?sysparm_display_value=all", body)["result"]
+
+    shared = sorted(set(recorded) & set(ours))
+    differing = {
+        name
+        for name in shared
+        if recorded[name]["display_value"] != ours[name]["display_value"]
+        and not name.startswith("sys_")
+        and name not in ("number", "task_effective_number", "opened_at", "opened_by", "requested_by")
+    }
+    assert len(shared) > 60
+    assert differing == set()
+
+
+def person(servicenow: Vendor) -> str:
+    return str(servicenow.get("/table/sys_user", user_name="carl.caller")["result"][0]["sys_id"])
+
+
+@pytest.mark.parametrize(
+    ("recording", "path"),
+    [
+        ("r7_get_security_incident_invalid_sys_id", "/table/incident/" + "0" * 32),
+        ("r7_search_security_incident_empty_list", "/table/incident?sysparm_query=number=INC1"),
+    ],
+)
+def test_servicenow_says_what_is_not_there_as_recorded(
+    shared_data: Path, servicenow: Vendor, recording: str, path: str
+) -> None:
+    recorded = load(shared_data, f"servicenow/servicenow__{recording}.json")
+
+    assert servicenow("GET", path).json() == recorded
+
+
 def test_zendesk_errors_are_the_recorded_ones(shared_data: Path, zendesk: Vendor) -> None:
     recorded = load(shared_data, "zendesk/recordings/zendesk__delete_tickets_404__061.json")["response"]
 

@@ -584,3 +584,24 @@ def test_comments_come_in_pages_both_ways(zendesk: Vendor) -> None:
     numbered = zendesk.get(f"/tickets/{id_}/comments", per_page="3", sort_order="desc")
     assert (bodies(numbered), numbered["count"]) == (["3", "2", "1"], 5)
     assert bodies(zendesk("GET", numbered["next_page"]).json()) == ["0", "Since noon"]
+
+
+# --- People beside a list ---
+
+
+@pytest.mark.parametrize("path", ["audits", "comments"])
+@pytest.mark.parametrize("paging", [{}, {"page[size]": 1}])
+def test_the_people_of_a_page_stand_beside_it_only_when_they_are_asked_for(
+    zendesk: Vendor, path: str, paging: dict[str, int]
+) -> None:
+    id_ = create(zendesk)["id"]
+    zendesk.sandbox.act(
+        {"do": "comment", "ticket": id_, "comment": {"text": "Seen"}, "as": "Ann <ann@partner.example>"}
+    )
+
+    asked = zendesk.get(f"/tickets/{id_}/{path}", include="users", **paging)
+    plain = zendesk.get(f"/tickets/{id_}/{path}", **paging)
+
+    assert {one["id"] for one in asked["users"]} == {one["author_id"] for one in asked[path]}
+    assert [one["name"] for one in asked["users"]] == (["Concord"] if paging else ["Concord", "Ann"])
+    assert "users" not in plain

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +14,19 @@ from integrations.sandbox.process import Running, running
 from tests.integrations.sandbox.openapi import Recorder
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
-BASES = {"zendesk": "/api/v2", "jira": "/rest/api/3"}
+BASES = {
+    "zendesk": "/api/v2",
+    "jira": "/rest/api/3",
+    "servicenow": "/api/now",
+    "azure_devops": "/partner/Support/_apis",
+}
+
+
+def basic(kind: str, sign_in: Mapping[str, str]) -> tuple[str, str]:
+    """The user name and password with which our account signs in."""
+    if kind == "servicenow":
+        return sign_in["username"], sign_in["password"]
+    return sign_in["email"] + ("/token" if kind == "zendesk" else ""), sign_in["token"]
 
 
 class Vendor:
@@ -26,8 +38,9 @@ class Vendor:
         self.clock = clock
         self.session = Recorder()
         self.sign_in = sandbox.state.sign_in()
-        name = self.sign_in["email"] + ("/token" if kind == "zendesk" else "")
-        self.session.auth = (name, self.sign_in["token"])
+        self.session.auth = basic(kind, self.sign_in)
+        if kind == "azure_devops":
+            self.session.params = {"api-version": "7.1"}
 
     def __call__(self, method: str, path: str, json: Any = None, **more: Any) -> requests.Response:
         """One request; `path` is below the API's base, or a whole address."""
