@@ -14,6 +14,7 @@
     |   |   +-- TooLarge          a text or file over the system's limit
     |   +-- Forbidden      the account lacks a right
     |   +-- Gone           the ticket no longer exists there, or is closed for ever
+    |       +-- Closed         it is there, and takes nothing more; some systems take a follow-up instead
     +-- Unauthorized       credentials wrong or expired; the whole system stops
 
 `code` is stable and is the key of the handbook article.  `message` is for people and never holds a secret or the
@@ -136,6 +137,10 @@ class Gone(Refused):
     """The ticket no longer exists there, or is closed and takes nothing."""
 
     code = "gone"
+
+
+class Closed(Gone):
+    """The ticket is there but closed for ever.  A connector that `FollowsUp` can open the one that goes on from it."""
 
 
 class Unauthorized(ConnectorError):

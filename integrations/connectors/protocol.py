@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 from integrations.canonical import (
     Account,
@@ -43,7 +43,10 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True)
 class SettingSpec:
-    """One thing the form for a system asks.  A secret is write-only and stored encrypted."""
+    """One thing the form for a system asks.  A secret is write-only and stored encrypted.
+
+    `is_chosen`: a person thought it up, so that not even its end may be shown.
+    """
 
     name: str
     label: str
@@ -51,6 +54,7 @@ class SettingSpec:
     is_secret: bool = False
     is_required: bool = True
     default: str = ""
+    is_chosen: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,16 @@ class Hook:
     delivery_id: str
     remote_ids: tuple[str, ...]
     actor_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredHook:
+    """A web hook as the other system has it.  `secret` is "" where the system does not tell it."""
+
+    id: str
+    url: str
+    is_active: bool
+    secret: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,4 +171,37 @@ class Connector(Protocol):
 
     def hook_steps(self, url: str) -> tuple[str, ...]:
         """What the partner's administrator has to do for web hooks to arrive at `url`, step by step.  Pure."""
+        ...
+
+
+@runtime_checkable
+class RegistersHooks(Protocol):
+    """What a connector offers besides, where our account may set up web hooks through the system's interface.
+
+    Forbidden tells that it may not; then `hook_steps` are for a person.
+    """
+
+    def registered_hooks(self, url: str) -> tuple[RegisteredHook, ...]:
+        """The web hooks to this very address: to see whether ours is there and alive.  May be repeated."""
+        ...
+
+    def register_hook(self, url: str, secret: str) -> RegisteredHook:
+        """Have web hooks sent to `url`, signed; one is left to that address, whatever was there.  May be repeated.
+
+        `secret` is what the hooks are signed with where the system takes one; elsewhere it makes its own.  Either way
+        the answer holds the one in use.
+        """
+        ...
+
+    def unregister_hooks(self, url: str) -> None:
+        """Take all web hooks to this address away.  May be repeated."""
+        ...
+
+
+@runtime_checkable
+class FollowsUp(Protocol):
+    """What a connector offers besides, where a closed ticket can be followed up by a new one joined to it."""
+
+    def follow_up(self, closed_id: str, draft: Draft) -> Written:
+        """Create the ticket that goes on from a closed one, carrying `draft.marker`."""
         ...

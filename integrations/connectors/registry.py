@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from integrations.connectors import errors
+from integrations.connectors.azure_devops.connector import AzureDevOpsConnector
 from integrations.connectors.http import Exchange, Http
 from integrations.connectors.jira.connector import JiraConnector
 from integrations.connectors.protocol import Connector
+from integrations.connectors.servicenow.connector import ServiceNowConnector
 from integrations.connectors.zendesk.connector import ZendeskConnector
 
-CONNECTORS: Mapping[str, type[Connector]] = {one.kind: one for one in (JiraConnector, ZendeskConnector)}
+CONNECTORS: Mapping[str, type[Connector]] = {
+    one.kind: one for one in (AzureDevOpsConnector, JiraConnector, ServiceNowConnector, ZendeskConnector)
+}
 
 
 def labels() -> list[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 
 from integrations.canonical import Account
@@ -53,6 +54,34 @@ def has(rights: Mapping[str, object], right: str) -> bool:
     """Whether the answer about our rights grants this one."""
     entry = rights.get(right)
     return isinstance(entry, dict) and entry.get("havePermission") is True
+
+
+@contextlib.contextmanager
+def missing_explained(http: Http, project: str) -> Iterator[None]:
+    """Within this block a ticket that is Gone stays so only while the account still sees the project.
+
+    Jira answers 404 both for what was deleted and for what we may no longer see.  Forbidden says the latter; one call
+    more, and only where a ticket is missing.  A single ticket that a security level hides still looks deleted.
+    """
+    try:
+        yield
+    except errors.Gone as error:
+        if _may_browse(http, project):
+            raise
+        raise errors.Forbidden(
+            f"Jira shows our account nothing of the project “{project}” any more, so nobody can tell whether the "
+            "ticket is still there.",
+            status=error.status,
+            detail=error.detail,
+        ) from error
+
+
+def _may_browse(http: Http, project: str) -> bool:
+    try:
+        rights = client.my_permissions(http, project, ("BROWSE_PROJECTS",)).get("permissions")
+    except (errors.Gone, errors.Invalid):
+        return False
+    return isinstance(rights, dict) and has(rights, "BROWSE_PROJECTS")
 
 
 def _type_problems(http: Http, project: str, issue_type: str) -> Iterator[str]:

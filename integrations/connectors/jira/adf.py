@@ -54,6 +54,11 @@ def to_adf(document: Document) -> dict:
     return {"type": "doc", "version": 1, "content": _Writer().blocks(nested(document).blocks)}
 
 
+def is_adf(value: object) -> bool:
+    """Whether a value of a field is formatted text."""
+    return isinstance(value, dict) and value.get("type") == "doc"
+
+
 def settled(document: Document) -> Document:
     """What Jira holds after this document was written to it: the round trip."""
     return from_adf(to_adf(document))

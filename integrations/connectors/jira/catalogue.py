@@ -23,6 +23,8 @@ _KINDS = {
 _LIST_ITEMS = ("string", "option", "version", "component", "group")
 # The connector fills these by itself.
 _OURS = ("project", "attachment", "issuelinks", "comment")
+# Jira demands these of a new ticket, and the connector gives them where the rules do not: nobody has to map them.
+_GIVEN = ("issuetype",)
 
 
 def specs(metadata: Iterable[dict]) -> Iterator[FieldSpec]:
@@ -38,7 +40,9 @@ def specs(metadata: Iterable[dict]) -> Iterator[FieldSpec]:
             values=_allowed(entry.get("allowedValues")),
             max_length=_max_length(name, kind, shape),
             is_writable=not isinstance(operations, list) or "set" in operations,
-            is_required=entry.get("required") is True and entry.get("hasDefaultValue") is not True,
+            is_required=name not in _GIVEN
+            and entry.get("required") is True
+            and entry.get("hasDefaultValue") is not True,
         )
 
 

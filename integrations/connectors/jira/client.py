@@ -117,6 +117,12 @@ def workflow_place(http: Http, issue_id: str) -> dict:
     return http.request("GET", f"{API}/issue/{_part(issue_id)}", params=params).object()
 
 
+# https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#api-rest-api-3-issue-issueidorkey-get
+def texts(http: Http, issue_id: str, names: Sequence[str]) -> dict:
+    """An issue with these fields alone."""
+    return http.request("GET", f"{API}/issue/{_part(issue_id)}", params={"fields": ",".join(names)}).object()
+
+
 # https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#api-rest-api-3-issue-post
 def create_issue(http: Http, body: Mapping[str, object]) -> dict:
     """Create an issue; answers its id and key."""

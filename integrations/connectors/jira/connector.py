@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import ClassVar
 
@@ -37,17 +38,27 @@ from integrations.connectors.jira import (
     client,
     history,
     polling,
+    registration,
     webhooks,
     workflow,
 )
 from integrations.connectors.jira import fields as jira_fields
+from integrations.connectors.jira.adf_patch import patched
 from integrations.connectors.jira.faults import read_error
 from integrations.connectors.jira.journey import Journeys
 from integrations.connectors.jira.multipart import file_form
 from integrations.connectors.jira.own_comments import OwnComments
-from integrations.connectors.jira.recall import Known, Recall, Workflows, known_from
+from integrations.connectors.jira.recall import Known, Workflows, known_from
 from integrations.connectors.jira.wording import Wording
-from integrations.connectors.protocol import Capabilities, FileDraft, Hook, HookRequest, SettingSpec
+from integrations.connectors.protocol import (
+    Capabilities,
+    FileDraft,
+    Hook,
+    HookRequest,
+    RegisteredHook,
+    SettingSpec,
+)
+from integrations.connectors.recall import Recall
 from integrations.richtext import blocks
 
 MAX_ATTACHMENT_BYTES = 20 * 1024 * 1024
@@ -132,10 +143,10 @@ class JiraConnector:
     def history(self, remote_id: str, since: str) -> History:
         """Changes after the cursor; one call, and more only for lists that are longer than Jira embeds.
 
-        Gone when the issue was deleted or may not be seen.
+        Gone when the issue was deleted, Forbidden when the whole project can no longer be seen.
         """
         cursor = history.read_cursor(since)
-        raw = client.get_issue(self._http, remote_id)
+        raw = self._issue(remote_id)
         head = self._remember(raw)
         embedded = history.embedded_entries(raw, cursor)
         if embedded is None:
@@ -146,9 +157,16 @@ class JiraConnector:
         found, after = history.read_history(issue, cursor, markers)
         return History(found, after.text(), head)
 
+    def _issue(self, remote_id: str) -> dict:
+        with self._missing_explained():
+            return client.get_issue(self._http, remote_id)
+
+    def _missing_explained(self) -> AbstractContextManager[None]:
+        return account.missing_explained(self._http, self._project)
+
     def read(self, remote_id: str) -> Snapshot:
         """The ticket as it stands now; one call, and more only for very many comments."""
-        raw = client.get_issue(self._http, remote_id)
+        raw = self._issue(remote_id)
         head = self._remember(raw)
         held = history.part(raw, "fields")
         return Snapshot(
@@ -226,13 +244,19 @@ class JiraConnector:
         return Written(self._head(client.create_issue(self._http, body)), change_ids=(history.CREATED,))
 
     def update(self, remote_id: str, fields: Fields, *, current: Fields, marker: str) -> Written:
-        """Set fields: one call for a status, one for everything else.  Repeating it changes nothing more.
+        """Set fields: one call for a status, one for everything else, and one more for formatted text, which is
+        written into the text that is there.  Repeating it changes nothing more.
 
         Raises NoTransition or RequiredField before anything is written where the workflow cannot be followed.
         """
+        with self._missing_explained():
+            return self._update(remote_id, fields, current, marker)
+
+    def _update(self, remote_id: str, fields: Fields, current: Fields, marker: str) -> Written:
         values = self._wording.jira_values(
             {name: value for name, value in fields.items() if name != "status"}
         )
+        values = self._into_own_texts(remote_id, fields, values)
         wanted, present = fields.get("status"), current.get("status")
         if not wanted or workflow.same_status(wanted, present):
             self._edit(remote_id, values, marker)
@@ -248,6 +272,16 @@ class JiraConnector:
             error.outcome_unknown = error.outcome_unknown or bool(rest)
             raise
         return Written(self._head_of(remote_id), change_ids)
+
+    def _into_own_texts(self, remote_id: str, fields: Fields, values: dict[str, object]) -> dict[str, object]:
+        """The values with formatted text made of the issue's own nodes, and without text that is there already."""
+        rich = [name for name, value in values.items() if adf.is_adf(value)]
+        if not rich:
+            return values
+        held = history.part(client.texts(self._http, remote_id, rich), "fields")
+        found = {name: patched(held.get(name), blocks.from_value(fields[name])) for name in rich}
+        same = {name for name in rich if found[name] == held.get(name)}
+        return {name: found.get(name, value) for name, value in values.items() if name not in same}
 
     def _edit(self, remote_id: str, values: Mapping[str, object], marker: str) -> None:
         if not values:
@@ -269,7 +303,8 @@ class JiraConnector:
             "body": adf.to_adf(document if document.plain() else blocks.from_plain(NO_TEXT)),
             "properties": [{"key": client.PROPERTY, "value": {"marker": draft.marker}}],
         }
-        raw = client.add_comment(self._http, remote_id, body)
+        with self._missing_explained():
+            raw = client.add_comment(self._http, remote_id, body)
         comment_id = history.id_of(raw)
         self._own_comments.wrote(comment_id, draft.marker, jira_fields.person(raw.get("author")))
         return Written(
@@ -285,7 +320,8 @@ class JiraConnector:
                 "This Jira shows every file to everybody, and this one must not become public."
             )
         form = file_form(file.name, file.content_type, file.size_bytes, file.chunks)
-        added = client.add_attachment(self._http, remote_id, form)
+        with self._missing_explained():
+            added = client.add_attachment(self._http, remote_id, form)
         if not added:
             raise errors.Garbled("Jira did not say which file it added.", outcome_unknown=True)
         return Written(self._head_of(remote_id), attachment_id=history.id_of(added[0]))
@@ -303,6 +339,20 @@ class JiraConnector:
     def hook_steps(self, url: str) -> tuple[str, ...]:
         """What a Jira administrator has to do for web hooks to arrive at `url`."""
         return webhooks.steps(url, self._project)
+
+    # Web hooks set up
+
+    def registered_hooks(self, url: str) -> tuple[RegisteredHook, ...]:
+        """The admin web hooks to this address; one call.  Forbidden unless we are a site administrator."""
+        return registration.registered(self._http, url)
+
+    def register_hook(self, url: str, secret: str) -> RegisteredHook:
+        """Have the project's changes sent to `url`, signed with `secret`; two calls or more.  May be repeated."""
+        return registration.register(self._http, url, secret, self._project)
+
+    def unregister_hooks(self, url: str) -> None:
+        """Take all web hooks to this address away.  May be repeated."""
+        registration.unregister(self._http, url)
 
     # What is remembered
 

@@ -13,8 +13,9 @@ from integrations.connectors import errors
 from integrations.connectors.http import Http
 from integrations.connectors.jira import changes, client, polling, workflow
 from integrations.connectors.jira.fields import jira_value
-from integrations.connectors.jira.recall import Known, Recall, Workflows, known_from
+from integrations.connectors.jira.recall import Known, Workflows, known_from
 from integrations.connectors.jira.workflow import Transition
+from integrations.connectors.recall import Recall
 
 DEMANDS = 200
 DAY_S = 86_400.0

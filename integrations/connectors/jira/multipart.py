@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from integrations.connectors.file_names import safe_name
 from integrations.connectors.http import SizedBody
 
 
@@ -38,8 +39,7 @@ def file_form(name: str, content_type: str, size_bytes: int, chunks: Iterator[by
 
 def _quoted(name: str) -> str:
     """A file name inside quotes, by the rule browsers follow (HTML standard, multipart/form-data encoding)."""
-    plain = name.replace("\\", "/").rsplit("/", 1)[-1].replace("\r", "").replace("\n", " ").strip() or "file"
-    return plain.encode("utf-8", "replace").decode().replace('"', "%22")
+    return safe_name(name).replace('"', "%22")
 
 
 def _header_text(text: str) -> str:

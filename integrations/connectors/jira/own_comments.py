@@ -8,7 +8,7 @@ from integrations.canonical import Person
 from integrations.connectors.http import Http
 from integrations.connectors.jira import client, history
 from integrations.connectors.jira.fields import person
-from integrations.connectors.jira.recall import Recall
+from integrations.connectors.recall import Recall
 
 REMEMBERED = 2_000
 HOUR_S = 3600.0

@@ -8,7 +8,7 @@ from integrations.canonical import Value
 from integrations.connectors.http import Http
 from integrations.connectors.jira import account
 from integrations.connectors.jira.fields import PERSON_FIELDS, Shape, jira_value, shapes
-from integrations.connectors.jira.recall import Recall
+from integrations.connectors.recall import Recall
 
 PEOPLE = 2_000
 HOUR_S = 3600.0

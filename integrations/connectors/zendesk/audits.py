@@ -15,6 +15,7 @@ from integrations.connectors import errors
 from integrations.connectors.zendesk import fields, texts
 from integrations.connectors.zendesk.fields import FieldTags
 from integrations.connectors.zendesk.people import People, id_of
+from integrations.richtext.blocks import Document
 
 # Where our marker stands in the metadata of a write, and so in the audit's `metadata.custom`.
 MARKER = "concord"
@@ -79,9 +80,11 @@ def _change(audit: dict, at: datetime, people: People, hidden: frozenset[str], *
             if event.get("type") == "Change":
                 before.setdefault(name, fields.our_value(name, event.get("previous_value"), people))
         elif event.get("type") in _COMMENTS:
-            if is_first and "description" not in values:
-                # The first comment is the ticket's description, and nothing else.
-                values["description"] = texts.from_record(event).as_value()
+            is_description = is_first and "description" not in values
+            if is_description:
+                values["description"] = description(event, hidden)
+            if is_description and is_public(event, hidden):
+                # The ticket's description, and no comment besides.
                 attachments = fields.attachments_of(event)
             else:
                 comments.append(comment(event, at, people, author, hidden))
@@ -106,14 +109,27 @@ def _kind(values: dict[str, Value], before: dict[str, Value], *, is_first: bool)
     return ChangeKind.RESTORED if before.get("status") == "deleted" else ChangeKind.UPDATED
 
 
+def description(first: dict, hidden: frozenset[str]) -> Value:
+    """The description that a ticket's first comment makes: its text, or an empty one when it is not public.
+
+    An agent may open a ticket with an internal note.  A description goes to every partner, so the note must not be
+    one: it is told as the internal comment that it is, with its files, and the ticket has no description.
+    """
+    return (texts.from_record(first) if is_public(first, hidden) else Document()).as_value()
+
+
+def is_public(record: dict, hidden: frozenset[str]) -> bool:
+    """Whether a comment is public: only where Zendesk says so in so many words, and took nothing back."""
+    return record.get("public") is True and id_of(record.get("id")) not in hidden
+
+
 def comment(record: dict, at: datetime, people: People, author: object, hidden: frozenset[str]) -> Comment:
-    """A comment record.  It is public only where Zendesk says so in so many words."""
-    id_ = id_of(record.get("id"))
+    """A comment record."""
     return Comment(
-        id_,
+        id_of(record.get("id")),
         texts.from_record(record).as_value(),
         people.named(record.get("author_id") or author),
-        record.get("public") is True and id_ not in hidden,
+        is_public(record, hidden),
         at,
         fields.attachments_of(record),
     )

@@ -23,9 +23,17 @@ from integrations.canonical import (
     Written,
 )
 from integrations.connectors import errors
+from integrations.connectors.file_names import safe_name
 from integrations.connectors.http import Http, SizedBody
-from integrations.connectors.protocol import Capabilities, FileDraft, Hook, HookRequest, SettingSpec
-from integrations.connectors.zendesk import audits, client, faults, fields, texts, webhooks
+from integrations.connectors.protocol import (
+    Capabilities,
+    FileDraft,
+    Hook,
+    HookRequest,
+    RegisteredHook,
+    SettingSpec,
+)
+from integrations.connectors.zendesk import audits, client, faults, fields, registration, texts, webhooks
 from integrations.connectors.zendesk.account import problems
 from integrations.connectors.zendesk.cursors import ExportCursor, HistoryCursor
 from integrations.connectors.zendesk.fields import FieldTags
@@ -141,7 +149,9 @@ class ZendeskConnector:
         values = fields.ticket_values(ticket, self._people)
         values["tags"] = self._known_field_tags().labels(values["tags"])
         first, others = (records[0], records[1:]) if records else ({}, [])
-        values["description"] = texts.from_record(first).as_value()
+        values["description"] = audits.description(first, frozenset())
+        if not audits.is_public(first, frozenset()):
+            first, others = {}, records
         created_at = _time(ticket, "created_at")
         return Snapshot(
             self._head(remote_id),
@@ -187,7 +197,21 @@ class ZendeskConnector:
 
     def create(self, draft: Draft) -> Written:
         """Create a ticket; repeated with the same marker it answers the first one."""
-        body = fields.write_body(draft.fields)
+        return self._create(draft, {})
+
+    def follow_up(self, closed_id: str, draft: Draft) -> Written:
+        """Create the ticket that follows up a closed one, which takes nothing more itself.
+
+        Zendesk joins the two and gives the new one the old one's tags beside its own.  Repeated with the same marker
+        it answers the first one; Invalid while the old ticket is not closed.
+        https://developer.zendesk.com/documentation/ticketing/managing-tickets/creating-and-updating-tickets/
+        """
+        if not id_of(closed_id):
+            raise errors.Gone("There is no such ticket in Zendesk: its tickets have numbers.")
+        return self._create(draft, {"via_followup_source_id": int(closed_id)})
+
+    def _create(self, draft: Draft, more: Mapping[str, object]) -> Written:
+        body = {**fields.write_body(draft.fields), **more}
         if "tags" in body:
             body["tags"] = self._known_field_tags().labels(fields.settled("tags", draft.fields["tags"]))
         description = from_value(draft.fields.get("description"))
@@ -241,7 +265,7 @@ class ZendeskConnector:
         """Add a file with a comment that names it, public or internal as it says; the file is streamed."""
         if file.size_bytes > self.capabilities.max_attachment_bytes:
             raise errors.TooLarge("The file is larger than the 50 MB that Zendesk takes.")
-        name = _file_name(file.name)
+        name = safe_name(file.name)
         token, record = client.upload(
             self._http, name, _content_type(file.content_type), SizedBody(file.chunks, file.size_bytes)
         )
@@ -299,6 +323,18 @@ class ZendeskConnector:
         """What Zendesk's administrator has to do for web hooks to arrive at `url`.  Pure."""
         return webhooks.steps(url)
 
+    def registered_hooks(self, url: str) -> tuple[RegisteredHook, ...]:
+        """The event web hooks to this address.  May be repeated."""
+        return registration.registered(self._http, url)
+
+    def register_hook(self, url: str, secret: str) -> RegisteredHook:
+        """Have web hooks sent to `url`; Zendesk makes the secret itself, and the answer holds it.  May be repeated."""
+        return registration.register(self._http, url)
+
+    def unregister_hooks(self, url: str) -> None:
+        """Take all event web hooks to this address away.  May be repeated."""
+        registration.unregister(self._http, url)
+
     def _written(self, answer: client.TicketAnswer) -> Written:
         audit_id = id_of(answer.audit.get("id")) if audits.events_of(answer.audit) else ""
         return Written(self._head(id_of(answer.ticket.get("id"))), (audit_id,) if audit_id else ())
@@ -312,11 +348,6 @@ def _time(record: dict, name: str, otherwise: datetime | None = None) -> datetim
     if at is None:
         raise errors.Garbled(f"A record of Zendesk has no readable {name}.")
     return at
-
-
-def _file_name(name: str) -> str:
-    """The name without a folder and without characters that end a line."""
-    return " ".join(name.replace("\\", "/").rpartition("/")[2].split()) or "file"
 
 
 def _content_type(text: str) -> str:

@@ -54,8 +54,9 @@ def read_error(status: int, headers: Mapping[str, str], body: bytes) -> errors.C
 
 def _invalid(status: int, text: str, fields: dict[str, str], detail: str) -> errors.ConnectorError:
     if _CLOSED.search(text):
-        return errors.Gone(
-            "The Zendesk ticket is closed. Closed tickets take no changes; only a follow-up ticket can be opened.",
+        return errors.Closed(
+            "The Zendesk ticket is closed and takes no more changes. What still has to be said there goes into a "
+            "follow-up ticket, which Zendesk joins to the closed one.",
             status=status,
             detail=detail,
         )

@@ -1,7 +1,7 @@
 """Zendesk's ticket fields and ours: reading records, describing fields, making the body of a write.  Pure.
 
 Our names are Zendesk's own, except for people (`assignee`, `requester`, not `assignee_id`) and custom fields
-(`custom_field_360001`).  Status is the category text, whatever custom statuses an account has beside it.
+(`custom_field_360001`).  The description is the first comment where that one is public, else empty.  Status is the category text, whatever custom statuses an account has beside it.
 https://developer.zendesk.com/api-reference/ticketing/tickets/tickets/#json-format
 """
 

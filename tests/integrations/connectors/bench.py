@@ -30,7 +30,11 @@ LOOPBACK = frozenset({"127.0.0.1"})
 class Case:
     """A vendor's own words for what the suite asks.  `values` holds two values for each field that can be written.
 
-    `journey` leads a new ticket from status to status.  `api` is where the vendor's OpenAPI document lies.
+    `journey` leads a new ticket from status to status, which is called `status` there.  `api` is where the vendor's
+    OpenAPI document lies.  `some_id` could be a ticket's id.  `kept` are fields that cannot be emptied.
+    `tells_markers`: the marker of a comment comes back in the history.  `reads_by`: the methods of its readings.
+    `prefix` is what the connector writes in front of the sandbox's own id of a ticket.  `signs_hooks`: the secret is
+    not sent with a web hook but signs its body and time.  `keeps_types`: a file has a content type of its own.
     """
 
     kind: str
@@ -40,6 +44,14 @@ class Case:
     settings: Mapping[str, Any]
     api: str
     sign_in: Mapping[str, str] = field(default_factory=dict)
+    status: str = "status"
+    some_id: str = "1"
+    kept: tuple[str, ...] = ("priority", "type")
+    tells_markers: bool = True
+    reads_by: tuple[str, ...] = ("GET",)
+    prefix: str = ""
+    signs_hooks: bool = True
+    keeps_types: bool = True
 
 
 CASES = {
@@ -75,6 +87,49 @@ CASES = {
         {"search_lag_s": 0},
         "contracts/jira.trimmed.json",
         {"base_url": "url", "email": "email", "api_token": "token", "project_key": "project"},
+    ),
+    "servicenow": Case(
+        "servicenow",
+        "short_description",
+        {
+            "short_description": ("The printer  is on fire", "It only smokes"),
+            "priority": ("1 - Critical", "5 - Planning"),
+            "impact": ("1 - High", "3 - Low"),
+            "urgency": ("1 - High", "3 - Low"),
+            "category": ("Software", "Hardware"),
+            "assignment_group": ("Network", "Software"),
+            "close_notes": ("Two\n\nparagraphs", "None"),
+            "u_partner_reference": ("REF-1", "REF-2"),
+            "u_service_tier": ("Gold", "Silver"),
+        },
+        ("In Progress", "On Hold", "Resolved", "In Progress", "New"),
+        {},
+        "contracts/servicenow.handwritten.json",
+        {"base_url": "url", "username": "username", "password": "password"},
+        status="state",
+        some_id="incident:" + "1" * 32,
+        kept=("priority", "impact", "urgency", "category", "u_service_tier"),
+        tells_markers=False,
+        reads_by=("GET", "POST"),
+        prefix="incident:",
+    ),
+    "azure_devops": Case(
+        "azure_devops",
+        "title",
+        {
+            "title": ("The printer  is on fire", "It only smokes"),
+            "priority": ("1", "4"),
+            "severity": ("1 - Critical", "4 - Low"),
+            "tags": (["VPN", "two words"], ["printer"]),
+            "Custom.Impact": ("High", "Low"),
+            "Custom.PartnerReference": ("REF-1", "REF-2"),
+        },
+        ("Active", "Resolved", "Closed", "Active", "New"),
+        {},
+        "contracts/azure-devops.trimmed.json",
+        {"base_url": "url", "project": "project", "api_token": "token"},
+        signs_hooks=False,
+        keeps_types=False,
     ),
 }
 
@@ -162,10 +217,12 @@ class Bench:
 
     def act(self, do: str, ticket: str = "", **more: Any) -> dict[str, Any]:
         """Something the partner's people do; what came of it."""
-        action = {"do": do, **({"ticket": ticket} if ticket else {}), **more}
+        prefix = self.case.prefix
+        action = {"do": do, **({"ticket": ticket.removeprefix(prefix)} if ticket else {}), **more}
         # A second apart, so that times differ as they do in life.
         self.clock.advance(1)
-        return self.sandbox.act(action)[0]
+        told = self.sandbox.act(action)[0]
+        return {**told, "ticket": f"{prefix}{told['ticket']}"} if told.get("ticket") else told
 
 
 @contextlib.contextmanager

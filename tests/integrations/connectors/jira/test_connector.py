@@ -93,9 +93,31 @@ def test_more_comments_than_jira_embeds_are_read_from_their_own_list(jira: JiraC
     assert len(jira.read("10001").comments) == 3
 
 
-def test_a_deleted_ticket_is_gone(jira: JiraConnector) -> None:
-    with pytest.raises(errors.Gone):
-        jira.history("10001", "")
+BROWSES = {"permissions": {"BROWSE_PROJECTS": {"havePermission": True}}}
+
+
+@pytest.mark.parametrize(
+    ("status", "rights", "kind"),
+    [
+        (200, BROWSES, errors.Gone),
+        (200, {"permissions": {"BROWSE_PROJECTS": {"havePermission": False}}}, errors.Forbidden),
+        (200, {"permissions": {}}, errors.Forbidden),
+        (404, {"errorMessages": ["No project could be found with key 'NET'."]}, errors.Forbidden),
+        (400, {"errorMessages": ["The project is not valid."]}, errors.Forbidden),
+        # Where that question has no answer either, nothing is known of the ticket.
+        (503, {}, errors.Unavailable),
+        (200, {"permissions": None}, errors.Forbidden),
+    ],
+)
+def test_a_missing_ticket_was_deleted_only_where_its_project_can_still_be_seen(
+    jira: JiraConnector, site: Site, status: int, rights: object, kind: type[errors.ConnectorError]
+) -> None:
+    site.on("GET", "/mypermissions", rights, status=status)
+    for do in (lambda: jira.history("10001", ""), lambda: jira.read("10001")):
+        with pytest.raises(kind) as raised:
+            do()
+        assert type(raised.value) is kind
+    assert site.asked[1].query == {"projectKey": "NET", "permissions": "BROWSE_PROJECTS"}
 
 
 def test_a_ticket_as_it_stands_costs_one_call(jira: JiraConnector, site: Site) -> None:
@@ -235,6 +257,7 @@ def test_custom_fields_are_written_by_their_shape_which_is_asked_for_once(
             "total": 10,
         },
     )
+    site.on("GET", HEAD, {"id": "10001", "fields": {"customfield_3": None}})
     site.on("PUT", HEAD, None, 204)
     values = {
         "customfield_1": "High",
@@ -653,7 +676,7 @@ def test_a_file_is_not_fetched_from_a_private_host_that_nobody_allowed(
 def test_an_id_from_elsewhere_cannot_leave_its_place_in_the_path(
     jira: JiraConnector, site: Site, hostile: str
 ) -> None:
-    with pytest.raises(errors.Gone):
+    with pytest.raises(errors.Refused):
         jira.read(hostile)
     assert site.asked[0].path.startswith("/rest/api/3/issue/")
     assert "/" not in site.asked[0].path.removeprefix("/rest/api/3/issue/")

@@ -5,15 +5,19 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from integrations.canonical import ChangeKind
+from integrations.connectors import errors
 from integrations.connectors.jira import catalogue, fields, history, workflow
+from integrations.connectors.jira.connector import JiraConnector
 from integrations.connectors.jira.webhooks import verify
 from integrations.connectors.protocol import HookRequest
+from tests.integrations.connectors.jira.conftest import Site
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +114,9 @@ NAMELESS = {"jira__server-comment-deleted.json", "jira__server-comment-updated.j
 
 
 def test_every_recorded_web_hook_is_proven_and_names_its_ticket(recordings: Path) -> None:
-    for path in sorted(recordings.glob("webhooks/*.json")):
+    paths = sorted(recordings.glob("webhooks/*.json"))
+    assert len(paths) == 30
+    for path in paths:
         body = path.read_bytes()
         event = json.loads(body)
         received = datetime.fromtimestamp(event["timestamp"] / 1000, UTC)
@@ -123,3 +129,70 @@ def test_every_recorded_web_hook_is_proven_and_names_its_ticket(recordings: Path
             assert hook.remote_ids == (event["issue"]["id"],)
         author = (event.get("comment") or {}).get("updateAuthor") or {}
         assert hook.actor_id == (event.get("user") or author).get("accountId", "")
+
+
+# --- Every answer, through the whole connector ---
+
+# The tickets in each recorded answer.  Every other one was recorded for another purpose (one is an issue without the
+# time it was made): it stands for whatever odd thing may come back when a ticket was asked for.
+READ: Mapping[str, tuple[str, ...]] = {
+    "cloud_issue_with_changelog_CONTRIB-11": ("CONTRIB-11",),
+    "cloud_issue_with_changelog_CONTRIB-3": ("CONTRIB-3",),
+    "cloud_issue_with_changelog_CONTRIB-5": ("CONTRIB-5",),
+    "fiware_jira_issues_page_1": ("HELP-6043", "HELP-6042"),
+    "fiware_jira_issues_page_2": ("HELP-6041",),
+    "gojira_issues_in_sprint": ("AR-86",),
+    "ruby_project_SAMPLEPROJECT.issues": tuple(
+        f"SAMPLEPROJECT-{number}" for number in (13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 1)
+    ),
+}
+
+
+def _raw_issues(value: object) -> Iterator[dict]:
+    """Every issue of a recording, whether or not it can be read; not the ones that another one only refers to."""
+    if isinstance(value, dict):
+        if "id" in value and "key" in value and isinstance(value.get("fields"), dict):
+            yield value
+            return
+        for inner in value.values():
+            yield from _raw_issues(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _raw_issues(inner)
+
+
+def _outcome(site: Site, jira: JiraConnector, body: object) -> str:
+    """What comes of reading a ticket that is answered with this body: its key, or the kind of error."""
+    site.answers.clear()
+    site.on("GET", "/issue/1", body)
+    raw = body if isinstance(body, dict) else {}
+    site.on(
+        "GET", "/issue/1/changelog", {"values": raw.get("changelog", {}).get("histories", []), "isLast": True}
+    )
+    site.on("GET", "/issue/1/comment", raw.get("fields", {}).get("comment", {"comments": []}))
+    site.on("GET", "/myself", {"accountId": "nobody"})
+    try:
+        snapshot, told = jira.read("1"), jira.history("1", "")
+    except errors.ConnectorError as error:
+        return type(error).__name__
+    assert told.changes[0].kind is ChangeKind.CREATED
+    assert told.head == snapshot.head
+    assert [c for change in told.changes for c in change.comments] == list(snapshot.comments)
+    # Whatever was read once is not told again.
+    assert jira.history("1", told.cursor).changes == ()
+    return snapshot.head.key
+
+
+def test_every_recorded_answer_is_read_as_the_tickets_it_holds_or_as_an_error(
+    recordings: Path, site: Site, jira: JiraConnector
+) -> None:
+    found = {}
+    for path in sorted(recordings.glob("rest/*.json")):
+        value = _load(path)
+        bodies = list(_raw_issues(value)) or [value]
+        found[path.name.removeprefix("jira__").removesuffix(".json")] = tuple(
+            dict.fromkeys(_outcome(site, jira, body) for body in bodies)
+        )
+    assert found == {name: READ.get(name, ("Garbled",)) for name in found}
+    assert set(READ) <= set(found)
+    assert len(found) == 42

@@ -168,6 +168,58 @@ def test_a_right_that_is_missing_is_said() -> None:
         )
 
 
+def test_a_ticket_of_a_project_that_we_may_no_longer_see_is_not_taken_for_deleted(desk: Bench) -> None:
+    ticket, deleted = desk.ticket(), desk.ticket()
+    desk.act("delete", deleted)
+    assert isinstance(outcome(lambda: desk.connector.history(deleted, "")), errors.Gone)
+    desk.sandbox.settings(denied_permissions=["BROWSE_PROJECTS"])
+    assert isinstance(outcome(lambda: desk.connector.history(ticket, "")), errors.Forbidden)
+    assert isinstance(outcome(lambda: desk.connector.history(deleted, "")), errors.Forbidden)
+    late = CommentDraft(from_plain("Too late").as_value(), True, "m-2")
+    for do in (
+        lambda: desk.connector.update(ticket, {"summary": "x"}, current={}, marker="m-1"),
+        lambda: desk.connector.update(ticket, {"status": "Done"}, current={}, marker="m-1"),
+        lambda: desk.connector.comment(ticket, late),
+        lambda: desk.attach(ticket, "log.txt", b"x"),
+    ):
+        assert isinstance(outcome(do), errors.Forbidden)
+    assert isinstance(outcome(lambda: desk.connector.changed_since("")), errors.Invalid)
+    [problem] = desk.connector.check().problems
+    assert "no project" in problem
+    desk.sandbox.settings(denied_permissions=[])
+    assert desk.connector.history(ticket, "").changes
+
+
+def test_the_marker_of_a_write_is_told_by_every_process(desk: Bench) -> None:
+    ticket = desk.ticket()
+    desk.connector.update(ticket, {"summary": "Ours"}, current={}, marker="m-1")
+    person(desk, ticket, summary="Theirs")
+    desk.connector.update(ticket, {"status": "In Progress"}, current={"status": "To Do"}, marker="m-2")
+    fresh = connector_to(desk.sandbox, desk.case, desk.exchanges)
+    told = [(change.fields, change.marker) for change in fresh.history(ticket, "").changes[1:]]
+    assert told == [
+        ({"summary": "Ours"}, "m-1"),
+        ({"summary": "Theirs"}, ""),
+        ({"status": "In Progress"}, "m-2"),
+    ]
+
+
+def test_a_status_with_a_screen_costs_one_call_after_a_reading(desk: Bench) -> None:
+    ticket = desk.ticket()
+    for status in ("In Progress", "In Review"):
+        person(desk, ticket, status=status)
+    desk.connector.history(ticket, "")
+    update = {"status": "Done"}
+    assert desk.calls(lambda: desk.connector.update(ticket, update, current={}, marker="m")) == 1
+    assert desk.connector.read(ticket).fields["resolution"] == "Done"
+
+
+def test_only_what_nobody_else_gives_has_to_be_mapped(desk: Bench) -> None:
+    """The connector gives the type of a new ticket, Jira the priority: neither is demanded of the rules."""
+    required = [spec.name for spec in desk.connector.fields() if spec.is_required]
+    assert required == ["summary"]
+
+
 def test_a_busy_ticket_is_waited_for() -> None:
     with bench("jira", limit_writes=True) as desk:
         ticket = desk.ticket()
@@ -188,10 +240,10 @@ def test_one_connector_serves_many_threads(desk: Bench) -> None:
     def work(ticket: str) -> None:
         try:
             cursor = ""
-            for status in ("In Progress", "In Review", "In Progress", "To Do"):
+            for step, status in enumerate(("In Progress", "In Review", "In Progress", "To Do")):
                 history = desk.connector.history(ticket, cursor)
                 cursor = history.cursor
-                desk.connector.update(ticket, {"status": status}, current={}, marker="m")
+                desk.connector.update(ticket, {"status": status}, current={}, marker=f"s-{step}")
                 draft = CommentDraft(from_plain(status).as_value(), True, f"m-{status}")
                 desk.connector.comment(ticket, draft)
         except errors.ConnectorError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from integrations.connectors import errors
-from integrations.connectors.jira.recall import Known, Recall, Workflows
+from integrations.connectors.jira.recall import Known, Workflows
 from integrations.connectors.jira.workflow import (
     MAX_STEPS,
     ScreenField,
@@ -19,6 +19,7 @@ from integrations.connectors.jira.workflow import (
     step_to,
     way,
 )
+from integrations.connectors.recall import Recall
 from tests.integrations.connectors.jira.answers import entry, issue, item, transition
 from tests.integrations.connectors.jira.conftest import Ticking
 

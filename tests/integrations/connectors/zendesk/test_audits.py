@@ -79,6 +79,38 @@ def test_the_first_audit_makes_the_ticket_and_its_comment_is_the_description() -
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("public", [False, None, "true", 1])
+def test_a_first_comment_that_is_not_public_is_an_internal_comment_and_no_description(public: object) -> None:
+    found = read(
+        audit(1, comment(11, "Between us", public=public, attachments=[FILE]), create("subject", "Printer")),
+        from_start=True,
+    )
+    file = Attachment("5", "a.log", "text/plain", 3, "https://x/a")
+    assert found == (
+        Change(
+            "1", AT, ANN, ChangeKind.CREATED, {"description": text(""), "subject": "Printer"},
+            comments=(Comment("11", text("Between us"), ANN, False, AT, (file,)),),
+        ),
+    )  # fmt: skip
+
+
+def test_a_first_comment_that_was_made_internal_later_is_no_description_either() -> None:
+    created, hidden = read(
+        audit(1, comment(11, "Oops")),
+        audit(2, {"type": "CommentPrivacyChange", "comment_id": 11, "public": False}),
+        from_start=True,
+    )
+    assert created.fields == {"description": text("")}
+    assert [(one.id, one.is_public) for one in created.comments] == [("11", False)]
+    assert (hidden.fields, hidden.comments) == ({}, ())
+
+
+def test_a_public_comment_beside_an_internal_first_one_does_not_become_the_description() -> None:
+    [created] = read(audit(1, comment(11, "Between us", public=False), comment(12, "Hello")), from_start=True)
+    assert created.fields == {"description": text("")}
+    assert [(one.id, one.is_public) for one in created.comments] == [("11", False), ("12", True)]
+
+
 def test_later_audits_are_updates_with_comments_of_their_own() -> None:
     found = read(
         audit(

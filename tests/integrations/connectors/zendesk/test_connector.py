@@ -12,8 +12,8 @@ import pytest
 
 from integrations.canonical import Account, Attachment, ChangeKind, CommentDraft, Draft, Written
 from integrations.connectors import errors
-from integrations.connectors.protocol import Connector, FileDraft
-from integrations.richtext.blocks import from_plain, from_value
+from integrations.connectors.protocol import Connector, FileDraft, FollowsUp
+from integrations.richtext.blocks import Document, from_plain, from_value
 from tests.integrations.connectors.bench import Bench, bench, close, open_at, outcome, recorded
 from tests.integrations.connectors.raw_server import Peer, answer, raw_server
 
@@ -246,21 +246,6 @@ def test_a_description_is_the_first_comment_with_its_files(desk: Bench) -> None:
 # --- Writing ---
 
 
-def test_a_closed_ticket_takes_nothing_and_says_so(desk: Bench) -> None:
-    remote_id = desk.ticket()
-    desk.update(remote_id, status="solved")
-    desk.act("close_solved", remote_id)
-    assert desk.connector.read(remote_id).is_closed
-    body = from_plain("Too late").as_value()
-    for do in (
-        lambda: desk.connector.update(remote_id, {"priority": "low"}, current={}, marker="m-1"),
-        lambda: desk.connector.comment(remote_id, CommentDraft(body, True, "m-2")),
-    ):
-        error = outcome(do)
-        assert isinstance(error, errors.Gone)
-        assert "closed" in error.message
-
-
 def test_a_description_cannot_be_changed(desk: Bench) -> None:
     remote_id = desk.ticket()
     error = outcome(lambda: desk.update(remote_id, description=from_plain("Other").as_value()))
@@ -473,6 +458,68 @@ def test_deleted_tickets_are_told_as_changed(desk: Bench) -> None:
     assert remote_id in desk.connector.changed_since(cursor).remote_ids
 
 
+def test_an_internal_first_comment_stays_internal_in_history_and_in_reading(desk: Bench) -> None:
+    made = desk.act(
+        "create",
+        fields={"subject": "Printer"},
+        comment={"text": "The customer is angry", "public": False},
+        file={"name": "notes.txt", "text": "x"},
+    )
+    ticket, changes = desk.connector.read(made["ticket"]), desk.changes(made["ticket"])
+    assert ticket.fields["description"] == changes[0].fields["description"] == Document().as_value()
+    assert (ticket.attachments, changes[0].attachments) == ((), ())
+    assert changes[0].comments == ticket.comments
+    [note] = ticket.comments
+    assert (note.is_public, from_value(note.body).plain()) == (False, "The customer is angry")
+    assert [file.name for file in note.attachments] == ["notes.txt"]
+
+
+def closed_ticket(desk: Bench) -> str:
+    remote_id = desk.connector.create(desk.draft(tags=["vpn"])).head.remote_id
+    desk.act("update", remote_id, fields={"status": "solved"})
+    desk.act("close_solved", remote_id)
+    return remote_id
+
+
+def test_whatever_is_written_to_a_closed_ticket_is_told_to_go_into_a_follow_up(desk: Bench) -> None:
+    remote_id = closed_ticket(desk)
+    before = desk.connector.read(remote_id)
+    attempts: list[Callable[[], object]] = [
+        lambda: desk.connector.update(remote_id, {"priority": "high"}, current={}, marker="m-1"),
+        lambda: desk.comment(remote_id, "Still broken"),
+        lambda: desk.attach(remote_id, "log.txt", b"x"),
+    ]
+    found = [outcome(attempt) for attempt in attempts]
+    assert [type(error) for error in found] == [errors.Closed] * 3
+    assert all("follow-up" in str(error) for error in found)
+    # It can be read as ever: it is no deleted ticket.
+    assert before.is_closed
+    assert desk.connector.read(remote_id) == before
+
+
+def test_a_follow_up_is_joined_to_the_closed_ticket_and_made_once(desk: Bench) -> None:
+    remote_id = closed_ticket(desk)
+    connector = desk.connector
+    assert isinstance(connector, FollowsUp)
+    draft = desk.draft(subject="Still broken", priority="high")
+    written = connector.follow_up(remote_id, draft)
+    assert connector.follow_up(remote_id, draft).head == written.head
+    assert connector.find(draft.marker) is not None
+    ticket = connector.read(written.head.remote_id)
+    assert (ticket.fields["subject"], ticket.fields["tags"]) == ("Still broken", ["vpn"])
+    sources = [one.followup_source_id for one in desk.sandbox.state.desk.tickets.values()]
+    assert sources == [None, int(remote_id)]
+
+
+def test_a_ticket_that_is_not_closed_is_not_followed_up(desk: Bench) -> None:
+    remote_id = desk.ticket()
+    connector = desk.connector
+    assert isinstance(connector, FollowsUp)
+    assert isinstance(outcome(lambda: connector.follow_up(remote_id, desk.draft())), errors.Invalid)
+    assert isinstance(outcome(lambda: connector.follow_up("../7", desk.draft())), errors.Gone)
+    assert len(desk.sandbox.state.desk.tickets) == 1
+
+
 def test_an_agent_without_the_export_is_told_apart() -> None:
     def respond(request: bytes) -> bytes:
         return answer(
@@ -484,6 +531,29 @@ def test_an_agent_without_the_export_is_told_apart() -> None:
 
 
 # --- Finding ---
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        ("404 Not Found", b'{"error": "RecordNotFound", "description": "Not found"}', errors.Gone),
+        ("403 Forbidden", b'{"error": {"title": "Forbidden", "message": "You do not have access"}}', errors.Forbidden),
+        ("403 Forbidden", b"<html>Blocked</html>", errors.Forbidden),
+        ("404 Not Found", b"<html>Nothing here</html>", errors.Garbled),
+        ("404 Not Found", b'{"error": {"title": "InvalidEndpoint", "message": "Not found"}}', errors.Refused),
+        ("401 Unauthorized", b'{"error": "Could not authenticate you"}', errors.Unauthorized),
+    ],
+)  # fmt: skip
+def test_a_deleted_ticket_is_told_apart_from_a_right_that_was_lost(
+    status: str, body: bytes, kind: type[errors.ConnectorError]
+) -> None:
+    with answering(lambda request: answer(body, status)) as (connector, _):
+        for do in (
+            lambda: connector.history("5", ""),
+            lambda: connector.read("5"),
+            lambda: connector.update("5", {"subject": "x"}, current={}, marker="m"),
+        ):
+            assert type(outcome(do)) is kind
 
 
 def test_only_the_very_marker_counts_and_the_oldest_ticket_wins() -> None:

@@ -24,7 +24,7 @@ def invalid(field: str, description: str, error: str | None = None, **more: obje
 @pytest.mark.parametrize(
     ("value", "kind", "fields"),
     [
-        (invalid("status", "Status: closed prevents ticket update"), errors.Gone, {}),
+        (invalid("status", "Status: closed prevents ticket update"), errors.Closed, {}),
         (invalid("status", "Status: is not included in the list", "InvalidValue"), errors.Invalid,
          {"status": "Status: is not included in the list"}),
         (invalid("status", "Status: cannot be changed to new", "InvalidValue"), errors.NoTransition,
@@ -61,7 +61,7 @@ def test_a_record_that_does_not_pass_says_which_field_and_why(
 def test_a_closed_ticket_is_told_in_a_sentence() -> None:
     error = read(422, invalid("status", "Status: closed prevents ticket update"))
     assert error is not None
-    assert error.message.startswith("The Zendesk ticket is closed. Closed tickets take no changes")
+    assert error.message.startswith("The Zendesk ticket is closed and takes no more changes.")
 
 
 def test_messages_name_fields_and_never_values() -> None:
