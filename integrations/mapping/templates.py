@@ -293,6 +293,202 @@ VENDORS: Mapping[str, VendorTemplate] = {
             "priority": ("Highest", "High", "Medium", "Low", "Lowest"),
         },
     ),
+    "servicenow": VendorTemplate(
+        outgoing=(
+            Out("short_description", "title"),
+            Out("description", "description"),
+            Out(
+                "state",
+                "status",
+                {
+                    "New": "new",
+                    "In Progress": "open",
+                    "On Hold": "on hold",
+                    "Resolved": "resolved",
+                    "Closed": "closed",
+                    "Canceled": "closed",
+                    # Problems.
+                    "Assess": "open",
+                    "Root Cause Analysis": "open",
+                    "Fix in Progress": "open",
+                    # Changes.
+                    "Authorize": "open",
+                    "Scheduled": "open",
+                    "Implement": "open",
+                    "Review": "resolved",
+                },
+            ),
+            # ServiceNow derives it from impact and urgency, which are not sent beside it: told in three ways, every
+            # change of it would travel three times.
+            Out(
+                "priority",
+                "priority",
+                {
+                    "1 - Critical": "critical",
+                    "2 - High": "high",
+                    "3 - Moderate": "medium",
+                    "4 - Low": "low",
+                    "5 - Planning": "low",
+                },
+            ),
+            Out("type", "type", {"incident": "incident", "problem": "problem", "change": "change"}),
+        ),
+        incoming=(
+            In("title", "short_description"),
+            In("description", "description"),
+            In(
+                "status",
+                "state",
+                {
+                    "new": ("New",),
+                    "open": ("In Progress", "Assess", "Implement"),
+                    "pending": ("On Hold", "In Progress", "Assess", "Implement"),
+                    "on hold": ("On Hold", "In Progress", "Assess", "Implement"),
+                    "resolved": ("Resolved", "Review", "Closed"),
+                    "closed": ("Closed", "Resolved"),
+                },
+            ),
+            In(
+                "priority",
+                "priority",
+                {
+                    "critical": ("1 - Critical",),
+                    "high": ("2 - High",),
+                    "medium": ("3 - Moderate",),
+                    "low": ("4 - Low",),
+                    # There is no ticket without a priority.
+                    "": ("3 - Moderate",),
+                },
+            ),
+            In(
+                "type",
+                "type",
+                {
+                    "incident": ("incident", "problem", "change"),
+                    # Requests come from ServiceNow's own catalogue; from outside they are work for its first line.
+                    "service request": ("incident", "change", "problem"),
+                    "change": ("change", "incident", "problem"),
+                    "problem": ("problem", "incident", "change"),
+                    # Every ticket is in one of its tables.
+                    "": ("incident", "problem", "change"),
+                },
+                mode=UpdateMode.ONLY_IF_NEW,
+            ),
+        ),
+        # A comment is mailed to the caller.
+        comments_become_public=False,
+        usual={
+            "state": ("New", "In Progress", "On Hold", "Resolved", "Closed", "Canceled"),
+            "priority": ("1 - Critical", "2 - High", "3 - Moderate", "4 - Low", "5 - Planning"),
+        },
+    ),
+    "azure_devops": VendorTemplate(
+        outgoing=(
+            Out("title", "title"),
+            Out("description", "description"),
+            Out(
+                "status",
+                "status",
+                {
+                    # By category, over the processes that Azure DevOps ships: Agile, Scrum, CMMI and Basic.
+                    "New": "new",
+                    "Proposed": "new",
+                    "To Do": "new",
+                    "Approved": "new",
+                    "Active": "open",
+                    "Committed": "open",
+                    "Doing": "open",
+                    "In Progress": "open",
+                    "Open": "open",
+                    "Pending": "pending",
+                    "Waiting": "pending",
+                    "On Hold": "on hold",
+                    "Blocked": "on hold",
+                    # Processes that know “resolved” close what was verified; the others have one last state for both.
+                    "Resolved": "resolved",
+                    "Closed": "closed",
+                    "Done": "resolved",
+                    "Removed": "closed",
+                },
+            ),
+            Out("priority", "priority", {"1": "critical", "2": "high", "3": "medium", "4": "low"}),
+            Out(
+                "type",
+                "type",
+                {
+                    "Bug": "incident",
+                    "Issue": "incident",
+                    "Impediment": "incident",
+                    "Task": "service request",
+                    "User Story": "change",
+                    "Product Backlog Item": "change",
+                    "Requirement": "change",
+                    "Change Request": "change",
+                    "Feature": "change",
+                    "Epic": "change",
+                },
+            ),
+            Out("tags", "labels"),
+        ),
+        incoming=(
+            In("title", "title"),
+            In("description", "description"),
+            In(
+                "status",
+                "status",
+                {
+                    "new": ("New", "To Do", "Proposed", "Open"),
+                    "open": ("Active", "Committed", "Doing", "In Progress", "Open"),
+                    "pending": (
+                        "Pending",
+                        "Waiting",
+                        "On Hold",
+                        "Active",
+                        "Committed",
+                        "Doing",
+                        "In Progress",
+                        "Open",
+                    ),
+                    "on hold": ("On Hold", "Blocked", "Active", "Committed", "Doing", "In Progress", "Open"),
+                    "resolved": ("Resolved", "Done", "Closed"),
+                    "closed": ("Closed", "Done", "Resolved"),
+                },
+            ),
+            In(
+                "priority",
+                "priority",
+                # A new work item has a priority, whether anybody gives one or not.
+                {"critical": ("1",), "high": ("2",), "medium": ("3",), "low": ("4",), "": ("3",)},
+            ),
+            In(
+                "type",
+                "type",
+                {
+                    # Within each process these have the same states, which a task has not.
+                    "incident": ("Bug", "Issue"),
+                    "problem": ("Bug", "Issue"),
+                    "service request": ("User Story", "Product Backlog Item", "Requirement", "Issue", "Bug"),
+                    "change": (
+                        "Change Request",
+                        "User Story",
+                        "Product Backlog Item",
+                        "Requirement",
+                        "Issue",
+                        "Bug",
+                    ),
+                },
+                mode=UpdateMode.ONLY_IF_NEW,
+            ),
+            In("labels", "tags"),
+        ),
+        # There is no other kind of comment.
+        comments_become_public=True,
+        usual={
+            "status": ("New", "Active", "Resolved", "Closed"),
+            "priority": ("1", "2", "3", "4"),
+            "type": ("Bug", "User Story", "Task", "Issue"),
+        },
+    ),
 }
 
 NO_TEMPLATE = VendorTemplate((), (), comments_become_public=False)

@@ -112,6 +112,131 @@ def test_a_status_of_jira_is_told_in_zendesks_words(jira: str, zendesk: str) -> 
     assert travelled("jira", "zendesk", {"status": jira}) == {"status": zendesk}
 
 
+def test_a_zendesk_ticket_becomes_a_servicenow_incident() -> None:
+    ticket: dict[str, Value] = {
+        "subject": "Orders are charged twice",
+        "status": "pending",
+        "priority": "urgent",
+        "type": "question",
+        "tags": ["checkout"],
+    }
+
+    assert travelled("zendesk", "servicenow", ticket) == {
+        "short_description": "Orders are charged twice",
+        "state": "On Hold",
+        "priority": "1 - Critical",
+        "type": "incident",
+    }
+
+
+def test_a_servicenow_incident_becomes_a_zendesk_ticket() -> None:
+    incident: dict[str, Value] = {
+        "short_description": "The mail server is down",
+        "state": "On Hold",
+        "priority": "5 - Planning",
+        "impact": "3 - Low",
+        "type": "change",
+        "assignment_group": "Network",
+    }
+
+    assert travelled("servicenow", "zendesk", incident) == {
+        "subject": "The mail server is down",
+        "status": "hold",
+        "priority": "low",
+        "type": "task",
+    }
+
+
+@pytest.mark.parametrize(
+    ("status", "incident", "change"),
+    [
+        ("new", "New", "New"),
+        ("open", "In Progress", "Assess"),
+        ("on hold", "On Hold", "Assess"),
+        ("resolved", "Resolved", "Review"),
+        ("closed", "Closed", "Closed"),
+    ],
+)
+def test_each_process_of_servicenow_takes_a_status_in_its_own_words(
+    status: str, incident: str, change: str
+) -> None:
+    states = {
+        "incident": ("New", "In Progress", "On Hold", "Resolved", "Closed", "Canceled"),
+        "change": ("New", "Assess", "Authorize", "Scheduled", "Implement", "Review", "Closed", "Canceled"),
+    }
+    taken = {
+        process: values_of(
+            templates.incoming_rules("servicenow", {"state": names}), "state", is_outgoing=False
+        )
+        for process, names in states.items()
+    }
+
+    assert (taken["incident"][status], taken["change"][status]) == (incident, change)
+
+
+def test_a_zendesk_ticket_becomes_a_work_item() -> None:
+    ticket: dict[str, Value] = {
+        "subject": "Orders are charged twice",
+        "status": "pending",
+        "priority": "urgent",
+        "type": "incident",
+        "tags": ["checkout"],
+    }
+
+    assert travelled("zendesk", "azure_devops", ticket) == {
+        "title": "Orders are charged twice",
+        "status": "Active",
+        "priority": "1",
+        "type": "Bug",
+        "tags": ["checkout"],
+    }
+
+
+def test_a_work_item_becomes_a_jira_issue() -> None:
+    item: dict[str, Value] = {
+        "title": "Payment page is slow",
+        "status": "Closed",
+        "priority": "3",
+        "severity": "2 - High",
+        "type": "Bug",
+        "tags": ["shop"],
+        "area": "Support\\Network",
+    }
+
+    assert travelled("azure_devops", "jira", item) == {
+        "summary": "Payment page is slow",
+        "status": "Done",
+        "priority": "Medium",
+        "labels": ["shop"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("process", "expected"),
+    [
+        ("Agile", ("New", "Active", "Active", "Resolved", "Closed")),
+        ("Scrum", ("New", "Committed", "Committed", "Done", "Done")),
+        ("CMMI", ("Proposed", "Active", "Active", "Resolved", "Closed")),
+        ("Basic", ("To Do", "Doing", "Doing", "Done", "Done")),
+    ],
+)
+def test_each_process_of_azure_devops_takes_a_status_in_its_own_words(
+    process: str, expected: tuple[str, ...]
+) -> None:
+    states = {
+        "Agile": ("New", "Active", "Resolved", "Closed"),
+        "Scrum": ("New", "Approved", "Committed", "Done", "Removed"),
+        "CMMI": ("Proposed", "Active", "Resolved", "Closed"),
+        "Basic": ("To Do", "Doing", "Done"),
+    }
+    known = {"status": states[process]}
+    taken = values_of(templates.incoming_rules("azure_devops", known), "status", is_outgoing=False)
+    told = values_of(templates.outgoing_rules("azure_devops", known), "status", is_outgoing=True)
+
+    assert tuple(taken[one] for one in ("new", "open", "on hold", "resolved", "closed")) == expected
+    assert set(told) == set(states[process])
+
+
 def test_an_empty_priority_becomes_the_usual_one_where_it_cannot_be_empty() -> None:
     assert travelled("zendesk", "jira", {"priority": None}) == {"priority": "Medium"}
     assert travelled("jira", "zendesk", {"priority": None}) == {"priority": None}
@@ -226,7 +351,9 @@ def test_jira_types_are_kept_although_it_lists_one() -> None:
 
 def test_comments_from_outside_reach_no_customer_by_themselves() -> None:
     assert {kind: template.comments_become_public for kind, template in templates.VENDORS.items()} == {
+        "azure_devops": True,
         "jira": True,
+        "servicenow": False,
         "zendesk": False,
     }
 
