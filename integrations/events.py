@@ -6,13 +6,13 @@ at all.  Receivers must be quick and must not call other systems.  Times are the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from django.dispatch import Signal
 
 from integrations.canonical import Value
-from integrations.models import SyncEvent
+from integrations.models import LinkedTicket, Side, SyncEvent, Ticket
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +28,24 @@ class SeenChange:
     public_comments: int = 0
 
 
-# linked_ticket: LinkedTicket, side: Side (where it was raised), ticket: Ticket
-ticket_linked = Signal()
-# linked_ticket: LinkedTicket, side: Side, ticket: Ticket, changes: list[SeenChange] in the ticket's own order.
-# Our own writes coming back are not among them: a status set in Jira counts at Jira's time, not again when it
-# arrives in Zendesk.
-changes_seen = Signal()
+@dataclass(frozen=True, slots=True)
+class News:
+    """What one reading of a ticket's history told about one of its linked tickets.
+
+    `side` is where the ticket stands, `changes` are in the ticket's own order.  Our own writes coming back are not
+    among them: a status set in Jira counts at Jira's time, not again when it arrives in Zendesk.  With `is_new` the
+    link was made by this reading, and `changes` are those that it began with.
+    """
+
+    linked_ticket: LinkedTicket
+    side: Side
+    ticket: Ticket
+    changes: Sequence[SeenChange]
+    is_new: bool = False
+
+
+# news: list[News], of several readings at once; a linked ticket may occur more than once
+histories_read = Signal()
 # lane: Lane
 lane_parked = Signal()
 lane_resumed = Signal()

@@ -14,12 +14,11 @@ class SlasConfig(AppConfig):
 
     def ready(self) -> None:
         """Connect the receivers; they need the models, which are loaded only now."""
-        from integrations.events import changes_seen, ticket_linked
+        from integrations.events import histories_read
         from integrations.models import Side
         from slas import models, receivers
 
-        ticket_linked.connect(receivers.begin, dispatch_uid="slas_begin")
-        changes_seen.connect(receivers.hear, dispatch_uid="slas_hear")
+        histories_read.connect(receivers.hear, dispatch_uid="slas_hear")
         parts = (
             models.Agreement,
             models.Target,

@@ -15,16 +15,14 @@ from django.db.models import Q
 from django.utils import timezone
 
 from integrations.canonical import Value
-from integrations.events import SeenChange
-from integrations.models import LinkedTicket, Side, Ticket
+from integrations.events import News, SeenChange
+from integrations.models import LinkedTicket
 from slas import models, services, terms
 from slas.clock import What
 from slas.models import Timing
 
 # Fields of the data dictionary that a clock listens to.
 HEARD = {what.value: what for what in (What.STATUS, What.PRIORITY, What.IMPACT, What.URGENCY, What.TYPE)}
-# What the engine does not know of its linked ticket: that the next changes are those it began with.
-BEGINS = "_slas_begins"
 
 
 class Answered:
@@ -51,6 +49,11 @@ class Answered:
         while len(self._first) > self.limit:
             self._first.popitem(last=False)
 
+    def note_all(self, answers: Iterable[tuple[LinkedTicket, datetime]]) -> None:
+        """Remember several answers that are stored."""
+        for linked_ticket, at in answers:
+            self.note(linked_ticket, at)
+
     @staticmethod
     def _key(linked_ticket: LinkedTicket) -> tuple[int, datetime]:
         # With the time, because a database that was emptied counts its keys from one again.
@@ -60,75 +63,76 @@ class Answered:
 answered = Answered(limit=20_000)
 
 
-def begin(sender: Any, linked_ticket: LinkedTicket, side: Side, ticket: Ticket, **kwargs: Any) -> None:
-    """A ticket was linked: its clocks begin.
-
-    When it was handed over, the first changes tell in the source's own time; this moment stands in until they do.
-    """
-    opened_at = linked_ticket.opened_at or ticket.opened_at or linked_ticket.created_at
-    setattr(linked_ticket, BEGINS, True)
-    timings = [
-        _timing(linked_ticket, side, What.OPENED, "", opened_at),
-        _timing(linked_ticket, side, What.HANDED_OVER, "", linked_ticket.created_at),
-    ]
-    services.record(linked_ticket, timings, timezone.now())
-
-
-def hear(
-    sender: Any,
-    linked_ticket: LinkedTicket,
-    side: Side,
-    ticket: Ticket,
-    changes: Sequence[SeenChange],
-    **kwargs: Any,
-) -> None:
-    """Changes were seen in one ticket's history: record what clocks need of them."""
-    timings = list(_field_timings(linked_ticket, side, changes))
-    answer = None if side.pk == linked_ticket.origin_id else _first_answer(linked_ticket, changes)
-    if answer is not None:
-        timings.append(_event_timing(linked_ticket, side, What.COMMENT, "", answer))
-    if changes and linked_ticket.__dict__.pop(BEGINS, False):
-        # The engine tells of a link and of the changes it began with through the same object.
-        timings.append(_event_timing(linked_ticket, side, What.HANDED_OVER, "", changes[0]))
+def hear(sender: Any, news: Sequence[News], **kwargs: Any) -> None:
+    """Histories were read: record what clocks need of them."""
+    timings: dict[int, list[Timing]] = {}
+    linked: dict[int, LinkedTicket] = {}
+    answers: list[tuple[LinkedTicket, datetime]] = []
+    for told in news:
+        found = [*_beginning(told), *_field_timings(told)]
+        answer = None if told.side.pk == told.linked_ticket.origin_id else _first_answer(told)
+        if answer is not None:
+            found.append(_event_timing(told, What.COMMENT, "", answer))
+            answers.append((told.linked_ticket, answer.event.happened_at))
+        if found:
+            linked[told.linked_ticket.pk] = told.linked_ticket
+            timings.setdefault(told.linked_ticket.pk, []).extend(found)
     if not timings:
         return
-    services.record(linked_ticket, timings, timezone.now())
-    if answer is not None:
-        at = answer.event.happened_at
+    services.record(
+        list(linked.values()), [one for found in timings.values() for one in found], timezone.now()
+    )
+    if answers:
         # Only what is really stored may be taken for known.
-        transaction.on_commit(lambda: answered.note(linked_ticket, at))
+        transaction.on_commit(lambda: answered.note_all(answers))
 
 
-def _field_timings(
-    linked_ticket: LinkedTicket, side: Side, changes: Iterable[SeenChange]
-) -> Iterable[Timing]:
-    for change in changes:
+def _beginning(told: News) -> Iterable[Timing]:
+    """A ticket was linked: when it was opened, and when it was handed over, in the source's own time.
+
+    Where no change tells of the hand-over the moment of linking stands in.
+    """
+    if not told.is_new:
+        return
+    linked_ticket = told.linked_ticket
+    opened_at = linked_ticket.opened_at or told.ticket.opened_at or linked_ticket.created_at
+    yield _timing(told, What.OPENED, "", opened_at)
+    yield _timing(told, What.HANDED_OVER, "", linked_ticket.created_at)
+    if told.changes:
+        yield _event_timing(told, What.HANDED_OVER, "", told.changes[0])
+
+
+def _field_timings(told: News) -> Iterable[Timing]:
+    for change in told.changes:
         for name, what in HEARD.items():
             if name in change.values:
-                yield _event_timing(linked_ticket, side, what, _text(change.values[name]), change)
+                yield _event_timing(told, what, _text(change.values[name]), change)
 
 
-def _first_answer(linked_ticket: LinkedTicket, changes: Iterable[SeenChange]) -> SeenChange | None:
+def _first_answer(told: News) -> SeenChange | None:
     """The earliest change with a comment that the requester can read, unless an earlier one is known."""
-    spoken = [change for change in changes if change.public_comments]
+    spoken = [change for change in told.changes if change.public_comments]
     if not spoken:
         return None
     first = min(spoken, key=lambda change: (change.event.happened_at, change.event.position))
-    return None if answered.covers(linked_ticket, first.event.happened_at) else first
+    return None if answered.covers(told.linked_ticket, first.event.happened_at) else first
 
 
-def _event_timing(
-    linked_ticket: LinkedTicket, side: Side, what: What, value: str, change: SeenChange
-) -> Timing:
-    timing = _timing(linked_ticket, side, what, value, change.event.happened_at)
+def _event_timing(told: News, what: What, value: str, change: SeenChange) -> Timing:
+    timing = _timing(told, what, value, change.event.happened_at)
     timing.event_id = change.event.pk
     timing.position = change.event.position
     return timing
 
 
-def _timing(linked_ticket: LinkedTicket, side: Side, what: What, value: str, at: datetime) -> Timing:
+def _timing(told: News, what: What, value: str, at: datetime) -> Timing:
     return Timing(
-        linked_ticket=linked_ticket, side_id=side.pk, what=what.value, value=value, happened_at=at, position=0
+        linked_ticket=told.linked_ticket,
+        side_id=told.side.pk,
+        what=what.value,
+        value=value,
+        happened_at=at,
+        position=0,
     )
 
 

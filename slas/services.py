@@ -18,6 +18,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from integrations.models import Connection, LinkedTicket, Partner
+from integrations.statements import Question, insert_many, upsert_many
 from slas import calendars, clock, matrix, terms
 from slas.calendars import ServiceHours
 from slas.clock import Fact, Kind, Measurement, State, What
@@ -35,12 +36,7 @@ from slas.models import (
 SECOND = timedelta(seconds=1)
 BATCH = 500
 # What a clock is identified by; the rest is computed.
-CLOCK_KEY = ["linked_ticket", "agreement", "kind"]
-CLOCK_VALUES = [
-    field.name
-    for field in Clock._meta.concrete_fields
-    if not field.primary_key and field.name not in CLOCK_KEY
-]
+CLOCK_KEY = ("linked_ticket", "agreement", "kind")
 # Facts that move the beginning, and with it perhaps the agreement that holds.
 BEGINNINGS = {What.OPENED, What.HANDED_OVER}
 
@@ -50,25 +46,26 @@ Progress = Callable[[int, int], None]
 # --- Recording and computing ---
 
 
-def record(linked_ticket: LinkedTicket, timings: Sequence[Timing], now: datetime) -> None:
-    """Add facts of one ticket and bring its clocks up to date, together or not at all.
+def record(linked_tickets: Sequence[LinkedTicket], timings: Sequence[Timing], now: datetime) -> None:
+    """Add facts of these tickets and bring their clocks up to date, together or not at all.
 
-    Repeatable: a fact that is there already changes nothing.  Four queries (three on SQLite); two more when the
-    facts tell of a beginning.
+    Repeatable: a fact that is there already changes nothing.  Four queries (three on SQLite), whatever the number of
+    tickets; two more when the facts tell of a beginning.
     """
+    beginning = {timing.linked_ticket_id for timing in timings if timing.what in BEGINNINGS}
     with transaction.atomic(savepoint=False):
         if database.features.has_select_for_update:
-            _locked([linked_ticket.pk])
-        Timing.objects.bulk_create(timings, ignore_conflicts=True)
-        is_beginning = any(timing.what in BEGINNINGS for timing in timings)
-        _compute([linked_ticket], now, prunes=is_beginning)
+            _lock(keys=sorted(ticket.pk for ticket in linked_tickets))
+        insert_many(timings, ignores_doubles=True)
+        clocks = _compute(linked_tickets, now)
+        _prune([ticket for ticket in linked_tickets if ticket.pk in beginning], clocks)
 
 
 def recompute(linked_ticket: LinkedTicket, now: datetime) -> None:
     """Derive the clocks of one ticket again.  Repeatable; the rows are the same unless terms or facts changed."""
     with transaction.atomic(savepoint=False):
         _locked([linked_ticket.pk])
-        _compute([linked_ticket], now, prunes=True)
+        _prune([linked_ticket], _compute([linked_ticket], now))
 
 
 def recompute_all(now: datetime, progress: Progress | None = None) -> int:
@@ -112,7 +109,8 @@ def _recompute_batch(tickets: QuerySet[LinkedTicket], after: int, now: datetime)
     # The first is ours, or has been deleted meanwhile.
     taken = keys[:1] + list(takewhile(free.__contains__, keys[1:]))
     if taken:
-        _compute([ticket for ticket in locked if ticket.pk <= taken[-1]], now, prunes=True)
+        ours = [ticket for ticket in locked if ticket.pk <= taken[-1]]
+        _prune(ours, _compute(ours, now))
     return taken
 
 
@@ -151,27 +149,23 @@ def _locked(keys: Sequence[int], *, skip_locked: bool = False) -> list[LinkedTic
     return list(rows.filter(pk__in=keys).order_by("pk"))
 
 
-def _compute(tickets: Sequence[LinkedTicket], now: datetime, *, prunes: bool) -> None:
-    """Read the facts of these tickets and write their clocks; with `prunes` drop those of no agreement any more."""
+def _compute(tickets: Sequence[LinkedTicket], now: datetime) -> list[Clock]:
+    """Read the facts of these tickets and write their clocks."""
     if not tickets:
-        return
+        return []
     facts, token = _facts_of(tickets)
     book = terms.current(token)
     if not all(book.knows(ticket.connection_id, ticket.origin_id) for ticket in tickets):
         book = terms.reread(token)
     clocks = [row for ticket in tickets for row in _clocks(ticket, facts[ticket.pk], book, now)]
-    if clocks:
-        Clock.objects.bulk_create(
-            clocks, update_conflicts=True, unique_fields=CLOCK_KEY, update_fields=CLOCK_VALUES
-        )
-    if prunes:
-        _prune(tickets, clocks)
+    upsert_many(clocks, key=CLOCK_KEY)
+    return clocks
 
 
 def _prune(tickets: Sequence[LinkedTicket], clocks: Sequence[Clock]) -> None:
+    """Drop the clocks of agreements that do not hold for these tickets any more."""
     kept = {(row.linked_ticket_id, row.agreement_id, str(row.kind)) for row in clocks}
-    rows = Clock.objects.filter(linked_ticket__in=[ticket.pk for ticket in tickets])
-    found = rows.values_list("pk", "linked_ticket_id", "agreement_id", "kind")
+    found = _clocks_of(linked=[ticket.pk for ticket in tickets])
     left_over = [pk for pk, *key in found if tuple(key) not in kept]
     if left_over:
         Clock.objects.filter(pk__in=left_over).delete()
@@ -182,16 +176,7 @@ def _facts_of(tickets: Sequence[LinkedTicket]) -> tuple[dict[int, list[Fact]], s
     origins = {ticket.pk: ticket.origin_id for ticket in tickets}
     found: dict[int, list[Fact]] = {pk: [] for pk in origins}
     token = None
-    rows = Timing.objects.filter(linked_ticket__in=list(origins)).values_list(
-        "linked_ticket_id",
-        "side_id",
-        "what",
-        "value",
-        "happened_at",
-        "position",
-        "event_id",
-        terms.token_query(),
-    )
+    rows = _timings_of(linked=list(origins))
     for ticket_id, side_id, what, value, happened_at, position, event_id, token in rows:  # noqa: B007
         by_provider = side_id != origins[ticket_id]
         found[ticket_id].append(Fact(happened_at, What(what), value, by_provider, position, event_id))
@@ -250,6 +235,34 @@ def _state_since(measured: Measurement) -> datetime:
 
 def _total(intervals: Iterable[clock.Interval], state: State) -> timedelta:
     return sum((one.service_time for one in intervals if one.state is state), timedelta())
+
+
+# NO KEY: rows that merely refer to the ticket may still be written by others.
+_lock = Question(
+    lambda keys: (
+        LinkedTicket.objects.select_for_update(no_key=True)
+        .filter(pk__in=keys)
+        .order_by("pk")
+        .values_list("pk")
+    )
+)
+_timings_of = Question(
+    lambda linked: Timing.objects.filter(linked_ticket__in=linked).values_list(
+        "linked_ticket_id",
+        "side_id",
+        "what",
+        "value",
+        "happened_at",
+        "position",
+        "event_id",
+        terms.token_query(),
+    )
+)
+_clocks_of = Question(
+    lambda linked: Clock.objects.filter(linked_ticket__in=linked).values_list(
+        "pk", "linked_ticket_id", "agreement_id", "kind"
+    )
+)
 
 
 # --- Keeping up ---

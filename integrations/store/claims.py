@@ -11,28 +11,25 @@ from django.db.models import F, Q, QuerySet
 
 from integrations.engine.ports import ClaimedLane, ClaimedReading
 from integrations.models import Connection, Lane, LinkedTicket, System, Ticket
+from integrations.statements import Order, Question
+
+# No system has this key: "busy" is never an empty list, which SQL does not know.
+NOBODY = 0
 
 
 def has_work(now: datetime) -> bool:
     """Whether a claim would find something; takes no lock."""
-    return Ticket.objects.read_due(now).exists() or due_lanes(now).exists()
+    return bool(_any_reading(now=now) or _any_lane(now=now))
 
 
 def claim_lanes(
     owner: str, now: datetime, lease_s: int, limit: int, busy: Collection[int] = ()
 ) -> list[ClaimedLane]:
     """Lease up to `limit` lanes that are due, the longest waiting first, and raise their fence."""
-    if limit <= 0:
-        return []
     leased_until = now + timedelta(seconds=lease_s)
     with transaction.atomic():
-        free = _skip_locked(due_lanes(now).exclude(system__in=busy)).order_by("next_at")
-        due = list(free.values_list("pk", "fence", "system_id")[:limit])
-        if not due:
-            return []
-        Lane.objects.filter(pk__in=[pk for pk, _, _ in due]).update(
-            owner=owner, leased_until=leased_until, fence=F("fence") + 1
-        )
+        due = _free_lanes(now=now, busy=busy or [NOBODY], limit=max(0, limit))
+        _lease(keys=[pk for pk, _, _ in due], owner=owner, leased_until=leased_until)
     return [ClaimedLane(pk, fence + 1, system_id, leased_until) for pk, fence, system_id in due]
 
 
@@ -58,18 +55,9 @@ def claim_readings(
     The due time moves to the end of the lease: a worker that dies leaves the ticket due again, and a hint that
     arrives while we read sets it back to now.
     """
-    if limit <= 0:
-        return []
     with transaction.atomic():
-        due = Ticket.objects.read_due(now).filter(
-            system__in=System.objects.callable_at(now).exclude(pk__in=busy)
-        )
-        fields = ("pk", "system_id", "remote_id", "cursor", "version", "read_failures")
-        rows = list(_skip_locked(due).order_by("read_due_at").values_list(*fields)[:limit])
-        if rows:
-            Ticket.objects.filter(pk__in=[row[0] for row in rows]).update(
-                read_due_at=now + timedelta(seconds=lease_s)
-            )
+        rows = _free_readings(now=now, busy=busy or [NOBODY], limit=max(0, limit))
+        _put_off(keys=[row[0] for row in rows], until=now + timedelta(seconds=lease_s))
     return [ClaimedReading(*row) for row in rows]
 
 
@@ -78,3 +66,34 @@ def _skip_locked(rows: QuerySet) -> QuerySet:
     if database.features.has_select_for_update_skip_locked:
         return rows.select_for_update(skip_locked=True, of=("self",))
     return rows
+
+
+def _due_readings(now: datetime, busy: Collection[int]) -> QuerySet[Ticket]:
+    return Ticket.objects.read_due(now).filter(
+        system__in=System.objects.callable_at(now).exclude(pk__in=busy)
+    )
+
+
+_any_reading = Question(lambda now: Ticket.objects.read_due(now).values_list("pk")[:1])
+_any_lane = Question(lambda now: due_lanes(now).values_list("pk")[:1])
+_free_lanes = Question(
+    lambda now, busy, limit: (
+        _skip_locked(due_lanes(now).exclude(system__in=busy))
+        .order_by("next_at")
+        .values_list("pk", "fence", "system_id")[:limit]
+    )
+)
+_lease = Order(
+    lambda keys, owner, leased_until: (
+        Lane.objects.filter(pk__in=keys),
+        {"owner": owner, "leased_until": leased_until, "fence": F("fence") + 1},
+    )
+)
+_free_readings = Question(
+    lambda now, busy, limit: (
+        _skip_locked(_due_readings(now, busy))
+        .order_by("read_due_at")
+        .values_list("pk", "system_id", "remote_id", "cursor", "version", "read_failures")[:limit]
+    )
+)
+_put_off = Order(lambda keys, until: (Ticket.objects.filter(pk__in=keys), {"read_due_at": until}))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from integrations.engine.values import ConnectionView, SideView
 from integrations.mapping.rules import NO_RULES, FieldRule, RuleSet, Transform, UpdateMode
-from integrations.models import Connection, MappingSet, Side, System
+from integrations.models import Connection, MappingSet, PersonPair, Side, System
 
 # How old the picture may be.  Every delivery records the version of the rules it was made with.
 FRESH_FOR = timedelta(seconds=1)
@@ -31,7 +32,7 @@ class Configuration:
 
 
 def load(now: datetime) -> Configuration:
-    """Read the configuration in five queries, whatever its size."""
+    """Read the configuration in six queries, whatever its size."""
     found = Configuration(loaded_at=now)
     for system in System.objects.only("pk", "account_id", "partner_id", "fail_streak"):
         found.accounts[system.pk] = system.account_id
@@ -39,6 +40,9 @@ def load(now: datetime) -> Configuration:
         if system.fail_streak:
             found.failing.add(system.pk)
     rules = published_rules()
+    people: dict[int, list[PersonPair]] = {}
+    for pair_of_people in PersonPair.objects.order_by("pk"):
+        people.setdefault(pair_of_people.connection_id, []).append(pair_of_people)
     sides: dict[int, list[Side]] = {}
     for side in Side.objects.select_related("system__partner", "connection"):
         found.sides[side.pk] = side
@@ -52,8 +56,8 @@ def load(now: datetime) -> Configuration:
         view = ConnectionView(
             id=connection.pk,
             collects=connection.state != Connection.State.DRAFT,
-            left=_side_view(left, rules),
-            right=_side_view(right, rules),
+            left=_side_view(left, rules, people.get(connection.pk, ())),
+            right=_side_view(right, rules, people.get(connection.pk, ())),
         )
         found.connections[connection.pk] = view
         for side in pair:
@@ -97,7 +101,7 @@ def rule_set_of(mapping_set: MappingSet) -> RuleSet:
     )
 
 
-def _side_view(side: Side, rules: dict[tuple[int, str], RuleSet]) -> SideView:
+def _side_view(side: Side, rules: dict[tuple[int, str], RuleSet], people: Sequence[PersonPair]) -> SideView:
     return SideView(
         id=side.pk,
         system_id=side.system_id,
@@ -106,4 +110,6 @@ def _side_view(side: Side, rules: dict[tuple[int, str], RuleSet]) -> SideView:
         trigger={name: tuple(values) for name, values in side.trigger.items()},
         outgoing=rules.get((side.pk, MappingSet.Direction.OUTGOING), NO_RULES),
         incoming=rules.get((side.pk, MappingSet.Direction.INCOMING), NO_RULES),
+        person_fields=side.system.person_fields,
+        people=tuple(pair.acquaintance(side.position) for pair in people),
     )

@@ -92,6 +92,8 @@ class DjangoStore:
                 return lanes.load_heads(requests, self._config)
             case effects.StoreReading():
                 return readings.store_readings(requests, self._config, now)
+            case effects.StoreCreated():
+                return lanes.store_created(requests, now)
             case effects.MarkSent():
                 return lanes.mark_sent(requests)
             case effects.Finish():
@@ -101,8 +103,6 @@ class DjangoStore:
 
     def _alone(self, request: effects.Request, now: datetime) -> Any:
         match request:
-            case effects.StoreCreated():
-                return lanes.store_created(request, now)
             case effects.Release():
                 return lanes.release(request)
             case effects.Park():

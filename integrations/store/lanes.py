@@ -7,19 +7,29 @@ answered with False or None and changes nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection
 from django.db.models import F
 
+from integrations.canonical import Written
 from integrations.connectors.errors import ConnectorError, RateLimited
 from integrations.engine.effects import Finish, LoadHead, MarkSent, Park, Release, StoreCreated
-from integrations.engine.values import DeliveryState, HeadView, Operation, Outcome, Winner, stamp_from
+from integrations.engine.values import (
+    DeliveryState,
+    HeadView,
+    Operation,
+    Outcome,
+    TicketState,
+    Winner,
+    stamp_from,
+)
 from integrations.events import lane_parked
 from integrations.models import Attempt, Delivery, Effect, Lane, Ticket, TicketSide
+from integrations.statements import Order, Question, insert_many, update_many
 from integrations.store import tickets
 from integrations.store.configuration import Configuration
-from integrations.store.rows import update_many
 
 _HEAD_FIELDS = (
     "lane_id",
@@ -46,46 +56,35 @@ _HEAD_FIELDS = (
 
 def load_heads(requests: Sequence[LoadHead], config: Configuration) -> list[HeadView | None]:
     """The heads of lanes still ours; an empty or stopped lane is given back."""
-    rows = Delivery.objects.filter(
-        lane__in=[request.lane_id for request in requests],
-        lane__state=Lane.State.READY,
-        number=F("lane__head"),
-    ).order_by()
-    heads = {row["lane_id"]: row for row in rows.values(*_HEAD_FIELDS)}
+    rows = _heads(lanes=[request.lane_id for request in requests])
+    heads = {row[0]: dict(zip(_HEAD_FIELDS, row, strict=True)) for row in rows}
     targets = _targets(list(heads.values()))
     effects = _known_effects(list(heads.values()), targets)
     views: list[HeadView | None] = []
     for request in requests:
         row = heads.get(request.lane_id)
         if row is None or row["lane__fence"] != request.fence:
-            _owned(request).update(owner="", leased_until=None)
+            _give_back(lane=request.lane_id, fence=request.fence)
             views.append(None)
             continue
         target = targets.get((row["lane__linked_ticket_id"], row["lane__target_id"]))
-        has_effect = target is not None and (target.pk, row["origin"]) in effects
+        has_effect = target is not None and (target.id, row["origin"]) in effects
         views.append(_head_view(row, target, has_effect, config))
     return views
 
 
-def _targets(heads: Sequence[Mapping]) -> dict[tuple[int, int], Ticket]:
-    stands = TicketSide.objects.filter(
-        linked_ticket__in=[row["lane__linked_ticket_id"] for row in heads], ticket__isnull=False
-    ).select_related("ticket")
-    return {(side.linked_ticket_id, side.side_id): side.ticket for side in stands if side.ticket}
+def _targets(heads: Sequence[Mapping]) -> dict[tuple[int, int], TicketState]:
+    rows = _stands(linked=[row["lane__linked_ticket_id"] for row in heads])
+    return {(linked, side): tickets.ticket_state(*state) for linked, side, *state in rows}
 
 
 def _known_effects(heads: Sequence[Mapping], targets: Mapping) -> set[tuple[int, str]]:
     """Additions among the heads that have reached their ticket already, by whatever way."""
-    adding = [row for row in heads if row["operation"] in (Operation.COMMENT, Operation.FILE)]
-    if not adding:
-        return set()
-    found = Effect.objects.filter(
-        ticket__in=[ticket.pk for ticket in targets.values()], origin__in=[row["origin"] for row in adding]
-    )
-    return set(found.values_list("ticket_id", "origin"))
+    origins = [row["origin"] for row in heads if row["operation"] in (Operation.COMMENT, Operation.FILE)]
+    return set(_effects_of(tickets=[ticket.id for ticket in targets.values()], origins=origins))
 
 
-def _head_view(row: Mapping, target: Ticket | None, has_effect: bool, config: Configuration) -> HeadView:
+def _head_view(row: Mapping, target: TicketState | None, has_effect: bool, config: Configuration) -> HeadView:
     connection = config.connections[row["lane__connection_id"]]
     sender = connection.other(row["lane__target_id"])
     operation = Operation(row["operation"])
@@ -108,7 +107,7 @@ def _head_view(row: Mapping, target: Ticket | None, has_effect: bool, config: Co
         lane_tries=row["lane__tries"],
         side=connection.side(row["lane__target_id"]),
         sender=sender,
-        target=tickets.ticket_state(target) if target else None,
+        target=target,
         source_system_id=sender.system_id,
     )
 
@@ -149,87 +148,87 @@ def mark_sent(requests: Sequence[MarkSent]) -> list[bool]:
             for request in owned
         ],
     )
-    Attempt.objects.bulk_create(
-        Attempt(
-            delivery_id=request.delivery_id,
-            number=request.number,
-            fence=request.fence,
-            started_at=request.at,
-        )
-        for request in owned
+    insert_many(
+        [
+            Attempt(
+                delivery_id=request.delivery_id,
+                number=request.number,
+                fence=request.fence,
+                started_at=request.at,
+            )
+            for request in owned
+        ]
     )
     return [request.lane_id in lanes for request in requests]
 
 
-def store_created(request: StoreCreated, now: datetime) -> bool:
-    """The ticket stands on the other side: link it; the delivery stays at the head until its fields are equal."""
-    if not _owned(request).update(tries=0):
-        return False
-    delivery = Delivery.objects.select_related("lane").get(pk=request.delivery_id)
-    written = request.written
-    ticket, _ = Ticket.objects.get_or_create(
-        system_id=delivery.lane.system_id,
-        remote_id=written.head.remote_id,
-        defaults={"key": written.head.key, "url": written.head.url, "title": ""},
+def store_created(requests: Sequence[StoreCreated], now: datetime) -> list[bool]:
+    """Tickets stand on the other side: link them; a delivery stays at the head until its fields are equal."""
+    lanes = _locked(requests)
+    owned = [request for request in requests if request.lane_id in lanes]
+    stands = _created(owned, lanes)
+    update_many(Lane, ("tries",), [(lane.pk, (0,)) for lane in lanes.values()])
+    planned = {pk: (marker, origin) for pk, marker, origin in _plans(keys=list(stands))}
+    update_many(Ticket, ("marker",), [(stands[pk], (marker,)) for pk, (marker, _) in planned.items()])
+    effects: list[Effect] = []
+    changes: list[tuple[int, tuple[object, ...]]] = []
+    for request in owned:
+        pk, lane, written = request.delivery_id, lanes[request.lane_id], request.written
+        _stand_on(linked=lane.linked_ticket_id, side=lane.target_id, ticket=stands[pk])
+        result = {"change_ids": list(written.change_ids), "remote_id": written.head.remote_id}
+        changes.append((pk, (stands[pk], Delivery.State.NEW.value, result)))
+        effects.append(Effect(ticket_id=stands[pk], origin=planned[pk][1], delivery_id=pk))
+    update_many(Delivery, ("target", "state", "result"), changes)
+    _done_attempts(deliveries=list(stands), at=now)
+    insert_many(effects, ignores_doubles=True)
+    tickets.expect_read_back(list(stands.values()), now)
+    return [request.lane_id in lanes for request in requests]
+
+
+def _created(requests: Sequence[StoreCreated], lanes: Mapping[int, Lane]) -> dict[int, int]:
+    """The ticket that each delivery made, by delivery; a web hook may have told of it before."""
+    heads = {request.delivery_id: request.written.head for request in requests}
+    systems = {request.delivery_id: lanes[request.lane_id].system_id for request in requests}
+    insert_many(
+        [
+            Ticket(system_id=systems[pk], remote_id=head.remote_id, key=head.key, url=head.url)
+            for pk, head in heads.items()
+        ],
+        ignores_doubles=True,
     )
-    Ticket.objects.filter(pk=ticket.pk).update(marker=delivery.marker)
-    TicketSide.objects.filter(
-        linked_ticket=delivery.lane.linked_ticket_id, side=delivery.lane.target_id
-    ).update(ticket=ticket)
-    delivery.target = ticket
-    delivery.state = Delivery.State.NEW
-    delivery.result = {"change_ids": list(written.change_ids), "remote_id": written.head.remote_id}
-    delivery.save(update_fields=["target", "state", "result"])
-    _end_attempt(delivery.pk, Outcome.DONE, request.at)
-    Effect.objects.bulk_create(
-        [Effect(ticket=ticket, origin=delivery.origin, delivery=delivery)], ignore_conflicts=True
+    rows = _tickets(
+        systems=list(set(systems.values())), remote_ids=[head.remote_id for head in heads.values()]
     )
-    tickets.expect_read_back([ticket.pk], now)
-    return True
+    known = {(system_id, remote_id): pk for pk, system_id, remote_id in rows}
+    return {pk: known[systems[pk], head.remote_id] for pk, head in heads.items()}
 
 
 def finish(requests: Sequence[Finish], now: datetime) -> list[bool]:
     """These deliveries are over and their lanes move on."""
     lanes = _locked(requests)
     owned = [request for request in requests if request.lane_id in lanes]
-    deliveries = Delivery.objects.defer("envelope").in_bulk([request.delivery_id for request in owned])
-    _lock_targets(deliveries.values())
-    was_sent = {pk for pk, delivery in deliveries.items() if delivery.state == Delivery.State.SENT}
+    rows = _ending(keys=[request.delivery_id for request in owned])
+    deliveries = {pk: _Ending(*row) for pk, *row in rows}
+    _lock_targets(one.target_id for one in deliveries.values())
     effects: list[Effect] = []
-    written_to: list[int] = []
+    changes: list[tuple[int, tuple[object, ...]]] = []
     for request in owned:
-        delivery = deliveries[request.delivery_id]
-        delivery.state = request.state.value
-        delivery.done_at = request.at
-        delivery.skipped_reason = request.reason
-        if request.written:
-            delivery.result = {
-                "change_ids": list(request.written.change_ids),
-                "comment_id": request.written.comment_id,
-                "attachment_id": request.written.attachment_id,
-            }
-            written_to += [delivery.target_id] if delivery.target_id else []
-        if _adds(delivery) and delivery.target_id and delivery.pk in was_sent:
-            effects.append(_effect(delivery, delivery.target_id))
+        pk, lane, one = request.delivery_id, lanes[request.lane_id], deliveries[request.delivery_id]
+        result = _result(request.written) if request.written else one.result
+        changes.append((pk, (request.state.value, request.at, request.reason, result)))
+        if one.target_id and one.was_sent and one.operation in (Operation.COMMENT, Operation.FILE):
+            effects.append(_effect(pk, one.target_id, one.origin, result))
         if request.accepted and request.state is DeliveryState.DONE:
-            _take_stamps(lanes[request.lane_id], delivery, request.accepted)
-        _advance(lanes[request.lane_id], now)
-    update_many(
-        Delivery,
-        ("state", "done_at", "skipped_reason", "result"),
-        [(one.pk, (one.state, one.done_at, one.skipped_reason, one.result)) for one in deliveries.values()],
-    )
+            _take_stamps(lane, one.stamp, request.accepted)
+        _advance(lane, now)
+    update_many(Delivery, ("state", "done_at", "skipped_reason", "result"), changes)
     update_many(
         Lane, _MOVED, [(lane.pk, tuple(getattr(lane, name) for name in _MOVED)) for lane in lanes.values()]
     )
-    if was_sent:
-        Attempt.objects.filter(delivery__in=was_sent, outcome=Attempt.Result.STARTED).update(
-            outcome=Attempt.Result.DONE, ended_at=now
-        )
-    if effects:
-        Effect.objects.bulk_create(effects, ignore_conflicts=True)
-    if written_to:
-        tickets.expect_read_back(written_to, now)
+    _done_attempts(deliveries=[pk for pk, one in deliveries.items() if one.was_sent], at=now)
+    insert_many(effects, ignores_doubles=True)
+    written = [deliveries[request.delivery_id].target_id for request in owned if request.written]
+    tickets.expect_read_back([target_id for target_id in written if target_id], now)
     return [request.lane_id in lanes for request in requests]
 
 
@@ -282,21 +281,35 @@ def _owned(request: _Fenced):  # type: ignore[no-untyped-def]
     return Lane.objects.filter(pk=request.lane_id, fence=request.fence)
 
 
-def _locked(requests: Sequence[MarkSent] | Sequence[Finish]) -> dict[int, Lane]:
+def _locked(requests: Sequence[MarkSent] | Sequence[StoreCreated] | Sequence[Finish]) -> dict[int, Lane]:
     """The lanes of these requests that are still theirs, locked in the order of their keys."""
     fences = {request.lane_id: request.fence for request in requests}
-    rows = Lane.objects.filter(pk__in=fences).select_for_update().order_by("pk")
-    return {lane.pk: lane for lane in rows if lane.fence == fences[lane.pk]}
+    return {lane.pk: lane for lane in _lanes(keys=list(fences)) if lane.fence == fences[lane.pk]}
 
 
-def _lock_targets(deliveries: Iterable[Delivery]) -> None:
+def _lock_targets(ticket_ids: Iterable[int | None]) -> None:
     """Lock the tickets written to before their deliveries are touched, as whoever stores a reading does.
 
     The other way round the two would wait for each other: a reading marks the deliveries that it recognises.
     """
-    keys = {one.target_id for one in deliveries if one.target_id}
-    if keys and connection.features.has_select_for_update:
-        list(Ticket.objects.filter(pk__in=keys).select_for_update().order_by("pk").values_list("pk"))
+    if connection.features.has_select_for_update:
+        tickets.lock(keys=sorted({pk for pk in ticket_ids if pk}))
+
+
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    """What the end of a delivery needs to know of it."""
+
+    target_id: int | None
+    operation: str
+    state: str
+    origin: str
+    stamp: list
+    result: dict
+
+    @property
+    def was_sent(self) -> bool:
+        return self.state == Delivery.State.SENT
 
 
 def _advance(lane: Lane, now: datetime) -> None:
@@ -308,21 +321,25 @@ def _advance(lane: Lane, now: datetime) -> None:
     lane.next_at = now
 
 
-def _adds(delivery: Delivery) -> bool:
-    return delivery.operation in (Delivery.Op.COMMENT, Delivery.Op.FILE)
+def _effect(delivery_id: int, ticket_id: int, origin: str, result: Mapping) -> Effect:
+    made = result.get("comment_id") or result.get("attachment_id") or ""
+    return Effect(ticket_id=ticket_id, origin=origin, delivery_id=delivery_id, remote_ref=str(made)[:120])
 
 
-def _effect(delivery: Delivery, ticket_id: int) -> Effect:
-    made = delivery.result.get("comment_id") or delivery.result.get("attachment_id") or ""
-    return Effect(ticket_id=ticket_id, origin=delivery.origin, delivery=delivery, remote_ref=str(made)[:120])
+def _result(written: Written) -> dict[str, object]:
+    return {
+        "change_ids": list(written.change_ids),
+        "comment_id": written.comment_id,
+        "attachment_id": written.attachment_id,
+    }
 
 
-def _take_stamps(lane: Lane, delivery: Delivery, accepted: Mapping) -> None:
+def _take_stamps(lane: Lane, written_at: Sequence, accepted: Mapping) -> None:
     """The target held these values already: from now on they stand there with the newer stamp."""
     stands = TicketSide.objects.filter(linked_ticket=lane.linked_ticket_id, side=lane.target_id)
     ticket = Ticket.objects.select_for_update().get(pk__in=stands.values("ticket"))
     winners = tickets.winners_from(ticket.winners, ticket.actual)
-    stamp = stamp_from(delivery.stamp)
+    stamp = stamp_from(written_at)
     newer = {
         name: Winner(value, stamp)
         for name, value in accepted.items()
@@ -350,3 +367,53 @@ def _shown(error: ConnectorError) -> str:
     if isinstance(error, RateLimited) and error.retry_after_s:
         wait = f" It asked for a pause of {error.retry_after_s:.0f} s."
     return (error.message + wait)[:500]
+
+
+_heads = Question(
+    lambda lanes: (
+        Delivery.objects.filter(lane__in=lanes, lane__state=Lane.State.READY, number=F("lane__head"))
+        .order_by()
+        .values_list(*_HEAD_FIELDS)
+    )
+)
+_give_back = Order(
+    lambda lane, fence: (Lane.objects.filter(pk=lane, fence=fence), {"owner": "", "leased_until": None})
+)
+_stands = Question(
+    lambda linked: TicketSide.objects.filter(linked_ticket__in=linked, ticket__isnull=False).values_list(
+        "linked_ticket_id", "side_id", *(f"ticket__{name}" for name in tickets.STATE_FIELDS)
+    )
+)
+_effects_of = Question(
+    lambda tickets, origins: Effect.objects.filter(ticket__in=tickets, origin__in=origins).values_list(
+        "ticket_id", "origin"
+    )
+)
+_lanes = Question(lambda keys: Lane.objects.filter(pk__in=keys).select_for_update().order_by("pk"))
+_plans = Question(
+    lambda keys: Delivery.objects.filter(pk__in=keys).order_by().values_list("pk", "marker", "origin")
+)
+_ending = Question(
+    lambda keys: (
+        Delivery.objects.filter(pk__in=keys)
+        .order_by()
+        .values_list("pk", "target_id", "operation", "state", "origin", "stamp", "result")
+    )
+)
+_tickets = Question(
+    lambda systems, remote_ids: Ticket.objects.filter(
+        system__in=systems, remote_id__in=remote_ids
+    ).values_list("pk", "system_id", "remote_id")
+)
+_stand_on = Order(
+    lambda linked, side, ticket: (
+        TicketSide.objects.filter(linked_ticket=linked, side=side),
+        {"ticket_id": ticket},
+    )
+)
+_done_attempts = Order(
+    lambda deliveries, at: (
+        Attempt.objects.filter(delivery__in=deliveries, outcome=Attempt.Result.STARTED),
+        {"outcome": Attempt.Result.DONE, "ended_at": at},
+    )
+)

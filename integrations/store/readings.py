@@ -7,28 +7,29 @@ judged by the pure rules, and what they mean goes into the tables a table at a t
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 
 from integrations.canonical import Attachment, Change, ChangeKind, Comment, History
 from integrations.engine import reading
 from integrations.engine.effects import NoteReadFailure, StoreReading
-from integrations.engine.values import LinkState, OpenWrite, TicketView
-from integrations.events import SeenChange, changes_seen, ticket_linked
+from integrations.engine.values import LinkState, OpenWrite, TicketState, TicketView
+from integrations.events import News, SeenChange, histories_read
 from integrations.mapping import plan as mapping
 from integrations.models import (
     Delivery,
     Lane,
     LinkedTicket,
     PartnerTicket,
+    Side,
     SyncEvent,
     Ticket,
     TicketSide,
 )
+from integrations.statements import Order, Question, insert_many, update_many
 from integrations.store import tickets
 from integrations.store.configuration import Configuration
-from integrations.store.rows import update_many
 
 # How soon to look again at a new ticket that a create of ours, still under way, has probably made.
 CREATE_UNDER_WAY_S = 2
@@ -84,8 +85,8 @@ def store_readings(requests: Sequence[StoreReading], config: Configuration, now:
 
     A ticket may occur once: of two readings of the same ticket the second would be judged by what is not stored yet.
     """
-    rows = Ticket.objects.filter(pk__in=[request.ticket_id for request in requests])
-    found = {ticket.pk: ticket for ticket in rows.select_for_update().order_by("pk")}
+    rows = _tickets(keys=[request.ticket_id for request in requests])
+    found = {ticket.pk: ticket for ticket in rows}
     stored = [_is_current(found[request.ticket_id], request, config, now) for request in requests]
     current = [request for request, is_current in zip(requests, stored, strict=True) if is_current]
     quiet = [request for request in current if not request.history.changes]
@@ -129,10 +130,9 @@ def _is_being_created(ticket: Ticket, first: Change, config: Configuration) -> b
     by_us = first.actor.id == config.accounts.get(ticket.system_id, "")
     if not (by_us or first.marker):
         return False
-    creating = Delivery.objects.filter(operation=Delivery.Op.CREATE, target__isnull=True)
-    if first.marker and creating.filter(marker=first.marker).exists():
+    if first.marker and _creating_with(marker=first.marker):
         return True
-    return by_us and creating.filter(state=Delivery.State.SENT, lane__system=ticket.system_id).exists()
+    return by_us and bool(_creating_in(system=ticket.system_id))
 
 
 def _quiet_row(ticket: Ticket, request: StoreReading, now: datetime) -> tuple[int, tuple[object, ...]]:
@@ -151,9 +151,11 @@ def _next_due(ticket: Ticket, request: StoreReading, now: datetime) -> datetime 
 def _known(requests: Sequence[StoreReading], found: dict[int, Ticket]) -> _Known:
     ids = [request.ticket_id for request in requests]
     sides: dict[int, list[TicketSide]] = {}
-    for side in TicketSide.objects.filter(ticket__in=ids).select_related("linked_ticket"):
-        if side.ticket_id is not None:
-            sides.setdefault(side.ticket_id, []).append(side)
+    for side in _sides(tickets=ids):
+        sides.setdefault(side.ticket_id, []).append(side)
+    linked = {one.pk: one for one in _linked(keys=[side.linked_ticket_id for side in _each(sides)])}
+    for side in _each(sides):
+        side.linked_ticket = linked[side.linked_ticket_id]
     # A connector may overlap at its cursor; a change counts once.
     again = {
         change.id
@@ -161,15 +163,17 @@ def _known(requests: Sequence[StoreReading], found: dict[int, Ticket]) -> _Known
         if found[request.ticket_id].event_count
         for change in request.history.changes
     }
-    seen = SyncEvent.objects.filter(ticket__in=ids, change_id__in=again).order_by()
-    change_ids = set(seen.values_list("ticket_id", "change_id")) if again else set()
-    return _Known(sides, tickets.open_writes(ids), change_ids)
+    return _Known(sides, tickets.open_writes(ids), set(_seen(tickets=ids, change_ids=again)))
+
+
+def _each(sides: Mapping[int, Sequence[TicketSide]]) -> Iterator[TicketSide]:
+    return (side for several in sides.values() for side in several)
 
 
 def _judge(ticket: Ticket, request: StoreReading, known: _Known, config: Configuration) -> _Reading:
     sides = known.sides.get(ticket.pk, [])
     view = TicketView(
-        ticket=tickets.ticket_state(ticket),
+        ticket=_state(ticket),
         account_id=config.accounts.get(ticket.system_id, ""),
         connections=config.by_system.get(ticket.system_id, ()),
         links=tuple(_link_state(side, config) for side in sides),
@@ -178,6 +182,10 @@ def _judge(ticket: Ticket, request: StoreReading, known: _Known, config: Configu
     fresh = _without(request.history, {id_ for ticket_id, id_ in known.change_ids if ticket_id == ticket.pk})
     plan = reading.plan_reading(view, fresh, started_at=request.started_at)
     return _Reading(ticket, request, plan, {side.linked_ticket_id: side.linked_ticket for side in sides})
+
+
+def _state(ticket: Ticket) -> TicketState:
+    return tickets.ticket_state(*(getattr(ticket, name) for name in tickets.STATE_FIELDS))
 
 
 def _link_state(side: TicketSide, config: Configuration) -> LinkState:
@@ -206,9 +214,7 @@ class _Storing:
         self._store_events()
         unseen = [(pk, (left, not left)) for one in self.readings for pk, left in one.plan.unseen.items()]
         update_many(Delivery, ("unseen", "is_recognised"), unseen)
-        for one in self.readings:
-            for link in one.plan.new_links:
-                self._begin(one, link)
+        self._begin()
         self._queue()
         self._tell()
 
@@ -239,10 +245,9 @@ class _Storing:
         return ""
 
     def _store_events(self) -> None:
-        rows = [self._event(one, event) for one in self.readings for event in one.plan.events]
-        made = iter(SyncEvent.objects.bulk_create(rows))
         for one in self.readings:
-            one.events = {event.position: next(made) for event in one.plan.events}
+            one.events = {event.position: self._event(one, event) for event in one.plan.events}
+        insert_many([event for one in self.readings for event in one.events.values()])
 
     def _event(self, one: _Reading, event: reading.NewEvent) -> SyncEvent:
         change = event.change
@@ -262,39 +267,45 @@ class _Storing:
             caused_by_id=event.caused_by,
         )
 
-    def _begin(self, one: _Reading, link: reading.NewLink) -> None:
-        """Make the linked ticket, both its sides, both its lanes, and open it to both partners."""
-        linked = LinkedTicket.objects.create(
-            connection_id=link.connection_id,
-            title=one.ticket.title,
-            origin_id=link.side_id,
-            opened_at=one.ticket.opened_at,
-            updated_at=self.now,
-        )
-        sides = [self.config.sides[link.side_id], self.config.sides[link.other_side_id]]
-        TicketSide.objects.bulk_create(
-            [
-                TicketSide(linked_ticket=linked, side=sides[0], ticket=one.ticket),
-                TicketSide(linked_ticket=linked, side=sides[1], ticket=None),
-            ]
-        )
-        Lane.objects.bulk_create(
-            Lane(
-                linked_ticket=linked,
-                target=side,
+    def _begin(self) -> None:
+        """Make the linked tickets, both sides and both lanes of each, and open them to both partners."""
+        begun = [(one, link) for one in self.readings for link in one.plan.new_links]
+        for one, link in begun:
+            one.begun[link.connection_id] = LinkedTicket(
                 connection_id=link.connection_id,
-                system_id=side.system_id,
-                next_at=self.now,
+                title=one.ticket.title,
+                origin_id=link.side_id,
+                opened_at=one.ticket.opened_at,
+                updated_at=self.now,
             )
-            for side in sides
+        insert_many([one.begun[link.connection_id] for one, link in begun])
+        sides: list[TicketSide] = []
+        lanes: list[Lane] = []
+        partner_tickets: list[PartnerTicket] = []
+        for one, link in begun:
+            linked = one.begun[link.connection_id]
+            both = [self.config.sides[link.side_id], self.config.sides[link.other_side_id]]
+            sides += [
+                TicketSide(linked_ticket=linked, side=both[0], ticket=one.ticket),
+                TicketSide(linked_ticket=linked, side=both[1], ticket=None),
+            ]
+            lanes += [self._lane(linked, side) for side in both]
+            partners = sorted({self.config.partners[side.system_id] for side in both})
+            partner_tickets += [
+                PartnerTicket(partner_id=partner_id, linked_ticket=linked, updated_at=self.now)
+                for partner_id in partners
+            ]
+        for rows in (sides, lanes, partner_tickets):
+            insert_many(rows)
+
+    def _lane(self, linked: LinkedTicket, side: Side) -> Lane:
+        return Lane(
+            linked_ticket=linked,
+            target=side,
+            connection_id=linked.connection_id,
+            system_id=side.system_id,
+            next_at=self.now,
         )
-        partners = {self.config.partners[side.system_id] for side in sides}
-        PartnerTicket.objects.bulk_create(
-            PartnerTicket(partner_id=partner_id, linked_ticket=linked, updated_at=self.now)
-            for partner_id in sorted(partners)
-        )
-        one.begun[link.connection_id] = linked
-        ticket_linked.send(LinkedTicket, linked_ticket=linked, side=sides[0], ticket=one.ticket)
 
     def _queue(self) -> None:
         """Number the deliveries at the end of their lanes."""
@@ -305,10 +316,8 @@ class _Storing:
                 planned.setdefault(key, []).append((one, delivery))
         if not planned:
             return
-        rows = Lane.objects.filter(linked_ticket__in={linked_id for linked_id, _ in planned})
-        lanes = {
-            (lane.linked_ticket_id, lane.target_id): lane for lane in rows.select_for_update().order_by("pk")
-        }
+        rows = _lanes(linked=sorted({linked_id for linked_id, _ in planned}))
+        lanes = {(lane.linked_ticket_id, lane.target_id): lane for lane in rows}
         made: list[Delivery] = []
         for key, queued in planned.items():
             lane = lanes[key]
@@ -325,7 +334,7 @@ class _Storing:
             ("tail", "waits", "waits_since", "next_at"),
             [(lane.pk, (lane.tail, lane.waits, lane.waits_since, lane.next_at)) for lane in moved],
         )
-        Delivery.objects.bulk_create(made)
+        insert_many(made)
 
     def _delivery(self, lane: Lane, number: int, planned: reading.NewDelivery, one: _Reading) -> Delivery:
         return Delivery(
@@ -344,32 +353,38 @@ class _Storing:
         )
 
     def _tell(self) -> None:
-        """Touch what people look at and send the domain events, once for each link of each reading."""
+        """Touch what people look at, and send what was learnt as one domain event."""
+        news = [told for one in self.readings for told in self._news_of(one)]
+        titles: dict[int, LinkedTicket] = {}
         touched: set[int] = set()
-        titles: list[tuple[int, tuple[object, ...]]] = []
-        for one in self.readings:
-            news: dict[int, tuple[LinkedTicket, int, list[SeenChange]]] = {}
-            for seen in one.plan.seen:
-                linked = one.linked(seen.link)
-                entry = news.setdefault(linked.pk, (linked, seen.side_id, []))
-                entry[2].append(SeenChange(one.events[seen.position], seen.values, seen.public_comments))
-            for linked, side_id, changes in news.values():
-                if linked.updated_at != self.now:
-                    touched.add(linked.pk)
-                if one.ticket.title and side_id == linked.origin_id and linked.title != one.ticket.title:
-                    linked.title = one.ticket.title
-                    titles.append((linked.pk, (linked.title,)))
-                changes_seen.send(
-                    LinkedTicket,
-                    linked_ticket=linked,
-                    side=self.config.sides[side_id],
-                    ticket=one.ticket,
-                    changes=changes,
-                )
-        if touched:
-            LinkedTicket.objects.filter(pk__in=touched).update(updated_at=self.now)
-            PartnerTicket.objects.filter(linked_ticket__in=touched).update(updated_at=self.now)
-        update_many(LinkedTicket, ("title",), titles)
+        for told in news:
+            linked, title = told.linked_ticket, told.ticket.title
+            if not told.is_new:
+                touched.add(linked.pk)
+            if title and told.side.pk == linked.origin_id and linked.title != title:
+                linked.title = title
+                titles[linked.pk] = linked
+        _touch(keys=sorted(touched), now=self.now)
+        _touch_for_partners(keys=sorted(touched), now=self.now)
+        update_many(LinkedTicket, ("title",), [(pk, (linked.title,)) for pk, linked in titles.items()])
+        if news:
+            histories_read.send(LinkedTicket, news=news)
+
+    def _news_of(self, one: _Reading) -> list[News]:
+        """What a reading told about each of its linked tickets."""
+        by_link: dict[int, News] = {}
+        changes: dict[int, list[SeenChange]] = {}
+        for link in one.plan.new_links:
+            linked, side = one.begun[link.connection_id], self.config.sides[link.side_id]
+            told = changes.setdefault(linked.pk, [])
+            by_link[linked.pk] = News(linked, side, one.ticket, told, is_new=True)
+        for seen in one.plan.seen:
+            linked = one.linked(seen.link)
+            told = changes.setdefault(linked.pk, [])
+            if linked.pk not in by_link:
+                by_link[linked.pk] = News(linked, self.config.sides[seen.side_id], one.ticket, told)
+            told.append(SeenChange(one.events[seen.position], seen.values, seen.public_comments))
+        return list(by_link.values())
 
 
 def _comment_value(comment: Comment) -> dict:
@@ -385,3 +400,32 @@ def _comment_value(comment: Comment) -> dict:
 
 def _attachment_value(file: Attachment) -> dict:
     return asdict(file)
+
+
+_tickets = Question(lambda keys: Ticket.objects.filter(pk__in=keys).select_for_update().order_by("pk"))
+_sides = Question(lambda tickets: TicketSide.objects.filter(ticket__in=tickets))
+_linked = Question(lambda keys: LinkedTicket.objects.filter(pk__in=keys))
+_seen = Question(
+    lambda tickets, change_ids: (
+        SyncEvent.objects.filter(ticket__in=tickets, change_id__in=change_ids)
+        .order_by()
+        .values_list("ticket_id", "change_id")
+    )
+)
+_lanes = Question(
+    lambda linked: Lane.objects.filter(linked_ticket__in=linked).select_for_update().order_by("pk")
+)
+_touch = Order(lambda keys, now: (LinkedTicket.objects.filter(pk__in=keys), {"updated_at": now}))
+_touch_for_partners = Order(
+    lambda keys, now: (PartnerTicket.objects.filter(linked_ticket__in=keys), {"updated_at": now})
+)
+_creating_with = Question(
+    lambda marker: Delivery.objects.filter(
+        operation=Delivery.Op.CREATE, target__isnull=True, marker=marker
+    ).values_list("pk")[:1]
+)
+_creating_in = Question(
+    lambda system: Delivery.objects.filter(
+        operation=Delivery.Op.CREATE, target__isnull=True, state=Delivery.State.SENT, lane__system=system
+    ).values_list("pk")[:1]
+)

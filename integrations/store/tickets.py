@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import Case, F, Value, When
+from django.db.models import Case, F, QuerySet, Value, When
 
 from integrations.canonical import Value as FieldValue
 from integrations.engine.values import (
@@ -16,22 +17,48 @@ from integrations.engine.values import (
     Winner,
     stamp_from,
 )
-from integrations.models import Delivery, Ticket
+from integrations.models import Delivery, Ticket, TicketSide
+from integrations.statements import Order, Question, insert_many
+
+# In the order that `ticket_state` takes.
+STATE_FIELDS = (
+    "pk",
+    "system_id",
+    "remote_id",
+    "cursor",
+    "version",
+    "event_count",
+    "actual",
+    "winners",
+    "marker",
+    "is_gone",
+)
 
 
-def ticket_state(ticket: Ticket) -> TicketState:
-    """A row as the engine's value."""
+def ticket_state(
+    pk: int,
+    system_id: int,
+    remote_id: str,
+    cursor: str,
+    version: int,
+    event_count: int,
+    actual: dict,
+    winners: dict,
+    marker: str,
+    is_gone: bool,
+) -> TicketState:
+    """A row's `STATE_FIELDS` as the engine's value."""
     return TicketState(
-        id=ticket.pk,
-        system_id=ticket.system_id,
-        remote_id=ticket.remote_id,
-        cursor=ticket.cursor,
-        version=ticket.version,
-        event_count=ticket.event_count,
-        actual=ticket.actual,
-        winners=winners_from(ticket.winners, ticket.actual),
-        marker=ticket.marker,
-        is_gone=ticket.is_gone,
+        id=pk,
+        system_id=system_id,
+        remote_id=remote_id,
+        cursor=cursor,
+        version=version,
+        event_count=event_count,
+        actual=actual,
+        winners=winners_from(winners, actual),
+        marker=marker,
+        is_gone=is_gone,
     )
 
 
@@ -56,8 +83,7 @@ def winners_value(winners: Mapping[str, Winner], actual: Mapping[str, FieldValue
 def open_writes(ticket_ids: Iterable[int]) -> dict[int, list[OpenWrite]]:
     """Writes of ours to these tickets that their histories have not shown entirely, by ticket."""
     found: dict[int, list[OpenWrite]] = {}
-    rows = Delivery.objects.filter(target__in=list(ticket_ids), is_recognised=False).order_by("pk")
-    for ticket_id, *row in rows.values_list("target_id", *_OPEN_WRITE_FIELDS):
+    for ticket_id, *row in _unrecognised(targets=list(ticket_ids)):
         found.setdefault(ticket_id, []).append(_open_write(*row))
     return found
 
@@ -110,32 +136,65 @@ def _open_write(
 def expect_read_back(ticket_ids: Iterable[int], now: datetime) -> None:
     """After a write of ours: these histories are to be read soon, not at once; the next pull may come before.
 
+    A ticket that stands in several connections is read at once, because what was written travels on from there.
     An earlier due time stays.
     """
+    keys = set(ticket_ids)
+    stands = Counter(ticket_id for (ticket_id,) in _standing(tickets=sorted(keys)))
+    chained = sorted(pk for pk in keys if stands[pk] > 1)
     soon = now + timedelta(seconds=settings.SYNC_READ_BACK_S)
-    earlier = When(read_due_at__lte=soon, then=F("read_due_at"))
-    Ticket.objects.filter(pk__in=list(ticket_ids)).update(
-        stale_since=now, read_due_at=Case(earlier, default=Value(soon))
-    )
+    _read_until(keys=chained, now=now, due=now)
+    _read_until(keys=sorted(keys.difference(chained)), now=now, due=soon)
 
 
-def note_hints(system_id: int, remote_ids: Iterable[str], now: datetime, *, delay_s: float = 0) -> None:
+def note_hints(system_id: int, remote_ids: Iterable[str], now: datetime) -> None:
     """These tickets changed, somebody says: read them.  Unknown ones become known; may be repeated.
 
     Several at once need a transaction around: they are locked in the order in which everybody locks tickets.
     """
     wanted = list(dict.fromkeys(remote_ids))
-    due = now + timedelta(seconds=delay_s)
-    known = Ticket.objects.filter(system=system_id, remote_id__in=wanted)
     if len(wanted) > 1:
-        list(known.select_for_update().order_by("pk").values_list("pk"))
-    earlier = When(read_due_at__lte=due, then=F("read_due_at"))
-    updated = known.update(stale_since=now, read_due_at=Case(earlier, default=Value(due)))
+        _lock_known(system=system_id, remote_ids=wanted)
+    updated = _read_known_until(system=system_id, remote_ids=wanted, now=now)
     if updated < len(wanted):
-        Ticket.objects.bulk_create(
+        insert_many(
             [
-                Ticket(system_id=system_id, remote_id=remote_id, stale_since=now, read_due_at=due)
+                Ticket(system_id=system_id, remote_id=remote_id, stale_since=now, read_due_at=now)
                 for remote_id in wanted
             ],
-            ignore_conflicts=True,
+            ignores_doubles=True,
         )
+
+
+def _hinted(rows: QuerySet[Ticket], now: datetime, due: datetime) -> tuple[QuerySet[Ticket], dict]:
+    earlier = When(read_due_at__lte=due, then=F("read_due_at"))
+    return rows, {"stale_since": now, "read_due_at": Case(earlier, default=Value(due))}
+
+
+lock = Question(
+    lambda keys: Ticket.objects.filter(pk__in=keys).select_for_update().order_by("pk").values_list("pk")
+)
+_unrecognised = Question(
+    lambda targets: (
+        Delivery.objects.filter(target__in=targets, is_recognised=False)
+        .order_by("pk")
+        .values_list("target_id", *_OPEN_WRITE_FIELDS)
+    )
+)
+_standing = Question(
+    lambda tickets: TicketSide.objects.filter(ticket__in=tickets).order_by().values_list("ticket_id")
+)
+_read_until = Order(lambda keys, now, due: _hinted(Ticket.objects.filter(pk__in=keys), now, due))
+_lock_known = Question(
+    lambda system, remote_ids: (
+        Ticket.objects.filter(system=system, remote_id__in=remote_ids)
+        .select_for_update()
+        .order_by("pk")
+        .values_list("pk")
+    )
+)
+_read_known_until = Order(
+    lambda system, remote_ids, now: _hinted(
+        Ticket.objects.filter(system=system, remote_id__in=remote_ids), now, now
+    )
+)

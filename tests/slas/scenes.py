@@ -12,7 +12,7 @@ from typing import Any
 
 from django.db import transaction
 
-from integrations.events import SeenChange, changes_seen, ticket_linked
+from integrations.events import News, SeenChange, histories_read
 from integrations.models import Connection, LinkedTicket, PartnerTicket, Side, SyncEvent, Ticket, TicketSide
 from slas import services
 from slas.models import Agreement, Clock
@@ -72,9 +72,7 @@ class Scene:
         side = raised_by or self.left
         first = self.seen(linked, side, opened_at, **values)
         with transaction.atomic():
-            ticket = linked.tickets[side.pk]
-            ticket_linked.send(LinkedTicket, linked_ticket=linked.row, side=side, ticket=ticket)
-            self.tell(linked, side, first)
+            self.tell(linked, side, first, is_new=True)
         return linked
 
     def seen(self, linked: Linked, side: Side, when: str, *, comments: int = 0, **values: Any) -> SeenChange:
@@ -91,15 +89,10 @@ class Scene:
         named = {name.replace("_", " "): value for name, value in values.items()}
         return SeenChange(event, named, comments)
 
-    def tell(self, linked: Linked, side: Side, *changes: SeenChange) -> None:
+    def tell(self, linked: Linked, side: Side, *changes: SeenChange, is_new: bool = False) -> None:
         """Send what was seen on one side, as one reading."""
-        changes_seen.send(
-            LinkedTicket,
-            linked_ticket=linked.row,
-            side=side,
-            ticket=linked.tickets[side.pk],
-            changes=list(changes),
-        )
+        news = News(linked.row, side, linked.tickets[side.pk], list(changes), is_new)
+        histories_read.send(LinkedTicket, news=[news])
 
     def change(self, linked: Linked, side: Side, when: str, *, comments: int = 0, **values: Any) -> None:
         """See a change and tell of it."""

@@ -32,7 +32,7 @@ def rows() -> list[dict[str, Any]]:
     """All clocks, keys of the rows themselves left out."""
     return list(
         Clock.objects.order_by("linked_ticket", "agreement", "kind").values(
-            "linked_ticket", "agreement", "kind", *services.CLOCK_VALUES
+            *(field.name for field in Clock._meta.concrete_fields if not field.primary_key)
         )
     )
 
