@@ -6,16 +6,21 @@ harmless, because the ticket's own history is the truth.
 
 from __future__ import annotations
 
+import threading
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from integrations.connectors.errors import ConnectorError
 from integrations.connectors.protocol import Connector, Hook
 from integrations.engine.effects import NoteSystemAnswer, NoteSystemFailure
 from integrations.models import HookReceipt, System
 from integrations.services.systems import open_connector_for
+from integrations.statements import insert_new
 from integrations.store import systems as health
 from integrations.store import tickets
 from integrations.store.django import DjangoStore
@@ -28,23 +33,88 @@ PAGES_A_POLL = 20
 
 
 def take_hook(system: System, hook: Hook, now: datetime) -> bool:
-    """Record a proven web hook and mark its tickets for reading; False when it was taken before.
+    """Record a proven web hook and mark its tickets for reading; False when there was nothing to record.
 
-    A hook about a change that our own account made brings no news in most cases: it is read back a little later,
-    together with whatever else happened by then.
+    One that was taken before changes nothing.  One about a change that our own account made is not stored at all:
+    whatever we write is read back by whoever wrote it, and asking the system finds what others did in our name.
     """
-    is_ours = bool(system.account_id) and hook.actor_id == system.account_id
-    delay_s = settings.SYNC_READ_BACK_S if is_ours else 0
-    try:
-        with transaction.atomic():
-            HookReceipt.objects.create(system=system, delivery_id=hook.delivery_id[:200], received_at=now)
-            tickets.note_hints(system.pk, hook.remote_ids, now, delay_s=delay_s)
-            if system.hooked_at is None or now - system.hooked_at > HOOK_SEEN_EVERY:
-                System.objects.filter(pk=system.pk).update(hooked_at=now)
-    except IntegrityError:
-        # The same one again: it was recorded together with its hints the first time.
+    if system.account_id and hook.actor_id == system.account_id:
+        _note_alive(system, now)
         return False
-    return True
+    return _desk.take(_Arrival(system, hook, now))
+
+
+@dataclass(slots=True)
+class _Arrival:
+    """A web hook that waits to be stored, and what became of it."""
+
+    system: System
+    hook: Hook
+    at: datetime
+    is_new: bool | None = None
+    error: Exception | None = None
+
+    @property
+    def key(self) -> tuple[int, str]:
+        """What it is known by when it comes again."""
+        return self.system.pk, self.hook.delivery_id[:200]
+
+
+class _Desk:
+    """Stores web hooks of this process: those that arrive while one transaction runs share the next one."""
+
+    def __init__(self) -> None:
+        self._turn = threading.Lock()
+        self._arrived: deque[_Arrival] = deque()
+
+    def take(self, arrival: _Arrival) -> bool:
+        """Wait until it is stored; whether it is new.  Raises what storing raised."""
+        self._arrived.append(arrival)
+        with self._turn:
+            if arrival.is_new is None and arrival.error is None:
+                self._store([self._arrived.popleft() for _ in range(len(self._arrived))])
+        if arrival.error is not None:
+            raise arrival.error
+        return bool(arrival.is_new)
+
+    def _store(self, arrivals: list[_Arrival]) -> None:
+        try:
+            _store_hooks(arrivals)
+        except Exception as error:  # noqa: BLE001 - whoever waits for the others' web hooks has to hear of it too
+            for arrival in arrivals:
+                arrival.error = error
+
+
+_desk = _Desk()
+
+
+def _store_hooks(arrivals: Sequence[_Arrival]) -> None:
+    """Receipts and hints of several web hooks in one transaction."""
+    systems = {arrival.system.pk: arrival.system for arrival in arrivals}
+    receipts = {
+        one.key: HookReceipt(system_id=one.key[0], delivery_id=one.key[1], received_at=one.at)
+        for one in arrivals
+    }
+    with transaction.atomic():
+        fresh = insert_new(list(receipts.values()), ("system_id", "delivery_id"))
+        for system_id, system in sorted(systems.items()):
+            new = [one for one in arrivals if one.key in fresh and one.system.pk == system_id]
+            remote_ids = [remote_id for one in new for remote_id in one.hook.remote_ids]
+            if not new:
+                continue
+            now = max(one.at for one in new)
+            tickets.note_hints(system_id, remote_ids, now)
+            _note_alive(system, now)
+    for one in arrivals:
+        one.is_new = one.key in fresh
+        # The same one may have come twice at the same moment.
+        fresh.discard(one.key)
+
+
+def _note_alive(system: System, now: datetime) -> None:
+    if system.hooked_at is None or now - system.hooked_at > HOOK_SEEN_EVERY:
+        System.objects.filter(pk=system.pk).update(hooked_at=now)
+        system.hooked_at = now
 
 
 def poll_due_systems(now: datetime) -> int:
