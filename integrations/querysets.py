@@ -62,6 +62,28 @@ class SystemQuerySet(models.QuerySet[Any]):
             Q(poll_due_at__isnull=True) | Q(poll_due_at__lte=now), sides__isnull=False
         )
 
+    def metadata_due(self, now: datetime) -> Self:
+        """Systems that were tested and whose fields are to be read again now, the longest wait first."""
+        due = Q(metadata_due_at__isnull=True) | Q(metadata_due_at__lte=now)
+        found = self.callable_at(now).filter(due).exclude(account_id="")
+        return found.order_by(F("metadata_due_at").asc(nulls_first=True), "pk")
+
+
+class SystemFindingQuerySet(models.QuerySet[Any]):
+    """Questions about findings."""
+
+    def visible_to(self, user: User) -> Self:
+        """Findings in systems of partners that the user may see."""
+        return self.filter(system__partner__in=partners_of(user).values("pk"))
+
+    def live(self) -> Self:
+        """Findings that still hold, acknowledged ones among them."""
+        return self.exclude(state="closed")
+
+    def waiting(self) -> Self:
+        """Findings that nobody has looked after yet, what stops tickets first."""
+        return self.filter(state="open").order_by("grade", "-found_at", "pk")
+
 
 class ConnectionQuerySet(models.QuerySet[Any]):
     """Questions about connections."""

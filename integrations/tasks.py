@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from integrations.models import Heartbeat
 from integrations.runtime.worker import Worker
-from integrations.services import hints
+from integrations.services import hints, metadata
 from integrations.services.systems import open_connector_for
 
 logger = logging.getLogger(__name__)
@@ -46,13 +46,14 @@ def tick() -> None:
 
 @shared_task
 def sweep() -> None:
-    """Ask systems for changes that no web hook told of, and tidy up."""
+    """Ask systems for changes that no web hook told of, tidy up, and read one system's fields if they are due."""
     with _database_may_be_away("sweep"):
         now = timezone.now()
         _beat("sweep")
         if hints.poll_due_systems(now):
             wake()
         hints.forget_old_receipts(now)
+        metadata.refresh_next_due(now)
 
 
 def wake() -> None:

@@ -10,8 +10,9 @@ from integrations.mapping.checks import FieldFacts, passed
 from integrations.mapping.diff import MODE_WORDS, TRANSFORM_WORDS
 from integrations.mapping.rules import FieldRule as Rule
 from integrations.mapping.rules import Finding, Grade, RuleSet, Transform, UpdateMode
-from integrations.models import FieldRule, MappingSet
+from integrations.models import FieldRule, MappingSet, SystemFinding
 from integrations.services import mappings as services
+from integrations.services.findings import rules_touched
 from integrations.services.trials import Sample, Trial, try_rules
 from portal import wires
 
@@ -58,6 +59,8 @@ class RuleRow:
     findings: Sequence[Finding]
     drawing: wires.Drawing | None
     values: Mapping[str, str]
+    # What changed in the system under this rule.
+    drift: Sequence[SystemFinding] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,8 @@ class Sheet:
     trial: Trial | None
     findings: Sequence[Finding]
     passes: Sequence[str]
+    # What changed in the system and no rule answers: fields that new tickets need.
+    drift: Sequence[SystemFinding] = ()
 
     @property
     def is_outgoing(self) -> bool:
@@ -114,11 +119,20 @@ def sheet_of(mapping_set: MappingSet, *, with_trial: bool, key: str = "") -> She
     rules, facts = services.rules_of(mapping_set), facts_of(mapping_set)
     trial = try_rules(mapping_set, rules, key=key) if with_trial else None
     findings = services.check(mapping_set, facts.targets if _is_outgoing(mapping_set) else facts.sources)
+    touched = {} if mapping_set.state == MappingSet.State.RETIRED else rules_touched(mapping_set)
     rows = [
-        _row(stored, rule, facts, trial.samples[number] if trial else None, _about(findings, number))
+        _row(
+            stored,
+            rule,
+            facts,
+            trial.samples[number] if trial else None,
+            _about(findings, number),
+            touched.get(number, ()),
+        )
         for number, (stored, rule) in enumerate(zip(mapping_set.rules.all(), rules.rules, strict=True))
     ]
-    return Sheet(mapping_set, rules, rows, trial, findings, passed(findings, rules.rules))
+    passes = passed(findings, rules.rules)
+    return Sheet(mapping_set, rules, rows, trial, findings, passes, touched.get(None, ()))
 
 
 def _about(findings: Sequence[Finding], number: int) -> list[Finding]:
@@ -126,7 +140,12 @@ def _about(findings: Sequence[Finding], number: int) -> list[Finding]:
 
 
 def _row(
-    stored: FieldRule, rule: Rule, facts: Facts, sample: Sample | None, findings: Sequence[Finding]
+    stored: FieldRule,
+    rule: Rule,
+    facts: Facts,
+    sample: Sample | None,
+    findings: Sequence[Finding],
+    drift: Sequence[SystemFinding],
 ) -> RuleRow:
     source, target = facts.sources.get(rule.source), facts.targets.get(rule.target)
     is_map = rule.transform is Transform.VALUE_MAP
@@ -144,6 +163,7 @@ def _row(
         if is_map
         else None,
         values=rule.values,
+        drift=drift,
     )
 
 

@@ -2,14 +2,18 @@
 
 from integrations.models.connections import Connection, Side
 from integrations.models.deliveries import Attempt, Delivery, Effect, Lane, SyncEvent
+from integrations.models.findings import SystemFinding
 from integrations.models.mappings import DictionaryField, FieldRule, MappingSet, ValueMap, ValuePair
 from integrations.models.partners import Partner, PartnerGroupObjectPermission, PartnerUserObjectPermission
+from integrations.models.people import PersonPair
 from integrations.models.systems import Heartbeat, HookReceipt, System, SystemSecret
 from integrations.models.tickets import LinkedTicket, PartnerTicket, Ticket, TicketSide
+from integrations.models.wizard import ConnectionDraft
 
 __all__ = [
     "Attempt",
     "Connection",
+    "ConnectionDraft",
     "Delivery",
     "DictionaryField",
     "Effect",
@@ -23,9 +27,11 @@ __all__ = [
     "PartnerGroupObjectPermission",
     "PartnerTicket",
     "PartnerUserObjectPermission",
+    "PersonPair",
     "Side",
     "SyncEvent",
     "System",
+    "SystemFinding",
     "SystemSecret",
     "Ticket",
     "TicketSide",

@@ -6,6 +6,7 @@ import secrets
 
 from django.db import models
 
+from integrations.canonical import FieldKind
 from integrations.connectors import registry
 from integrations.models.partners import Partner
 from integrations.querysets import SystemQuerySet
@@ -54,6 +55,9 @@ class System(models.Model):
     # Fields, types and allowed values as last read from the system.
     metadata = models.JSONField(default=dict, blank=True)
     metadata_at = models.DateTimeField(null=True, blank=True)
+    # When to read them again, and why the last try brought nothing.
+    metadata_due_at = models.DateTimeField(null=True, blank=True)
+    metadata_problem = models.CharField(max_length=500, blank=True)
     hook_token = models.CharField(max_length=64, unique=True, default=new_hook_token)
     hooked_at = models.DateTimeField("last web hook", null=True, blank=True)
     poll_cursor = models.TextField(blank=True)
@@ -75,6 +79,12 @@ class System(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def person_fields(self) -> frozenset[str]:
+        """Its fields that hold a person, as last read from it."""
+        rows = self.metadata.get("fields", [])
+        return frozenset(row["name"] for row in rows if row.get("kind") == FieldKind.PERSON.value)
 
     @property
     def kind_label(self) -> str:

@@ -23,6 +23,7 @@ from integrations.connectors.wire import is_allowed
 from integrations.models import Partner, System, SystemSecret
 from integrations.models.systems import place_of
 from integrations.secrets import Sealer, SecretUnreadable
+from integrations.services import findings
 from integrations.services.refusals import NotPossible
 
 # The address has a column of its own; every connector asks for it under this name.
@@ -221,8 +222,9 @@ def _seal(system: System, typed: Mapping[str, str]) -> None:
 
 def _seal_one(system: System, name: str, value: str) -> None:
     sealed = Sealer(settings.CREDENTIAL_KEYS).seal(place_of(system.pk, name), value)
-    # A short secret would be half given away by its end.
-    hint = value[-HINT_CHARS:] if len(value) >= 4 * HINT_CHARS else ""
+    # A short secret would be half given away by its end, and one that a person chose may end in a word.
+    chosen = {spec.name for spec in settings_of(system.kind) if spec.is_chosen}
+    hint = value[-HINT_CHARS:] if len(value) >= 4 * HINT_CHARS and name not in chosen else ""
     SystemSecret.objects.update_or_create(system=system, name=name, defaults={"sealed": sealed, "hint": hint})
 
 
@@ -251,10 +253,9 @@ def test_system(system: System, *, now: datetime) -> Checkup:
     system.failed_at, system.fail_streak, system.paused_until = None, 0, None
     changed = ["account_id", "account_name", "checked_at", "check_problems"]
     changed += ["failure_code", "failure_message", "failed_at", "fail_streak", "paused_until"]
-    if specs:
-        system.metadata, system.metadata_at = metadata_of(specs), now
-        changed += ["metadata", "metadata_at"]
     system.save(update_fields=changed)
+    if specs:
+        findings.take_metadata(system, metadata_of(specs), now=now)
     # Conditional: somebody may have paused it while the call was under way.
     if System.objects.filter(pk=system.pk, state=System.State.STOPPED).update(state=System.State.ACTIVE):
         system.state = System.State.ACTIVE

@@ -19,6 +19,7 @@ from integrations.mapping.checks import FieldFacts
 from integrations.mapping.diff import Difference, differences, widens
 from integrations.mapping.rules import RuleSet
 from integrations.models import FieldRule, MappingSet, Side
+from integrations.services import findings
 from integrations.services import mappings as services
 from integrations.services.refusals import NotPossible
 from portal.access import may, partners_for, require, requires
@@ -365,6 +366,7 @@ def mapping_publish(request: HttpRequest, pk: int) -> HttpResponse:
         done=f"Version {draft.version} holds from now on, for everything that changes from here.",
     )
     draft.refresh_from_db(fields=["state"])
+    findings.review(draft.side.system, now=timezone.now())
     is_published = draft.state == MappingSet.State.PUBLISHED
     return redirect("mapping_detail" if is_published else "mapping_edit", pk)
 
@@ -382,6 +384,7 @@ def mapping_roll_back(request: HttpRequest, pk: int) -> HttpResponse:
         partner=version.side.system.partner,
         done=f"What version {version.version} said holds again.",
     )
+    findings.review(version.side.system, now=timezone.now())
     return redirect("mapping_versions", version.side_id, version.direction)
 
 

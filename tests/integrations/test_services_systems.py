@@ -75,6 +75,13 @@ def test_a_system_keeps_its_settings_and_seals_its_credentials() -> None:
     assert (secret.name, secret.hint, TOKEN in secret.sealed) == ("api_token", "abcd", False)
 
 
+def test_a_password_that_somebody_chose_leaves_no_hint() -> None:
+    system = make_system(kind="servicenow")
+    systems._seal_one(system, "password", "a long sentence that ends in a word")
+
+    assert system.secrets.get(name="password").hint == ""
+
+
 def test_a_short_secret_leaves_no_hint() -> None:
     system = systems.add_system(mercuri(), "zendesk", entered(secrets={"api_token": "short"}))
 
