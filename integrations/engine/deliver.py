@@ -8,20 +8,20 @@ in the receiver's own history, and sent again only when it can no longer turn up
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from integrations.canonical import Attachment, CommentDraft, Draft, Value
-from integrations.connectors.errors import (
-    ConnectorError,
-    Refused,
-    Unauthorized,
-)
+from integrations.connectors.errors import ConnectorError, Forbidden, Gone, Refused, Unauthorized
 from integrations.engine import effects, timing
 from integrations.engine.effects import Steps
 from integrations.engine.ports import ClaimedLane, Context
 from integrations.engine.values import NO_STAMP, DeliveryState, HeadView, Operation, Outcome, TicketState
 from integrations.mapping import plan as mapping
+from integrations.mapping.people import with_local_people
+from integrations.mapping.rules import UpdateMode
+from integrations.richtext.blocks import from_plain
 
 # A claim ends after this many deliveries, so that no lane keeps a worker to itself.
 DELIVERIES_PER_CLAIM = 20
@@ -41,6 +41,14 @@ def deliver_lane(lane: ClaimedLane, context: Context) -> Steps:
         head = yield from _Delivering(lane, context, head).run()
     now = context.clock.now()
     yield (effects.Release(lane.id, lane.fence, next_at=now, at=now),)
+
+
+def _never_takes_file(error: ConnectorError) -> bool:
+    """Whether the system takes tickets and comments, but not this file, however often it is sent.
+
+    A right that is missing can be given, and a ticket that is gone takes no note either: those wait for a person.
+    """
+    return isinstance(error, Refused) and not isinstance(error, Forbidden | Gone)
 
 
 class _Delivering:
@@ -85,12 +93,13 @@ class _Delivering:
         mapped = mapping.receive(head.side.incoming, head.envelope["fields"], current={}, is_new=True)
         if mapped.problem:
             return (yield from self._park(mapped.problem.code, mapped.problem.message))
-        settled = self._settled(mapped.fields)
-        if not (yield from self._mark_sent(mapped.fields, {"fields": settled, "creates": True}, {})):
+        fields = self._with_people(mapped.fields)
+        settled = self._settled(fields)
+        if not (yield from self._mark_sent(fields, {"fields": settled, "creates": True}, {})):
             return None
         try:
             written = yield effects.CreateTicket(
-                self.system_id, self.send_by, draft=Draft(mapped.fields, head.marker)
+                self.system_id, self.send_by, draft=Draft(fields, head.marker)
             )
         except ConnectorError as error:
             return (yield from self._failed(error, sent=True))
@@ -149,11 +158,18 @@ class _Delivering:
             return head.envelope["fields"], None
         if head.operation is Operation.CREATE:
             # The ticket stands; what creating it could not set is what is still wanted.
-            return head.wanted, None
+            rules = head.side.incoming.rules
+            once = {rule.target for rule in rules if rule.mode is UpdateMode.ONLY_IF_NEW}
+            return {name: value for name, value in head.wanted.items() if name not in once}, None
         mapped = mapping.receive(
             head.side.incoming, head.envelope["fields"], current=target.actual, is_new=False
         )
-        return mapped.fields, mapped.problem
+        return self._with_people(mapped.fields), mapped.problem
+
+    def _with_people(self, fields: Mapping[str, Value]) -> Mapping[str, Value]:
+        """The fields with who the sender's people are here; whoever nobody knows leaves a field as it is."""
+        side = self.head.side
+        return with_local_people(fields, side.person_fields, side.people) if side.person_fields else fields
 
     def _holds(self, target: TicketState, name: str, value: Value) -> bool:
         return target.actual.get(name) == self.context.systems.settled(self.system_id, name, value)
@@ -176,13 +192,22 @@ class _Delivering:
                 return (yield from self._finish(DeliveryState.DONE))
             if self._may_still_turn_up():
                 return (yield from self._wait_to_settle())
-        is_comment = self.head.operation is Operation.COMMENT
-        call, unseen = self._comment(target) if is_comment else self._file(target)
+        if self.head.operation is Operation.COMMENT:
+            return (yield from self._send_addition(*self._comment(target)))
+        return (yield from self._send_addition(*self._file(target), stand_in_on=target))
+
+    def _send_addition(
+        self, call: effects.Call, unseen: Mapping, *, stand_in_on: TicketState | None = None
+    ) -> _Step:
         if not (yield from self._mark_sent({}, unseen, {})):
             return None
         try:
             written = yield call
         except ConnectorError as error:
+            if stand_in_on is not None and _never_takes_file(error):
+                # The lane does not wait for a file that will never go: a note says where it is, and why.
+                self.head = replace(self.head, tries=self.head.tries + 1)
+                return (yield from self._send_addition(*self._stand_in(stand_in_on, error)))
             return (yield from self._failed(error, sent=True))
         return (yield from self._finish(DeliveryState.DONE, written=written))
 
@@ -216,6 +241,16 @@ class _Delivering:
             marker=self.head.marker,
         )
         return call, {"file": file["name"]}
+
+    def _stand_in(self, target: TicketState, error: ConnectorError) -> tuple[effects.Call, Mapping]:
+        """A note in the place of a file that the receiver's system does not take."""
+        file = self.head.envelope["file"]
+        text = f"The file “{file['name']}” stays in {self.head.sender.partner_name}'s system. {error.message}"
+        body = self.context.systems.settled(self.system_id, "comment", from_plain(text).as_value())
+        is_public = file["is_public"] and self.head.side.incoming.comments_become_public
+        draft = CommentDraft(body=body, is_public=is_public, marker=self.head.marker)  # type: ignore[arg-type]
+        call = effects.AddComment(self.system_id, self.send_by, remote_id=target.remote_id, draft=draft)
+        return call, {"comment": body}
 
     # Shared.
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from integrations.canonical import Value
+from integrations.mapping.people import Acquaintance
 from integrations.mapping.rules import RuleSet
 
 
@@ -84,7 +85,10 @@ class Winner:
 
 @dataclass(frozen=True, slots=True)
 class SideView:
-    """One side of a connection with its published rules.  `trigger` is in the side's own field names."""
+    """One side of a connection with its published rules.  `trigger` is in the side's own field names.
+
+    `person_fields` are its system's fields that hold a person; `people` tells who the other side's people are here.
+    """
 
     id: int
     system_id: int
@@ -93,6 +97,8 @@ class SideView:
     trigger: Mapping[str, tuple[str, ...]]
     outgoing: RuleSet
     incoming: RuleSet
+    person_fields: frozenset[str] = frozenset()
+    people: tuple[Acquaintance, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

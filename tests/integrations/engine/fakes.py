@@ -100,6 +100,12 @@ class FakeSystem:
     def person_comments(self, id_: str, text: str, *, by: str = "Mina", is_public: bool = True) -> None:
         self._comment(id_, blocks.from_plain(text).as_value(), by, is_public, "")
 
+    def person_attaches(self, id_: str, name: str, by: str = "Mina") -> None:
+        """Somebody adds a file."""
+        self.tickets[id_].files.append(name)
+        found = Attachment(f"f{next(self._comments)}", name, "text/plain", 0, name)
+        self._record(id_, by, ChangeKind.UPDATED, {}, "", attachments=(found,))
+
     def texts(self, id_: str) -> list[str]:
         """The comments as plain text, in order."""
         return [blocks.from_value(comment.body).plain() for comment in self.tickets[id_].comments]
@@ -194,6 +200,8 @@ class FakeSystem:
                 raise errors.RateLimited("Slower, please.", retry_after_s=30)
             case "400":
                 raise errors.Invalid("It does not take that value.", fields={"summary": "too odd"})
+            case "forbidden":
+                raise errors.Forbidden("Our account may not add files.")
             case "lost_before":
                 raise errors.TimedOut("No answer.", outcome_unknown=True)
             case "lost_after":

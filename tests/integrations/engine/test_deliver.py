@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from integrations.models import Delivery, SyncEvent
+from integrations.models import (
+    Attempt,
+    Delivery,
+    FieldRule,
+    MappingSet,
+    PersonPair,
+    SyncEvent,
+    System,
+)
 from tests.integrations.engine.world import World, writes
 
 pytestmark = pytest.mark.django_db
@@ -241,3 +249,79 @@ def test_a_change_travels_on_through_a_chain_of_three_systems(world: World) -> N
     assert world.desk.tickets[raised].fields["status"] == "solved"
     assert [len(fake.tickets) for fake in world.fakes.values()] == [1, 1, 1]
     assert [len(fake.tickets["1"].comments) for fake in world.fakes.values()] == [1, 1, 1]
+
+
+def test_a_file_that_the_system_does_not_take_is_told_of_and_holds_nothing_up(world: World) -> None:
+    raised = world.desk.person_creates(subject="one")
+    world.run()
+    twin = world.twin(world.desk_row, raised)
+    world.board.faults.append("400")
+    world.desk.person_attaches(raised, "plan.exe")
+    world.desk.person_sets(raised, subject="two")
+    world.run()
+    assert world.waiting() == []
+    assert world.board.tickets[twin].files == []
+    assert [text.partition(".exe")[2] for text in world.board.texts(twin)] == [
+        "” stays in Mercuri's system. It does not take that value."
+    ]
+    assert world.board.tickets[twin].fields["summary"] == "two"
+    assert world.desk.texts(raised) == []
+    assert list(Attempt.objects.filter(delivery__operation="file").values_list("number", flat=True)) == [1, 2]
+
+
+def test_the_note_for_a_file_is_written_once_when_its_answer_is_lost(world: World) -> None:
+    raised = world.desk.person_creates(subject="one")
+    world.run()
+    twin = world.twin(world.desk_row, raised)
+    world.board.faults.extend(["400", "lost_after"])
+    world.desk.person_attaches(raised, "plan.exe")
+    world.run()
+    assert world.waiting() == []
+    assert len(world.board.texts(twin)) == 1
+    assert world.desk.texts(raised) == []
+
+
+def test_a_file_waits_for_the_right_that_is_missing(world: World) -> None:
+    raised = world.desk.person_creates(subject="one")
+    world.run()
+    world.board.faults.append("forbidden")
+    world.desk.person_attaches(raised, "plan.txt")
+    world.run()
+    assert world.waiting() == [("parked", "forbidden")]
+    assert world.board.texts(world.twin(world.desk_row, raised)) == []
+
+
+ANN = {"id": "desk-ann", "name": "Ann", "email": "ann@mercuri.example"}
+ANN_THERE = {"id": "board-ann", "name": "Ann", "email": ""}
+
+
+def people(world: World, *pairs: tuple[str, str]) -> None:
+    """Exchange who owns a ticket, and pair these people by their ids."""
+    for sets, source, target in (("outgoing", "owner", "assignee"), ("incoming", "assignee", "owner")):
+        for published in MappingSet.objects.filter(direction=sets):
+            FieldRule.objects.create(mapping_set=published, source=source, target=target, transform="copy")
+    System.objects.update(metadata={"fields": [{"name": "owner", "kind": "person"}]})
+    for left, right in pairs:
+        PersonPair.objects.create(connection=world.connection, left_id=left, right_id=right, right_name="Ann")
+
+
+def test_a_person_arrives_as_who_they_are_there(world: World) -> None:
+    people(world, ("desk-ann", "board-ann"))
+    raised = world.desk.person_creates(subject="one")
+    world.run()
+    world.desk.person_sets(raised, owner=ANN)
+    world.run()
+    twin = world.board.tickets[world.twin(world.desk_row, raised)]
+    assert (twin.fields["owner"], world.waiting()) == (ANN_THERE, [])
+    assert world.desk.tickets[raised].fields["owner"] == ANN
+
+
+@pytest.mark.parametrize("unknown", [{"id": "desk-bob", "name": "Bob", "email": ""}, None])
+def test_somebody_whom_nobody_paired_leaves_the_field_as_it_is(world: World, unknown: dict | None) -> None:
+    people(world, ("desk-ann", "board-ann"))
+    raised = world.desk.person_creates(subject="one", owner=ANN)
+    world.run()
+    world.desk.person_sets(raised, owner=unknown, subject="two")
+    world.run()
+    twin = world.board.tickets[world.twin(world.desk_row, raised)]
+    assert (twin.fields["owner"], twin.fields["summary"], world.waiting()) == (ANN_THERE, "two", [])
