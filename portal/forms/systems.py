@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import forms
@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.dateformat import format as format_date
 from django.utils.html import format_html
 
+from integrations.canonical import FieldKind
 from integrations.connectors import registry
 from integrations.connectors.protocol import SettingSpec
 from integrations.models import Partner, System, SystemSecret
@@ -19,6 +20,7 @@ from integrations.services.systems import ADDRESS, SystemData, settings_of
 from portal.access import partners_for
 from portal.forms.base import StampedForm
 from portal.forms.filters import FilterForm, words_field
+from portal.mappings import KIND_WORDS
 from portal.models import User
 
 LONGEST_SETTING = 4000
@@ -154,6 +156,42 @@ class SystemFilter(FilterForm):
                 return systems.filter(account_id="")
             case state:
                 return systems.filter(state=state)
+
+
+class FieldFilter(FilterForm):
+    """What the list of a system's fields is narrowed to."""
+
+    q = words_field("Name or value")
+    kind = forms.ChoiceField(
+        choices=[("", "All kinds"), *((kind.value, KIND_WORDS[kind].capitalize()) for kind in FieldKind)]
+    )
+    which = forms.ChoiceField(
+        label="Which",
+        choices=[
+            ("", "All fields"),
+            ("required", "Required ones"),
+            ("writable", "Those that can be written"),
+            ("read_only", "Read-only ones"),
+        ],
+    )
+
+    def narrow(self, fields: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        """The fields that fit, in the system's order."""
+        return [one for one in fields if self._fits(one)]
+
+    def _fits(self, one: Mapping[str, Any]) -> bool:
+        words, kind = (self.chosen("q") or "").casefold(), self.chosen("kind")
+        told = " ".join([one["name"], one.get("label", ""), *one.get("values", ())]).casefold()
+        if words not in told or (kind and one.get("kind") != kind):
+            return False
+        match self.chosen("which"):
+            case "required":
+                return bool(one.get("is_required"))
+            case "writable":
+                return bool(one.get("is_writable", True))
+            case "read_only":
+                return not one.get("is_writable", True)
+        return True
 
 
 class HookSecretForm(forms.Form):

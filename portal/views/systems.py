@@ -12,20 +12,23 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse
 from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from integrations.connectors import registry
 from integrations.connectors.errors import ConnectorError
-from integrations.models import Partner, System
+from integrations.models import Partner, System, SystemFinding
+from integrations.services import metadata
 from integrations.services import systems as services
+from integrations.services.hook_health import hook_health
 from integrations.services.refusals import NotPossible
 from portal import audit
 from portal.access import partners_for, require, requires
 from portal.acting import act, trail_of
 from portal.exports import csv_response
 from portal.forms.base import attempt, succeeds
-from portal.forms.systems import HookSecretForm, KindForm, SystemFilter, SystemForm, shown_of
+from portal.forms.systems import FieldFilter, HookSecretForm, KindForm, SystemFilter, SystemForm, shown_of
 from portal.listing import WIDE, Column, in_order, listing
 
 COLUMNS = (
@@ -115,7 +118,11 @@ def system_detail(request: HttpRequest, pk: int) -> HttpResponse:
         "hook_secret": stored.get(services.HOOK_SECRET),
         "sides": system.sides.select_related("connection").order_by("connection__name"),
         "field_count": len(system.metadata.get("fields", [])),
+        "findings": SystemFinding.objects.live()
+        .filter(system=system)
+        .order_by("-state", "grade", "-found_at"),
         "now": timezone.now(),
+        "hooks": hook_health(system, now=timezone.now()),
         "trail": trail_of(system, request.user),
     }
     return render(request, "portal/systems/detail.html", page)
@@ -124,13 +131,46 @@ def system_detail(request: HttpRequest, pk: int) -> HttpResponse:
 @require_safe
 @requires("systems")
 def system_fields(request: HttpRequest, pk: int) -> HttpResponse:
-    """The fields that the system told of, with what they take."""
+    """The fields that the system told of, with what they take, narrowed as the address says."""
     system = _system(request, pk)
-    return render(
-        request,
-        "portal/systems/fields.html",
-        {"system": system, "fields": system.metadata.get("fields", [])},
-    )
+    known = system.metadata.get("fields", [])
+    form = FieldFilter(request.GET)
+    findings: dict[str, list[SystemFinding]] = {}
+    for one in SystemFinding.objects.live().filter(system=system):
+        findings.setdefault(one.field, []).append(one)
+    page = {
+        "system": system,
+        "form": form,
+        "fields": [(field, findings.pop(field["name"], [])) for field in form.narrow(known)],
+        "field_count": len(known),
+        # What is gone has no row to stand in.
+        "gone": [one for name in findings for one in findings[name] if one.code == "field_gone"],
+    }
+    return render(request, "portal/systems/fields.html", page)
+
+
+@require_POST
+@requires("systems", "write")
+def system_refresh(request: HttpRequest, pk: int) -> HttpResponse:
+    """Read the fields anew, at once.  Waits for the other system."""
+    system = _system(request, pk, "write")
+    try:
+        found = metadata.refresh_metadata(system, now=timezone.now())
+    except NotPossible as refusal:
+        messages.error(request, refusal.message)
+        return redirect("system_fields", pk)
+    audit.record(request.user, "read the fields of", system, {"findings": len(found)} if found else None)
+    count = len(system.metadata["fields"])
+    told = f"{count} field{'' if count == 1 else 's'} read."
+    if found:
+        messages.warning(request, f"{told} {_new_findings(len(found))}")
+        return redirect("system_detail", pk)
+    messages.success(request, f"{told} Nothing that a rule uses has changed.")
+    return redirect("system_fields", pk)
+
+
+def _new_findings(count: int) -> str:
+    return "1 finding is new." if count == 1 else f"{count} findings are new."
 
 
 # --- Adding and changing ---
@@ -201,8 +241,13 @@ def system_edit(request: HttpRequest, pk: int) -> HttpResponse:
             if changes:
                 audit.record(request.user, "changed", system, changes)
             messages.success(request, "Saved. Test it, to see that it still answers.")
-            return redirect("system_detail", system.pk)
-    page = {"form": form, "partner": system.partner, "kind_label": system.kind_label}
+            return redirect(_came_from(request) or reverse("system_detail", args=[system.pk]))
+    page = {
+        "form": form,
+        "came_from": _came_from(request),
+        "partner": system.partner,
+        "kind_label": system.kind_label,
+    }
     page["system"] = System.objects.select_related("partner").get(pk=pk)
     return render(request, "portal/systems/edit.html", page, status=422 if form.errors else 200)
 
@@ -340,6 +385,7 @@ def _hooks_page(
     stored = {one.name: one for one in system.secrets.filter(name__startswith=services.HOOK_SECRET)}
     page = {
         "system": system,
+        "hooks": hook_health(system, now=timezone.now()),
         "address": address,
         "secret": secret,
         "form": form or HookSecretForm(),
@@ -355,6 +401,12 @@ def _hooks_page(
 
 
 # --- Fetching ---
+
+
+def _came_from(request: HttpRequest) -> str:
+    """The page of ours that `?next=` names, to go back to; empty for none, and for anybody else's."""
+    address = request.GET.get("next", "")
+    return address if url_has_allowed_host_and_scheme(address, allowed_hosts=None) else ""
 
 
 def _system(request: HttpRequest, pk: int, action: str = "read", *, lock: bool = False) -> System:
@@ -375,6 +427,7 @@ urlpatterns = [
     path("<int:pk>/", system_detail, name="system_detail"),
     path("<int:pk>/edit/", system_edit, name="system_edit"),
     path("<int:pk>/fields/", system_fields, name="system_fields"),
+    path("<int:pk>/fields/refresh/", system_refresh, name="system_refresh"),
     path("<int:pk>/test/", system_test, name="system_test"),
     path("<int:pk>/pause/", system_pause, name="system_pause"),
     path("<int:pk>/resume/", system_resume, name="system_resume"),

@@ -517,7 +517,7 @@ def test_a_page_takes_few_queries(client: Client, django_assert_num_queries: Any
 
     client.get(at("system_detail", system))
 
-    # Session, person, memberships, matrix; the system; its trail, credentials and sides; the person's own partner for
-    # the top bar.
-    with django_assert_num_queries(9):
+    # Session, person, memberships, matrix; the system; its trail, credentials, sides and findings; the secret and
+    # the receipts of web hooks; the person's own partner for the top bar.
+    with django_assert_num_queries(12):
         client.get(at("system_detail", system))
