@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from integrations.models import Connection, Lane, LinkedTicket, Side, System
 from integrations.services import connections as services
+from integrations.services import findings
 from integrations.services.mappings import field_facts
 from integrations.services.refusals import NotPossible
 from portal import audit
@@ -282,6 +283,7 @@ def connection_side_edit(request: HttpRequest, pk: int) -> HttpResponse:
     form = SideForm(request.POST or None, facts=field_facts(side.system), shown=shown)
     if form.is_valid():
         services.change_side(side, form.data_for_service())
+        findings.review(side.system, now=timezone.now())
         if changes := audit.changed_fields(shown, shown_of_side(side)):
             audit.record(
                 request.user, "changed what starts at", side.connection, changes, partner=side.system.partner
