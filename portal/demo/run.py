@@ -19,8 +19,8 @@ from integrations.models import Connection, Heartbeat, LinkedTicket, System
 from integrations.sandbox.client import Sandbox, SandboxError
 from integrations.sandbox.process import Child as SandboxChild
 from integrations.services.refusals import NotPossible
-from integrations.services.systems import test_system
-from portal.demo import database, place, processes, report, seed, steps
+from portal.demo import chain, database, place, processes, report, seed, steps
+from portal.demo.chain import Chain
 from portal.demo.processes import HOST, Processes, Stopped, Trouble
 from portal.demo.stage import NotArrived, Stage
 from portal.demo.story import Story
@@ -58,7 +58,7 @@ class Demo:
         running = Processes(self.folder / "log")
         with database.only_demo(self.folder), processes.stoppable():
             try:
-                return self._play(self._start(running))
+                return self._play(self._start(running), running)
             except NotArrived:
                 # The folder with the logs goes away with the demo.
                 self.out.print(running.last_lines(), markup=False, style="dim")
@@ -83,7 +83,7 @@ class Demo:
         database.check_broker()
         children = self._start_sandboxes(running)
         self._fill_database()
-        self._start_own(running, listener)
+        self._start_own(running, listener, children)
         systems = self._connect(children)
         self._send_hooks(systems, children)
         stage = Stage(
@@ -108,29 +108,32 @@ class Demo:
         seed.seed_companies(self.password)
         self._say("The database has its tables, companies, people, agreement and handbook")
 
-    def _start_own(self, running: Processes, listener: socket.socket) -> None:
-        variables = {"PORTAL_BASE_URL": self.address}
+    def _start_own(
+        self, running: Processes, listener: socket.socket, children: dict[str, SandboxChild]
+    ) -> None:
+        sandboxes = ",".join(child.url for child in children.values())
+        variables = {"PORTAL_BASE_URL": self.address, "SANDBOXES": sandboxes}
         running.start_web(listener, variables)
         running.start_worker(settings.CELERY_TASK_DEFAULT_QUEUE, variables)
 
     def _connect(self, children: dict[str, SandboxChild]) -> dict[str, System]:
-        systems = {}
-        for kind, company, name in SYSTEMS:
-            systems[name] = seed.seed_system(company, kind, name, children[name].sign_in)
-            tested = test_system(systems[name], now=timezone.now())
-            self._say(tested.message)
-            if not tested.is_ok:
-                raise Trouble(f"{name} cannot be used: {tested.message}")
+        systems = {
+            name: seed.ready_system(company, kind, name, children[name].sign_in, say=self._say)
+            for kind, company, name in SYSTEMS
+        }
         connection: Connection = seed.seed_connection(systems[seed.ZENDESK], systems[seed.JIRA])
         self._say(f"“{connection}” joins {seed.ZENDESK} and {seed.JIRA} by the rules that ship")
         return systems
 
     def _send_hooks(self, systems: dict[str, System], children: dict[str, SandboxChild]) -> None:
         for name, system in systems.items():
-            address = self.address + reverse("hook", args=[system.hook_token])
             sandbox: Sandbox = children[name].client()
-            sandbox.hooks(url=address, secret=seed.hook_secret_for(system))
+            self._send_hook(system, sandbox)
             sandbox.close()
+
+    def _send_hook(self, system: System, sandbox: Sandbox) -> None:
+        address = self.address + reverse("hook", args=[system.hook_token])
+        sandbox.hooks(url=address, secret=seed.hook_secret_for(system))
 
     def _await_health(self, stage: Stage, port: int, started_at: datetime) -> None:
         stage.until("the web server is ready", lambda: _answers(port), START_PATIENCE_S)
@@ -146,12 +149,12 @@ class Demo:
 
     # --- Playing ---
 
-    def _play(self, stage: Stage) -> int:
+    def _play(self, stage: Stage, running: Processes) -> int:
         story = Story(stage)
         if self.wish.once:
-            return self._play_and_judge(stage, story)
+            return self._play_and_judge(stage, story, running)
         try:
-            self._play_and_judge(stage, story)
+            self._play_and_judge(stage, story, running)
             story.park()
         except NotArrived as error:
             # Whoever changed rules since the last start may have changed what the story counts on.
@@ -159,12 +162,20 @@ class Demo:
         self._stay_up(stage)
         return 0
 
-    def _play_and_judge(self, stage: Stage, story: Story) -> int:
+    def _play_and_judge(self, stage: Stage, story: Story, running: Processes) -> int:
         report.StoryTable(self.out).head()
         story.play()
+        # The systems further along join while the first two come to rest, and are played when those are judged.
+        systems, sandboxes = chain.start(running)
+        for connection in chain.connect(systems):
+            self._say(f"“{connection}” carries on what has its label")
         self._say("Waiting until every write has been read back")
         story.settle()
         checks = judge(stage, story)
+        for name, sandbox in sandboxes.items():
+            self._send_hook(systems[name], sandbox)
+            stage.sandboxes[name] = sandbox
+        checks += Chain(stage, story).play()
         report.show_verdict(self.out, checks)
         return 0 if all(check.holds for check in checks) else 1
 

@@ -1,18 +1,20 @@
 """The reference scenario: three companies, their people and their ticket tools.  Repeatable: finds what is there.
 
 Infinity Solutions sells clothing online and plays the service integrator.  Mercuri Inc answers its customers, with
-Zendesk.  Global Pvt Ltd develops its software; it is prepared as a partner and connects its own tool later.
+Zendesk.  Global Pvt Ltd develops its software, with Azure DevOps; Infinity's architects use ServiceNow.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
+from django.utils import timezone
 from django.utils.text import slugify
 
+from integrations.connectors.registry import connector_class
 from integrations.models import (
     Connection,
     Delivery,
@@ -26,15 +28,17 @@ from integrations.models import (
 from integrations.services.connections import (
     NOTHING_STARTS,
     STARTS,
+    SideData,
     activate_connection,
     open_connection,
     resume_connection,
     resume_side,
 )
 from integrations.services.partners import PartnerData, add_partner
-from integrations.services.systems import SystemData, add_system, change_system, make_hook_secret
+from integrations.services.systems import SystemData, add_system, change_system, make_hook_secret, test_system
 from knowledgebase.services import load_shipped
 from portal import access
+from portal.demo.processes import Trouble
 from portal.models import Membership, User
 from slas.services import load_reference
 
@@ -42,6 +46,9 @@ Role = Membership.Role
 
 INFINITY, MERCURI, GLOBAL = "Infinity Solutions", "Mercuri Inc", "Global Pvt Ltd"
 ZENDESK, JIRA = "Mercuri Zendesk", "Infinity Jira"
+SERVICENOW, AZURE_DEVOPS = "Infinity ServiceNow", "Global Azure DevOps"
+# What a sandbox calls what a connector asks for, where the two differ.
+SIGN_IN_NAMES = {"api_token": "token", "project_key": "project"}
 CONNECTION = "Customer service to product team"
 
 PARTNERS = (
@@ -122,10 +129,12 @@ def _person(person: Person, partner: Partner, made_password: str) -> None:
 @transaction.atomic
 def seed_system(company: str, kind: str, name: str, sign_in: Mapping[str, str]) -> System:
     """One company's ticket tool at the address of its sandbox, with the credentials that the sandbox told us."""
-    settings = {"email": sign_in["email"]}
-    if "project" in sign_in:
-        settings["project_key"] = sign_in["project"]
-    data = SystemData(name, sign_in["url"], settings=settings, secrets={"api_token": sign_in["token"]})
+    given: dict[bool, dict[str, str]] = {True: {}, False: {}}
+    for spec in connector_class(kind).settings:
+        value = sign_in.get(SIGN_IN_NAMES.get(spec.name, spec.name))
+        if value is not None and spec.name != "base_url":
+            given[spec.is_secret][spec.name] = value
+    data = SystemData(name, sign_in["url"], settings=given[False], secrets=given[True])
     partner = Partner.objects.get(slug=slugify(company))
     found = System.objects.filter(partner=partner, kind=kind).order_by("pk").first()
     if found is None:
@@ -135,23 +144,47 @@ def seed_system(company: str, kind: str, name: str, sign_in: Mapping[str, str]) 
     return change_system(found, data)
 
 
+def ready_system(
+    company: str,
+    kind: str,
+    name: str,
+    sign_in: Mapping[str, str],
+    *,
+    say: Callable[[str], None] = lambda text: None,
+) -> System:
+    """One company's ticket tool, tested; Trouble when it does not pass."""
+    system = seed_system(company, kind, name, sign_in)
+    tested = test_system(system, now=timezone.now())
+    say(tested.message)
+    if not tested.is_ok:
+        raise Trouble(f"{name} cannot be used: {tested.message}")
+    return system
+
+
 @transaction.atomic
 def seed_connection(left: System, right: System) -> Connection:
     """The connection with the rules that ship, begun by `left`, with its agreement, and running.
 
     Both systems have been tested.
     """
-    connection = Connection.objects.filter(sides__system=left).filter(sides__system=right).first()
-    if connection is None:
-        connection = open_connection(
-            CONNECTION,
-            left,
-            right,
-            left_side=STARTS,
-            right_side=NOTHING_STARTS,
-            note="Complaints that need the product team; opened when Mercuri raises them.",
-        )
+    note = "Complaints that need the product team; opened when Mercuri raises them."
+    connection = connection_between(left, right, CONNECTION, STARTS, note=note)
     load_reference(left.partner, right.partner, [connection])
+    return run_connection(connection)
+
+
+def connection_between(
+    left: System, right: System, name: str, left_side: SideData, *, note: str = ""
+) -> Connection:
+    """The connection of two systems; opened with the rules that ship when there is none."""
+    found = Connection.objects.filter(sides__system=left).filter(sides__system=right).first()
+    return found or open_connection(
+        name, left, right, left_side=left_side, right_side=NOTHING_STARTS, note=note
+    )
+
+
+def run_connection(connection: Connection) -> Connection:
+    """Let it run, whatever was done to it in the last demo."""
     activate_connection(connection)
     resume_connection(connection)
     for side in connection.sides.all():

@@ -36,9 +36,9 @@ class Row:
 
 @dataclass(slots=True)
 class Stage:
-    """Both sandboxes by their system's name.  `check` raises when a process has ended; `tell` shows a line at once."""
+    """The sandboxes by their system's name.  `check` raises when a process has ended; `tell` shows a line at once."""
 
-    sandboxes: Mapping[str, Sandbox]
+    sandboxes: dict[str, Sandbox]
     check: Callable[[], None]
     tell: Callable[[Row], None]
     rows: list[Row] = field(default_factory=list)
@@ -72,7 +72,8 @@ class Stage:
 def title_of(ticket: Content) -> str:
     """The title, whatever the vendor calls it."""
     fields = ticket["fields"]
-    return str(fields.get("subject") or fields.get("summary") or "")
+    names = ("subject", "summary", "short_description", "System.Title")
+    return next((str(fields[name]) for name in names if fields.get(name)), "")
 
 
 def now() -> datetime:

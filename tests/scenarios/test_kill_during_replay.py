@@ -12,7 +12,7 @@ from typing import Any
 from tests import recordings
 
 ROOT = Path(__file__).resolve().parents[2]
-INCIDENTS = 30
+INCIDENTS = 60
 MOST_S = 300
 # The shortest that the settings allow: a write whose outcome is unknown is looked at again sooner.
 IMPATIENT = {"SYNC_LANE_LEASE_S": "20", "SYNC_REQUEST_TIMEOUT_S": "5"}
@@ -24,7 +24,7 @@ def replayed(folder: Path) -> dict[str, Any]:
     environment = {name: os.environ[name] for name in given if name in os.environ}
     log = recordings.write(folder / "log.csv", recordings.log(INCIDENTS))
     outcome = subprocess.run(
-        [sys.executable, "manage.py", "replay", str(log), "--alone", "--kill-every", "1.5", "--json"],
+        [sys.executable, "manage.py", "replay", str(log), "--alone", "--kill-every", "1", "--json"],
         cwd=ROOT,
         env={**environment, **IMPATIENT, "TMPDIR": str(folder)},
         capture_output=True,
