@@ -9,8 +9,17 @@ from datetime import datetime, timedelta
 from django.db.models import Count, Q
 from django.utils import timezone
 
-from integrations.models import Connection, Delivery, Heartbeat, Lane, LinkedTicket, SyncEvent, System
-from portal.access import Someone
+from integrations.models import (
+    Connection,
+    Delivery,
+    Heartbeat,
+    Lane,
+    LinkedTicket,
+    SyncEvent,
+    System,
+    SystemFinding,
+)
+from portal.access import Someone, partners_for
 from portal.clocks import agreements_of
 from portal.queue import LaneRow, lane_rows, reachable
 from portal.tickets import Criteria, Row, find_page, rows_for, viewer_of
@@ -130,6 +139,13 @@ def at_risk(user: Someone, now: datetime) -> list[AtRisk]:
         for one in shown
         if one.clock.linked_ticket_id in tickets
     ]
+
+
+def findings(user: Someone) -> Sequence[SystemFinding]:
+    """What changed in systems under their rules and nobody has looked after, the worst first.  One query."""
+    readable = partners_for(user, "read", "systems")
+    found = SystemFinding.objects.visible_to(user).waiting().filter(system__partner__in=readable)
+    return list(found.select_related("system__partner")[:SHOWN])
 
 
 def latest(user: Someone) -> Sequence[Row]:

@@ -158,6 +158,9 @@ DATABASES: dict[str, dict[str, Any]] = {
 }
 match DATABASES["default"].get("ENGINE"):
     case "django.db.backends.sqlite3":
+        DATABASES["default"]["ENGINE"] = "portal.sqlite"
+        # Said aloud, because pytest-django knows it by itself of Django's own backend only.
+        DATABASES["default"]["TEST"] = {"NAME": ":memory:"}
         DATABASES["default"]["OPTIONS"] = {
             # A transaction that begins with reading and then writes would fail at once instead of waiting.
             "transaction_mode": "IMMEDIATE",
@@ -311,6 +314,8 @@ SYNC_POLL_S = whole("SYNC_POLL_S", default=60)
 SYNC_READ_BACK_S = whole("SYNC_READ_BACK_S", default=5)
 # Hosts in private networks that may be called; the operator's decision, so it is not on any page.
 SYNC_PRIVATE_HOSTS = words("SYNC_PRIVATE_HOSTS", default=("127.0.0.1", "localhost") if DEMO else ())
+# Where the operator runs sandboxes; the wizard offers them in place of a partner's own system.
+SANDBOXES = words("SANDBOXES", default=())
 # The address under which people and web hooks reach this portal.
 PORTAL_BASE_URL = web_address(
     "PORTAL_BASE_URL", default="http://localhost:8000" if LOCAL else f"https://{ALLOWED_HOSTS[0].lstrip('.')}"

@@ -30,10 +30,14 @@ _numbers = itertools.count(1)
 SETTINGS: Mapping[str, Mapping[str, str]] = {
     "zendesk": {"email": "concord@mercuri.example"},
     "jira": {"email": "concord@global.example", "project_key": "NET", "issue_type": "Task"},
+    "servicenow": {"username": "concord.integration", "tables": "incident"},
+    "azure_devops": {"project": "Support", "work_item_type": "Bug", "notify": "no"},
 }
 SECRETS: Mapping[str, Mapping[str, str]] = {
     "zendesk": {"api_token": "zendesk-token-0123456789abcd"},
     "jira": {"api_token": "jira-token-0123456789abcdef"},
+    "servicenow": {"password": "servicenow-password-0123456789"},
+    "azure_devops": {"api_token": "azure-devops-token-0123456789"},
 }
 
 FIELDS: Mapping[str, Sequence[dict[str, Any]]] = {
@@ -81,6 +85,57 @@ FIELDS: Mapping[str, Sequence[dict[str, Any]]] = {
         {"name": "issuetype", "label": "Issue Type", "kind": "choice", "values": ["Task"]},
         {"name": "labels", "label": "Labels", "kind": "labels"},
         {"name": "assignee", "label": "Assignee", "kind": "person"},
+    ],
+    "servicenow": [
+        {
+            "name": "short_description",
+            "label": "Short description",
+            "kind": "text",
+            "max_length": 160,
+            "is_required": True,
+        },
+        {"name": "description", "label": "Description", "kind": "rich_text", "max_length": 4000},
+        {
+            "name": "state",
+            "label": "State",
+            "kind": "status",
+            "values": ["New", "In Progress", "On Hold", "Resolved", "Closed", "Canceled"],
+        },
+        {
+            "name": "priority",
+            "label": "Priority",
+            "kind": "choice",
+            "values": ["1 - Critical", "2 - High", "3 - Moderate", "4 - Low", "5 - Planning"],
+        },
+        {"name": "assigned_to", "label": "Assigned to", "kind": "person"},
+        {
+            "name": "type",
+            "label": "Type",
+            "kind": "choice",
+            "values": ["incident"],
+            "is_create_only": True,
+        },
+    ],
+    "azure_devops": [
+        {"name": "title", "label": "Title", "kind": "text", "max_length": 255, "is_required": True},
+        {"name": "description", "label": "Repro Steps", "kind": "rich_text", "max_length": 1000000},
+        {
+            "name": "status",
+            "label": "State",
+            "kind": "status",
+            "values": ["New", "Active", "Resolved", "Closed"],
+        },
+        {"name": "priority", "label": "Priority", "kind": "choice", "values": ["1", "2", "3", "4"]},
+        {
+            "name": "type",
+            "label": "Work Item Type",
+            "kind": "choice",
+            "values": ["Bug", "User Story", "Task", "Issue"],
+            "is_create_only": True,
+        },
+        {"name": "tags", "label": "Tags", "kind": "labels"},
+        {"name": "assignee", "label": "Assigned To", "kind": "person"},
+        {"name": "Custom.PartnerReference", "label": "Partner reference", "kind": "text"},
     ],
 }
 

@@ -13,12 +13,10 @@ from pathlib import Path
 
 from django.conf import settings
 from django.urls import reverse
-from django.utils import timezone
 
 from integrations.models import Heartbeat, Ticket
 from integrations.sandbox.client import Sandbox
 from integrations.sandbox.jira.settings import simplified_transitions
-from integrations.services.systems import test_system
 from portal.demo import database, processes, seed
 from portal.demo.processes import Processes
 
@@ -83,9 +81,7 @@ def prepared(variables: Mapping[str, str]) -> Iterator[Field]:
         systems = {}
         for kind, child in children.items():
             company, name = companies[kind]
-            systems[kind] = seed.seed_system(company, kind, name, child.sign_in)
-            test_system(systems[kind], now=timezone.now())
-            systems[kind].refresh_from_db()
+            systems[kind] = seed.ready_system(company, kind, name, child.sign_in)
             clients[kind] = child.client()
         seed.seed_connection(systems["zendesk"], systems["jira"])
         for kind, system in systems.items():

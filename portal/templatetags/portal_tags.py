@@ -44,7 +44,13 @@ NAVIGATION: list[tuple[str, str, str, str | None]] = [
 ]
 
 # Nouns whose pages stand under another noun's entry.
-UNDER = {"agreement": "report_list", "calendar": "report_list"}
+UNDER = {
+    "agreement": "report_list",
+    "calendar": "report_list",
+    "finding": "system_list",
+    "wizard": "connection_list",
+    "person": "connection_list",
+}
 
 TIME_FORMATS = {"minute": "j M Y, H:i", "date": "j M Y", "time": "H:i", "long": "j M Y, H:i:s e"}
 

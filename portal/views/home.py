@@ -30,6 +30,8 @@ def home(request: HttpRequest) -> HttpResponse:
         }
     if may(user, "read", "connections"):
         page["connections"] = overview.connections_health(user)
+    if may(user, "read", "systems"):
+        page["findings"] = overview.findings(user)
     if may(user, "read", "reports") and may(user, "read", "tickets"):
         page["at_risk"] = overview.at_risk(user, now)
     if may(user, "read", "tickets"):

@@ -17,7 +17,9 @@ from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, get_resolver, reverse
 
-from integrations.models import MappingSet
+from integrations.models import ConnectionDraft, MappingSet, PersonPair
+from integrations.services import findings
+from integrations.services import metadata as metadata_services
 from integrations.services import systems as system_services
 from integrations.services.mappings import draft_rules
 from knowledgebase.models import Article
@@ -128,6 +130,11 @@ PAGES: dict[str, Page | Open] = {
     "system_hook_secret": pressed("systems", "write", "system", ends=OWN),
     "system_hook_take": pressed("systems", "write", "system", ends=OWN),
     "system_hook_drop": pressed("systems", "write", "system", ends=OWN),
+    "system_refresh": pressed("systems", "write", "system", ends=OWN),
+    # Findings
+    "finding_list": Page("systems", "read"),
+    "finding_detail": on("systems", "read", "finding", ends=OWN),
+    "finding_acknowledge": pressed("systems", "write", "finding", ends=OWN),
     # Connections: what concerns both sides takes the right at both; a side is its partner's own.
     "connection_list": Page("connections", "read"),
     "connection_export": Page("connections", "read"),
@@ -141,6 +148,19 @@ PAGES: dict[str, Page | Open] = {
     "connection_side_edit": on("mappings", "write", "side", right_at=OWN),
     "connection_side_pause": pressed("connections", "write", "side", right_at=OWN),
     "connection_side_resume": pressed("connections", "write", "side", right_at=OWN),
+    "person_list": on("connections", "full", "connection", at_all=True),
+    "person_part": pressed("connections", "full", "connection", "pair", at_all=True),
+    # On their way: whoever has the right at all partners goes on with anybody's.
+    "wizard_list": Page("connections", "full"),
+    "wizard_begin": Page("connections", "full", method="post"),
+    "wizard_resume": Page("connections", "full", ("wizard",)),
+    "wizard_discard": Page("connections", "full", ("wizard",), method="post"),
+    "wizard_system": Page("connections", "full", ("wizard", "position")),
+    "wizard_new_system": Page("connections", "full", ("wizard", "position")),
+    "wizard_check": Page("connections", "full", ("wizard", "position")),
+    "wizard_rules": Page("connections", "full", ("wizard",)),
+    "wizard_first": Page("connections", "full", ("wizard",)),
+    "wizard_done": Page("connections", "full", ("wizard",)),
     # Mappings: the other side does not know that they exist.
     "mapping_list": Page("mappings", "read"),
     "mapping_export": Page("mappings", "read"),
@@ -262,12 +282,15 @@ def world(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     # Nobody is called by a test.
     answer = system_services.Checkup(True, "It answers.")
     monkeypatch.setattr(system_services, "test_system", lambda system, *, now: answer)
+    monkeypatch.setattr(metadata_services, "refresh_metadata", lambda system, *, now: [])
     left, right = scenes.mercuri_and_infinity()
     factories.stranger()
     matter = scenes.matter(left, right, left_fields={}, right_fields={})
     delivery = scenes.queued(matter.to_right, scenes.seen(matter.left_ticket, fields={"priority": "urgent"}))
     published = scenes.publish(left, "outgoing", {"priority": ("priority", {"urgent": "critical"})})
     draft = draft_rules(left, MappingSet.Direction.OUTGOING)
+    fields = [row for row in factories.FIELDS["zendesk"] if row["name"] != "priority"]
+    [finding] = findings.take_metadata(left.system, {"fields": fields}, now=scenes.NOW)
     agreement = slas.load_reference(factories.mercuri(), factories.infinity())
     member = factories.make_user("ann", role=Role.PARTNER_AGENT, partner=factories.mercuri())
     article = Article.objects.published().exclude(code=None).first()
@@ -279,6 +302,10 @@ def world(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         "partner": factories.mercuri().pk,
         "kind": "zendesk",
         "system": left.system_id,
+        "finding": finding.pk,
+        "wizard": ConnectionDraft.objects.create(begun_at=scenes.NOW, touched_at=scenes.NOW).pk,
+        "position": "left",
+        "pair": PersonPair.objects.create(connection=left.connection, left_id="1", right_id="2").pk,
         "connection": left.connection_id,
         "side": left.pk,
         "direction": "outgoing",

@@ -22,6 +22,7 @@ from django.urls import reverse
 from integrations.models import (
     Attempt,
     Connection,
+    ConnectionDraft,
     Delivery,
     FieldRule,
     Lane,
@@ -30,6 +31,7 @@ from integrations.models import (
     Partner,
     Side,
     System,
+    SystemFinding,
     Ticket,
 )
 from integrations.services.mappings import draft_rules
@@ -181,6 +183,16 @@ def plant_system(system: System) -> None:
         },
         hook_token=canary(37),
     )
+    SystemFinding.objects.create(
+        system=system,
+        code="value_gone",
+        field=canary(19),
+        label=canary(35),
+        value=canary(36),
+        grade="look",
+        message=canary(39),
+        found_at=NOW,
+    )
     audit.record(None, "changed", system, {"email": [canary(31), canary(38)]}, partner=system.partner)
 
 
@@ -192,6 +204,8 @@ OBJECTS: dict[str, Any] = {
     "delivery": Delivery,
     "partner": Partner,
     "system": System,
+    "finding": SystemFinding,
+    "wizard": ConnectionDraft,
     "connection": Connection,
     "side": Side,
     "published": MappingSet,
@@ -233,6 +247,7 @@ def addresses() -> Iterator[str]:
         "direction": ["outgoing", "incoming"],
         "kind": ["zendesk", "jira"],
         "number": [1],
+        "position": ["left", "right"],
         "article": Article.objects.values_list("pk", flat=True)[:2],
     }
     for name, model in OBJECTS.items():

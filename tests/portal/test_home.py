@@ -176,6 +176,6 @@ def test_the_overview_costs_the_same_whatever_there_is(
 
     # Session, user and whose; memberships, matrix; heartbeat; then, each with the partners that the person sees: standing; parked
     # lanes with heads, sides, articles; tickets, changes and deliveries of today; connections with lanes, sides;
-    # clocks (soon, late, their agreements and terms); the latest tickets with sides, lanes.
-    with django_assert_num_queries(34):
+    # findings; clocks (soon, late, their agreements and terms); the latest tickets with sides, lanes.
+    with django_assert_num_queries(35):
         client.get("/")
