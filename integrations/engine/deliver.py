@@ -7,7 +7,7 @@ in the receiver's own history, and sent again only when it can no longer turn up
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,10 +17,9 @@ from integrations.connectors.errors import ConnectorError, Forbidden, Gone, Refu
 from integrations.engine import effects, timing
 from integrations.engine.effects import Steps
 from integrations.engine.ports import ClaimedLane, Context
-from integrations.engine.values import NO_STAMP, DeliveryState, HeadView, Operation, Outcome, TicketState
+from integrations.engine.shares import MOST_IN_ONE_WRITE, Share, received, share_of, with_followers
+from integrations.engine.values import DeliveryState, HeadView, Operation, Outcome, TicketState
 from integrations.mapping import plan as mapping
-from integrations.mapping.people import with_local_people
-from integrations.mapping.rules import UpdateMode
 from integrations.richtext.blocks import from_plain
 
 # A claim ends after this many deliveries, so that no lane keeps a worker to itself.
@@ -85,24 +84,23 @@ class _Delivering:
             try:
                 found = yield effects.FindTicket(self.system_id, marker=head.marker)
             except ConnectorError as error:
-                return (yield from self._failed(error, sent=False))
+                return (yield from self._failed(error))
             if found:
                 return (yield from self._created(found))
             if self._may_still_turn_up():
                 return (yield from self._wait_to_settle())
-        mapped = mapping.receive(head.side.incoming, head.envelope["fields"], current={}, is_new=True)
+        mapped = received(head, {}, is_new=True)
         if mapped.problem:
             return (yield from self._park(mapped.problem.code, mapped.problem.message))
-        fields = self._with_people(mapped.fields)
-        settled = self._settled(fields)
-        if not (yield from self._mark_sent(fields, {"fields": settled, "creates": True}, {})):
+        settled = self._settled(mapped.fields)
+        if not (yield from self._mark_sent(mapped.fields, {"fields": settled, "creates": True}, {})):
             return None
         try:
             written = yield effects.CreateTicket(
-                self.system_id, self.send_by, draft=Draft(fields, head.marker)
+                self.system_id, self.send_by, draft=Draft(mapped.fields, head.marker)
             )
         except ConnectorError as error:
-            return (yield from self._failed(error, sent=True))
+            return (yield from self._failed(error, sent=(head.delivery_id,)))
         return (yield from self._created(written))
 
     def _created(self, written: Any) -> _Step:
@@ -121,65 +119,79 @@ class _Delivering:
         target = head.target
         if head.state is DeliveryState.SENT and head.is_recognised:
             return (yield from self._finish(DeliveryState.DONE))
-        wanted, problem = self._wanted(target)
-        if problem:
-            return (yield from self._park(problem.code, problem.message))
-        equal = {name: value for name, value in wanted.items() if self._holds(target, name, value)}
+        own = share_of(head, target, target.actual, self.context.systems)
+        if isinstance(own, mapping.Problem):
+            return (yield from self._park(own.code, own.message))
         if head.state is DeliveryState.SENT and self._may_still_turn_up():
             return (yield from self._wait_to_settle())
-        open_fields = {
-            name: value
-            for name, value in wanted.items()
-            if name not in equal and self._is_newer(target, name)
-        }
-        if not open_fields:
-            was_overtaken = len(equal) < len(wanted)
-            state = DeliveryState.SUPERSEDED if was_overtaken and not equal else DeliveryState.DONE
-            return (yield from self._finish(state, accepted=self._settled(equal)))
-        before = {name: target.actual.get(name) for name in open_fields}
-        if not (yield from self._mark_sent(open_fields, {"fields": self._settled(open_fields)}, before)):
+        return (yield from self._write(target, with_followers(own, target, self.context.systems)))
+
+    def _write(self, target: TicketState, shares: Sequence[Share]) -> _Step:
+        """Write what is open of all shares at once; each delivery keeps its own attempt and its own end."""
+        sent = [share for share in shares if share.open]
+        if not sent:
+            return (yield from self._end(shares))
+        if not (yield from self._mark_all_sent(target, sent)):
             return None
         try:
             written = yield effects.UpdateTicket(
                 self.system_id,
                 self.send_by,
                 remote_id=target.remote_id,
-                fields=open_fields,
+                fields={name: value for share in sent for name, value in share.open.items()},
                 current=target.actual,
-                marker=head.marker,
+                marker=sent[0].head.marker,
             )
         except ConnectorError as error:
-            return (yield from self._failed(error, sent=True))
-        return (yield from self._finish(DeliveryState.DONE, written=written))
+            ids = tuple(share.head.delivery_id for share in sent)
+            if isinstance(error, Refused) and len(shares) > 1:
+                return (yield from self._write_alone(target, shares[0], ids, error))
+            return (yield from self._failed(error, sent=ids))
+        return (yield from self._end(shares, written))
 
-    def _wanted(self, target: TicketState) -> tuple[Mapping[str, Value], mapping.Problem | None]:
-        head = self.head
-        if head.operation is Operation.REPAIR:
-            return head.envelope["fields"], None
-        if head.operation is Operation.CREATE:
-            # The ticket stands; what creating it could not set is what is still wanted.
-            rules = head.side.incoming.rules
-            once = {rule.target for rule in rules if rule.mode is UpdateMode.ONLY_IF_NEW}
-            return {name: value for name, value in head.wanted.items() if name not in once}, None
-        mapped = mapping.receive(
-            head.side.incoming, head.envelope["fields"], current=target.actual, is_new=False
+    def _write_alone(
+        self, target: TicketState, own: Share, sent: tuple[int, ...], error: ConnectorError
+    ) -> _Step:
+        """Which of several the system did not want is not known: from here on each goes by itself."""
+        now = self.context.clock.now()
+        (withdrawn,) = yield (effects.Withdraw(self.lane.id, self.lane.fence, sent, now, error),)
+        if not withdrawn:
+            return None
+        if own.open:
+            self.head = replace(self.head, tries=self.head.tries + 1)
+            own = replace(own, head=self.head)
+        return (yield from self._write(target, [own]))
+
+    def _mark_all_sent(
+        self, target: TicketState, shares: Sequence[Share]
+    ) -> Generator[effects.Effect, Any, bool]:
+        marks = [
+            self._mark(
+                share.head,
+                share.open,
+                {"fields": self._settled(share.open)},
+                {name: target.actual.get(name) for name in share.open},
+            )
+            for share in shares
+        ]
+        return (yield from self._record(marks))
+
+    def _end(self, shares: Sequence[Share], written: Any = None) -> _Step:
+        now = self.context.clock.now()
+        ends = tuple(
+            effects.Finish(
+                self.lane.id,
+                self.lane.fence,
+                share.head.delivery_id,
+                share.end,
+                at=now,
+                written=written if share.open else None,
+                accepted=None if share.open else self._settled(share.equal),
+            )
+            for share in shares
         )
-        return self._with_people(mapped.fields), mapped.problem
-
-    def _with_people(self, fields: Mapping[str, Value]) -> Mapping[str, Value]:
-        """The fields with who the sender's people are here; whoever nobody knows leaves a field as it is."""
-        side = self.head.side
-        return with_local_people(fields, side.person_fields, side.people) if side.person_fields else fields
-
-    def _holds(self, target: TicketState, name: str, value: Value) -> bool:
-        return target.actual.get(name) == self.context.systems.settled(self.system_id, name, value)
-
-    def _is_newer(self, target: TicketState, name: str) -> bool:
-        winner = target.winners.get(name)
-        stamp = winner.stamp if winner else NO_STAMP
-        if self.head.operation is Operation.REPAIR:
-            return stamp == self.head.stamp
-        return stamp < self.head.stamp
+        *_, head = yield (*ends, self._next())
+        return head
 
     # Comments and files.
 
@@ -208,7 +220,7 @@ class _Delivering:
                 # The lane does not wait for a file that will never go: a note says where it is, and why.
                 self.head = replace(self.head, tries=self.head.tries + 1)
                 return (yield from self._send_addition(*self._stand_in(stand_in_on, error)))
-            return (yield from self._failed(error, sent=True))
+            return (yield from self._failed(error, sent=(self.head.delivery_id,)))
         return (yield from self._finish(DeliveryState.DONE, written=written))
 
     def _comment(self, target: TicketState) -> tuple[effects.Call, Mapping]:
@@ -262,11 +274,11 @@ class _Delivering:
                 self.system_id, remote_id=target.remote_id, since=target.cursor
             )
         except ConnectorError as error:
-            yield from self._failed(error, sent=False)
+            yield from self._failed(error)
             return None
         stored, head = yield (
             effects.StoreReading(target.id, target.version, history, started_at),
-            self._next(),
+            self._next(followers=MOST_IN_ONE_WRITE - 1),
         )
         if head is None or not stored or history.has_more:
             # Another reading got there first, or there is more to read: decide on what is known then.
@@ -300,32 +312,38 @@ class _Delivering:
     def _mark_sent(
         self, wanted: Mapping[str, Value], unseen: Mapping, before: Mapping[str, Value]
     ) -> Generator[effects.Effect, Any, bool]:
-        now = self.context.clock.now()
-        if now >= self.send_by:
-            yield (effects.Release(self.lane.id, self.lane.fence, next_at=now, at=now),)
-            return False
-        request = effects.MarkSent(
+        return (yield from self._record([self._mark(self.head, wanted, unseen, before)]))
+
+    def _mark(
+        self, head: HeadView, wanted: Mapping[str, Value], unseen: Mapping, before: Mapping[str, Value]
+    ) -> effects.MarkSent:
+        return effects.MarkSent(
             self.lane.id,
             self.lane.fence,
-            self.head.delivery_id,
-            number=self.head.tries + 1,
+            head.delivery_id,
+            number=head.tries + 1,
             target_id=self.head.target.id if self.head.target else None,
             wanted=wanted,
             unseen=unseen,
             pre_image=before,
-            incoming_id=self.head.side.incoming.id,
-            at=now,
+            incoming_id=head.side.incoming.id,
+            at=self.context.clock.now(),
             send_by=self.send_by,
         )
-        (marked,) = yield (request,)
-        return marked
+
+    def _record(self, marks: Sequence[effects.MarkSent]) -> Generator[effects.Effect, Any, bool]:
+        """Record the attempts; false when the claim is over and nothing may leave."""
+        now = self.context.clock.now()
+        if now >= self.send_by:
+            yield (effects.Release(self.lane.id, self.lane.fence, next_at=now, at=now),)
+            return False
+        return all((yield tuple(marks)))
 
     def _finish(
         self,
         state: DeliveryState,
         *,
         written: Any = None,
-        accepted: Mapping[str, Value] | None = None,
         reason: str = "",
     ) -> _Step:
         request = effects.Finish(
@@ -335,22 +353,21 @@ class _Delivering:
             state,
             at=self.context.clock.now(),
             written=written,
-            accepted=accepted,
             reason=reason,
         )
         _, head = yield (request, self._next())
         return head
 
-    def _next(self) -> effects.LoadHead:
-        return effects.LoadHead(self.lane.id, self.lane.fence)
+    def _next(self, *, followers: int = 0) -> effects.LoadHead:
+        return effects.LoadHead(self.lane.id, self.lane.fence, followers)
 
     def _park(self, code: str, message: str, error: ConnectorError | None = None) -> _Step:
         now = self.context.clock.now()
         yield (effects.Park(self.lane.id, self.lane.fence, self.head.delivery_id, code, message, now, error),)
         return None
 
-    def _failed(self, error: ConnectorError, *, sent: bool) -> _Step:
-        """End the attempt by what the error says happens next."""
+    def _failed(self, error: ConnectorError, *, sent: tuple[int, ...] = ()) -> _Step:
+        """End the attempts by what the error says happens next; `sent` are the deliveries that they were for."""
         now = self.context.clock.now()
         if isinstance(error, Refused):
             return (yield from self._park(error.code, error.message, error))
@@ -369,7 +386,7 @@ class _Delivering:
                 next_at=now + timedelta(seconds=wait_s),
                 at=now,
                 outcome=outcome,
-                delivery_id=self.head.delivery_id,
+                delivery_ids=sent,
                 error=error,
             ),
             effects.NoteSystemFailure(self.system_id, error, now),

@@ -111,10 +111,14 @@ class NoteReadFailure(Request):
 
 @dataclass(frozen=True, slots=True)
 class LoadHead(Request):
-    """-> HeadView | None: the head of the lane, or None when the claim is stale or nothing waits."""
+    """-> HeadView | None: the head of the lane, or None when the claim is stale or nothing waits.
+
+    With `followers` up to so many deliveries that wait right behind it come along.
+    """
 
     lane_id: int
     fence: int
+    followers: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +171,7 @@ class Finish(Request):
 class Release(Request):
     """-> bool.  Give the lane back; it is due again at `next_at`.
 
-    With `outcome` the attempt under way ends like that; `unknown` keeps the delivery in state sent.
+    With `outcome` the attempts under way end like that; `unknown` keeps the deliveries in state sent.
     """
 
     lane_id: int
@@ -175,8 +179,22 @@ class Release(Request):
     next_at: datetime
     at: datetime
     outcome: Outcome | None = None
-    delivery_id: int | None = None
+    delivery_ids: tuple[int, ...] = ()
     error: ConnectorError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw(Request):
+    """-> bool.  The system refused what these went out with: their attempts are over, and nothing of them is there.
+
+    The lane stays with the worker, who tries the first of them by itself.
+    """
+
+    lane_id: int
+    fence: int
+    delivery_ids: tuple[int, ...]
+    at: datetime
+    error: ConnectorError
 
 
 @dataclass(frozen=True, slots=True)

@@ -187,7 +187,10 @@ class TicketView:
 
 @dataclass(frozen=True, slots=True)
 class HeadView:
-    """The delivery at the head of a lane and everything needed to carry it out."""
+    """The delivery at the head of a lane and everything needed to carry it out.
+
+    `followers` are those that wait right behind it, as far as they were asked for.
+    """
 
     lane_id: int
     delivery_id: int
@@ -209,3 +212,4 @@ class HeadView:
     sender: SideView
     target: TicketState | None
     source_system_id: int
+    followers: tuple[HeadView, ...] = ()

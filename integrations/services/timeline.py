@@ -388,12 +388,10 @@ def _fate(delivery: Delivery, lane: Lane) -> Fate:
         return _FATES[Delivery.State(delivery.state)]
     if lane.state == Lane.State.HELD:
         return Fate.HELD
-    if delivery.number == lane.head:
-        if lane.state == Lane.State.PARKED:
-            return Fate.PARKED
-        if delivery.state == Delivery.State.SENT:
-            return Fate.VERIFYING
-    return Fate.WAITING
+    if delivery.number == lane.head and lane.state == Lane.State.PARKED:
+        return Fate.PARKED
+    # Those behind the head may have gone out with it.
+    return Fate.VERIFYING if delivery.state == Delivery.State.SENT else Fate.WAITING
 
 
 def what_of(delivery: Delivery) -> str:

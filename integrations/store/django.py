@@ -105,6 +105,8 @@ class DjangoStore:
         match request:
             case effects.Release():
                 return lanes.release(request)
+            case effects.Withdraw():
+                return lanes.withdraw(request)
             case effects.Park():
                 return lanes.park(request)
             case effects.NoteReadFailure():
@@ -125,6 +127,7 @@ _ORDER = (
     effects.MarkSent,
     effects.Finish,
     effects.Release,
+    effects.Withdraw,
     effects.Park,
     effects.NoteReadFailure,
     effects.NoteSystemFailure,

@@ -11,11 +11,19 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from integrations.canonical import Written
 from integrations.connectors.errors import ConnectorError, RateLimited
-from integrations.engine.effects import Finish, LoadHead, MarkSent, Park, Release, StoreCreated
+from integrations.engine.effects import (
+    Finish,
+    LoadHead,
+    MarkSent,
+    Park,
+    Release,
+    StoreCreated,
+    Withdraw,
+)
 from integrations.engine.values import (
     DeliveryState,
     HeadView,
@@ -37,6 +45,7 @@ _HEAD_FIELDS = (
     "lane__linked_ticket_id",
     "lane__target_id",
     "lane__connection_id",
+    "lane__head",
     "lane__tries",
     "pk",
     "number",
@@ -56,8 +65,11 @@ _HEAD_FIELDS = (
 
 def load_heads(requests: Sequence[LoadHead], config: Configuration) -> list[HeadView | None]:
     """The heads of lanes still ours; an empty or stopped lane is given back."""
-    rows = _heads(lanes=[request.lane_id for request in requests])
-    heads = {row[0]: dict(zip(_HEAD_FIELDS, row, strict=True)) for row in rows}
+    span = 1 + max(request.followers for request in requests)
+    queues: dict[int, list[Mapping]] = {}
+    for row in _waiting(lanes=[request.lane_id for request in requests], limit=span):
+        queues.setdefault(row[0], []).append(dict(zip(_HEAD_FIELDS, row, strict=True)))
+    heads = {lane: queue[0] for lane, queue in queues.items() if queue[0]["number"] == queue[0]["lane__head"]}
     targets = _targets(list(heads.values()))
     effects = _known_effects(list(heads.values()), targets)
     views: list[HeadView | None] = []
@@ -69,7 +81,11 @@ def load_heads(requests: Sequence[LoadHead], config: Configuration) -> list[Head
             continue
         target = targets.get((row["lane__linked_ticket_id"], row["lane__target_id"]))
         has_effect = target is not None and (target.id, row["origin"]) in effects
-        views.append(_head_view(row, target, has_effect, config))
+        followers = tuple(
+            _head_view(one, target, False, config)
+            for one in queues[request.lane_id][1 : 1 + request.followers]
+        )
+        views.append(_head_view(row, target, has_effect, config, followers))
     return views
 
 
@@ -84,7 +100,13 @@ def _known_effects(heads: Sequence[Mapping], targets: Mapping) -> set[tuple[int,
     return set(_effects_of(tickets=[ticket.id for ticket in targets.values()], origins=origins))
 
 
-def _head_view(row: Mapping, target: TicketState | None, has_effect: bool, config: Configuration) -> HeadView:
+def _head_view(
+    row: Mapping,
+    target: TicketState | None,
+    has_effect: bool,
+    config: Configuration,
+    followers: tuple[HeadView, ...] = (),
+) -> HeadView:
     connection = config.connections[row["lane__connection_id"]]
     sender = connection.other(row["lane__target_id"])
     operation = Operation(row["operation"])
@@ -109,6 +131,7 @@ def _head_view(row: Mapping, target: TicketState | None, has_effect: bool, confi
         sender=sender,
         target=target,
         source_system_id=sender.system_id,
+        followers=followers,
     )
 
 
@@ -243,16 +266,23 @@ def release(request: Release) -> bool:
         }
     if not _owned(request).update(**changes):
         return False
-    if request.outcome and request.delivery_id:
-        _end_attempt(request.delivery_id, request.outcome, request.at, request.error)
+    if request.outcome and request.delivery_ids:
+        sent = Delivery.objects.filter(pk__in=request.delivery_ids)
+        _end_attempts(request.delivery_ids, request.outcome, request.at, request.error)
         if request.outcome is Outcome.RETRY:
-            # Nothing was carried out: it is a delivery like before the attempt.
-            Delivery.objects.filter(pk=request.delivery_id).update(
-                state=Delivery.State.NEW, unseen={}, is_recognised=True
-            )
+            _undo_mark(sent)
         elif request.outcome is Outcome.UNKNOWN:
             # The call has come back, so nothing of it can leave any more: it settles from here.
-            Delivery.objects.filter(pk=request.delivery_id).update(send_by=request.at)
+            sent.update(send_by=request.at)
+    return True
+
+
+def withdraw(request: Withdraw) -> bool:
+    """The system wanted none of these together; the lane stays where it is."""
+    if not _owned(request).select_for_update().exists():
+        return False
+    _undo_mark(Delivery.objects.filter(pk__in=request.delivery_ids))
+    _end_attempts(request.delivery_ids, Outcome.REFUSED, request.at, request.error)
     return True
 
 
@@ -267,13 +297,13 @@ def park(request: Park) -> bool:
     lane.save(update_fields=["state", "owner", "leased_until", "failure_code", "failure_message"])
     sent = Delivery.objects.filter(pk=request.delivery_id, state=Delivery.State.SENT)
     if request.error and not request.error.outcome_unknown:
-        sent.update(state=Delivery.State.NEW, unseen={}, is_recognised=True)
-    _end_attempt(request.delivery_id, Outcome.REFUSED, request.at, request.error)
+        _undo_mark(sent)
+    _end_attempts([request.delivery_id], Outcome.REFUSED, request.at, request.error)
     lane_parked.send(Lane, lane=lane)
     return True
 
 
-_Fenced = LoadHead | MarkSent | StoreCreated | Finish | Release | Park
+_Fenced = LoadHead | MarkSent | StoreCreated | Finish | Release | Withdraw | Park
 _MOVED = ("head", "tries", "failure_code", "failure_message", "waits", "waits_since", "next_at")
 
 
@@ -350,10 +380,15 @@ def _take_stamps(lane: Lane, written_at: Sequence, accepted: Mapping) -> None:
         ticket.save(update_fields=["winners"])
 
 
-def _end_attempt(
-    delivery_id: int, outcome: Outcome, at: datetime, error: ConnectorError | None = None
+def _undo_mark(sent: QuerySet[Delivery]) -> None:
+    """Nothing was carried out: they are deliveries like before the attempt."""
+    sent.update(state=Delivery.State.NEW, unseen={}, is_recognised=True)
+
+
+def _end_attempts(
+    delivery_ids: Sequence[int], outcome: Outcome, at: datetime, error: ConnectorError | None = None
 ) -> None:
-    Attempt.objects.filter(delivery=delivery_id, outcome=Attempt.Result.STARTED).update(
+    Attempt.objects.filter(delivery__in=delivery_ids, outcome=Attempt.Result.STARTED).update(
         outcome=outcome.value,
         ended_at=at,
         status=error.status if error else None,
@@ -369,10 +404,16 @@ def _shown(error: ConnectorError) -> str:
     return (error.message + wait)[:500]
 
 
-_heads = Question(
-    lambda lanes: (
-        Delivery.objects.filter(lane__in=lanes, lane__state=Lane.State.READY, number=F("lane__head"))
-        .order_by()
+# The first `limit` numbers of each lane's queue, its head first.
+_waiting = Question(
+    lambda lanes, limit: (
+        Delivery.objects.filter(
+            lane__in=lanes,
+            lane__state=Lane.State.READY,
+            number__gte=F("lane__head"),
+            number__lt=F("lane__head") + limit,
+        )
+        .order_by("lane", "number")
         .values_list(*_HEAD_FIELDS)
     )
 )

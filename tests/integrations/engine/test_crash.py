@@ -15,10 +15,11 @@ FAULTS = ["503", "429", "lost_before", "lost_after", "late"]
 
 
 def story(world: World) -> str:
-    """A ticket with a change and two comments, and an answer."""
+    """A ticket with two comments, and between them two changes that may go out in one write."""
     raised = world.desk.person_creates(subject="one", status="open")
     world.desk.person_comments(raised, "first")
     world.desk.person_sets(raised, subject="two")
+    world.desk.person_sets(raised, status="solved")
     world.desk.person_comments(raised, "second")
     return raised
 
@@ -35,8 +36,8 @@ def outcome(world: World, raised: str) -> dict[str, Any]:
 
 
 EXPECTED = {
-    "desk": (1, {"subject": "two", "status": "open"}, ["first", "second"]),
-    "board": (1, {"summary": "two", "status": "In Progress", "rank": "9"}, ["Mina\nfirst", "Mina\nsecond"]),
+    "desk": (1, {"subject": "two", "status": "solved"}, ["first", "second"]),
+    "board": (1, {"summary": "two", "status": "Done", "rank": "9"}, ["Mina\nfirst", "Mina\nsecond"]),
     "linked": 1,
     "waiting": [],
 }
@@ -92,17 +93,20 @@ def test_many_faults_and_kills_at_random_lose_and_double_nothing(seed: int) -> N
 def test_no_write_leaves_without_a_recorded_attempt() -> None:
     world = World()
     recorded: list[int] = []
+    together: list[int] = []
 
     def look(effect: object) -> bool:
         if type(effect).__name__ in ("CreateTicket", "UpdateTicket", "AddComment"):
             recorded.append(Attempt.objects.filter(outcome="started").count())
+        if type(effect).__name__ == "UpdateTicket":
+            together.append(recorded[-1])
         return False
 
     world.kill_before = look
     story(world)
     world.run()
-    assert recorded == [1] * len(recorded)
-    assert recorded
+    assert recorded == [1, 1, 2, 1]
+    assert together == [2]
 
 
 def test_a_worker_that_lost_its_lane_changes_nothing() -> None:
@@ -136,7 +140,7 @@ def test_a_worker_frozen_beyond_its_lease_neither_writes_nor_undoes_what_another
     world.kill_before = freeze
     world.run()
     assert outcome(world, raised) == EXPECTED
-    assert [lane.head for lane in Lane.objects.filter(tail__gt=0)] == [5]
+    assert [lane.head for lane in Lane.objects.filter(tail__gt=0)] == [6]
 
 
 def test_refused_credentials_stop_the_whole_system_until_a_person_has_looked() -> None:

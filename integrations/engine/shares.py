@@ -1,0 +1,122 @@
+"""What each of several deliveries still has to do with one ticket, and which of them one write can carry.  Pure.
+
+A ticket that changes faster than its twin can be written to, or that has waited out an outage, has several updates in
+its lane.  Systems count writes to one ticket (Zendesk 30 in ten minutes, Jira 20 in two seconds), so updates that
+follow one another go out in one write as long as no two of them want the same field: then every value that was ever
+set is still written, in its order, and nothing that somebody could see is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from integrations.canonical import Value
+from integrations.engine.ports import Systems
+from integrations.engine.values import NO_STAMP, DeliveryState, HeadView, Operation, TicketState
+from integrations.mapping import plan as mapping
+from integrations.mapping.people import with_local_people
+from integrations.mapping.rules import UpdateMode
+
+# At most so many deliveries go out in one write, the head among them.
+MOST_IN_ONE_WRITE = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """One delivery's part: `open` is still to be written, `equal` stands there already, the rest was overtaken."""
+
+    head: HeadView
+    wanted: Mapping[str, Value]
+    open: Mapping[str, Value]
+    equal: Mapping[str, Value]
+
+    @property
+    def end(self) -> DeliveryState:
+        """Where the delivery stands once `open` is written."""
+        was_overtaken = len(self.open) + len(self.equal) < len(self.wanted)
+        if was_overtaken and not self.open and not self.equal:
+            return DeliveryState.SUPERSEDED
+        return DeliveryState.DONE
+
+
+def share_of(
+    head: HeadView, target: TicketState, present: Mapping[str, Value], systems: Systems
+) -> Share | mapping.Problem:
+    """What is still to be written of a delivery of fields.  `present` is what the ticket will hold by then."""
+    wanted, problem = _wanted(head, present)
+    if problem:
+        return problem
+    system_id = head.side.system_id
+    equal = {
+        name: value
+        for name, value in wanted.items()
+        if target.actual.get(name) == systems.settled(system_id, name, value)
+    }
+    left = {
+        name: value for name, value in wanted.items() if name not in equal and _is_newer(head, target, name)
+    }
+    return Share(head, wanted, left, equal)
+
+
+def with_followers(own: Share, target: TicketState, systems: Systems) -> list[Share]:
+    """The head's share and those of the updates right behind it that may go out in the same write.
+
+    Ends at the first that is something else, may be there already, cannot be mapped, or wants a field that one
+    before it writes.
+    """
+    shares, taken = [own], set(own.open)
+    if own.head.tries and own.open:
+        # It failed or got lost before: by itself it shows why.
+        return shares
+    present = {**target.actual, **own.open}
+    for follower in own.head.followers[: MOST_IN_ONE_WRITE - 1]:
+        if not _may_follow(follower):
+            break
+        share = share_of(follower, target, present, systems)
+        if not isinstance(share, Share) or taken & set(share.wanted):
+            break
+        shares.append(share)
+        taken |= set(share.open)
+        present |= share.open
+    return shares
+
+
+def received(head: HeadView, present: Mapping[str, Value], *, is_new: bool) -> mapping.Mapped:
+    """What the receiver's rules and pairs of people make of the delivery."""
+    side = head.side
+    mapped = mapping.receive(side.incoming, head.envelope["fields"], current=present, is_new=is_new)
+    if not side.person_fields or mapped.problem:
+        return mapped
+    return mapping.Mapped(with_local_people(mapped.fields, side.person_fields, side.people), None)
+
+
+def _may_follow(follower: HeadView) -> bool:
+    # One whose outcome is unknown is looked for first, when it is its turn.
+    return (
+        follower.operation is Operation.UPDATE
+        and follower.state is DeliveryState.NEW
+        and not follower.problem
+    )
+
+
+def _wanted(
+    head: HeadView, present: Mapping[str, Value]
+) -> tuple[Mapping[str, Value], mapping.Problem | None]:
+    if head.operation is Operation.REPAIR:
+        return head.envelope["fields"], None
+    if head.operation is Operation.CREATE:
+        # The ticket stands; what creating it could not set is what is still wanted.
+        rules = head.side.incoming.rules
+        once = {rule.target for rule in rules if rule.mode is UpdateMode.ONLY_IF_NEW}
+        return {name: value for name, value in head.wanted.items() if name not in once}, None
+    mapped = received(head, present, is_new=False)
+    return mapped.fields, mapped.problem
+
+
+def _is_newer(head: HeadView, target: TicketState, name: str) -> bool:
+    winner = target.winners.get(name)
+    stamp = winner.stamp if winner else NO_STAMP
+    if head.operation is Operation.REPAIR:
+        return stamp == head.stamp
+    return stamp < head.stamp
