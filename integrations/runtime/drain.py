@@ -124,8 +124,7 @@ class Drain:
         for system_id, error in self.connectors.refresh(now).items():
             self._transact([effects.NoteSystemFailure(system_id, error, now)])
         busy = [*self._busy_systems(), *self.connectors.refused]
-        lanes = self.store.claim_lanes(self.owner, now, self.lease_s, free, busy)
-        readings = self.store.claim_readings(now, self.lease_s, free - len(lanes), busy)
+        lanes, readings = self.store.claim(self.owner, now, self.lease_s, free, busy)
         context = Context(self.clock, self.random, self.connectors, self.lease_s, self.request_timeout_s)
         for lane in lanes:
             self._advance(_Fiber(deliver_lane(lane, context), lane), None)

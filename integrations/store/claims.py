@@ -22,15 +22,25 @@ def has_work(now: datetime) -> bool:
     return bool(_any_reading(now=now) or _any_lane(now=now))
 
 
-def claim_lanes(
+def claim(
     owner: str, now: datetime, lease_s: int, limit: int, busy: Collection[int] = ()
-) -> list[ClaimedLane]:
-    """Lease up to `limit` lanes that are due, the longest waiting first, and raise their fence."""
+) -> tuple[list[ClaimedLane], list[ClaimedReading]]:
+    """Lease up to `limit` lanes and readings that are due, the longest waiting first, lanes before readings.
+
+    A leased lane's fence goes up.  A reading's due time moves to the end of the lease: a worker that dies leaves the
+    ticket due again, and a hint that arrives while we read sets it back to now.
+    """
     leased_until = now + timedelta(seconds=lease_s)
+    left_out = busy or [NOBODY]
     with transaction.atomic():
-        due = _free_lanes(now=now, busy=busy or [NOBODY], limit=max(0, limit))
-        _lease(keys=[pk for pk, _, _ in due], owner=owner, leased_until=leased_until)
-    return [ClaimedLane(pk, fence + 1, system_id, leased_until) for pk, fence, system_id in due]
+        lanes = _free_lanes(now=now, busy=left_out, limit=max(0, limit))
+        _lease(keys=[pk for pk, _, _ in lanes], owner=owner, leased_until=leased_until)
+        readings = _free_readings(now=now, busy=left_out, limit=max(0, limit - len(lanes)))
+        _put_off(keys=[row[0] for row in readings], until=leased_until)
+    return (
+        [ClaimedLane(pk, fence + 1, system_id, leased_until) for pk, fence, system_id in lanes],
+        [ClaimedReading(*row) for row in readings],
+    )
 
 
 def due_lanes(now: datetime) -> QuerySet[Lane]:
@@ -45,20 +55,6 @@ def due_lanes(now: datetime) -> QuerySet[Lane]:
         system__in=System.objects.callable_at(now),
         linked_ticket__state=LinkedTicket.State.ACTIVE,
     )
-
-
-def claim_readings(
-    now: datetime, lease_s: int, limit: int, busy: Collection[int] = ()
-) -> list[ClaimedReading]:
-    """Take up to `limit` tickets whose history is due to be read.
-
-    The due time moves to the end of the lease: a worker that dies leaves the ticket due again, and a hint that
-    arrives while we read sets it back to now.
-    """
-    with transaction.atomic():
-        rows = _free_readings(now=now, busy=busy or [NOBODY], limit=max(0, limit))
-        _put_off(keys=[row[0] for row in rows], until=now + timedelta(seconds=lease_s))
-    return [ClaimedReading(*row) for row in rows]
 
 
 def _skip_locked(rows: QuerySet) -> QuerySet:

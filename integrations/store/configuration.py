@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from integrations.engine.values import ConnectionView, SideView
 from integrations.mapping.rules import NO_RULES, FieldRule, RuleSet, Transform, UpdateMode
 from integrations.models import Connection, MappingSet, PersonPair, Side, System
+from integrations.statements import Question
 
 # How old the picture may be.  Every delivery records the version of the rules it was made with.
 FRESH_FOR = timedelta(seconds=1)
@@ -24,6 +25,8 @@ class Configuration:
     accounts: dict[int, str] = field(default_factory=dict)
     partners: dict[int, int] = field(default_factory=dict)
     failing: set[int] = field(default_factory=set)
+    # By mapping set: what is published never changes, only which of them holds.
+    rule_sets: dict[int, RuleSet] = field(default_factory=dict)
     loaded_at: datetime | None = None
 
     def is_fresh(self, now: datetime) -> bool:
@@ -31,15 +34,15 @@ class Configuration:
         return self.loaded_at is not None and now - self.loaded_at < FRESH_FOR
 
 
-def load(now: datetime) -> Configuration:
-    """Read the configuration in six queries, whatever its size."""
+def load(now: datetime, before: Configuration | None = None) -> Configuration:
+    """Read the configuration in four queries, whatever its size; three more when rules are new since `before`."""
     found = Configuration(loaded_at=now)
-    for system in System.objects.only("pk", "account_id", "partner_id", "fail_streak"):
-        found.accounts[system.pk] = system.account_id
-        found.partners[system.pk] = system.partner_id
-        if system.fail_streak:
-            found.failing.add(system.pk)
-    rules = published_rules()
+    for pk, account_id, partner_id, fail_streak in _systems():
+        found.accounts[pk] = account_id
+        found.partners[pk] = partner_id
+        if fail_streak:
+            found.failing.add(pk)
+    rules = _published(found, before.rule_sets if before else {})
     people: dict[int, list[PersonPair]] = {}
     for pair_of_people in PersonPair.objects.order_by("pk"):
         people.setdefault(pair_of_people.connection_id, []).append(pair_of_people)
@@ -66,13 +69,15 @@ def load(now: datetime) -> Configuration:
     return found
 
 
-def published_rules() -> dict[tuple[int, str], RuleSet]:
-    """Every published rule set by side and direction."""
-    sets = MappingSet.objects.filter(state=MappingSet.State.PUBLISHED)
-    return {
-        (mapping_set.side_id, mapping_set.direction): rule_set_of(mapping_set)
-        for mapping_set in sets.prefetch_related("rules__value_map__pairs")
-    }
+def _published(found: Configuration, known: Mapping[int, RuleSet]) -> dict[tuple[int, str], RuleSet]:
+    """Every published rule set by side and direction; those that are known already are not read again."""
+    published = MappingSet.objects.filter(state=MappingSet.State.PUBLISHED)
+    places = {pk: (side_id, direction) for pk, side_id, direction in _places()}
+    found.rule_sets = {pk: known[pk] for pk in places if pk in known}
+    if fresh := [pk for pk in places if pk not in known]:
+        for mapping_set in published.filter(pk__in=fresh).prefetch_related("rules__value_map__pairs"):
+            found.rule_sets[mapping_set.pk] = rule_set_of(mapping_set)
+    return {place: found.rule_sets[pk] for pk, place in places.items() if pk in found.rule_sets}
 
 
 def rule_set_of(mapping_set: MappingSet) -> RuleSet:
@@ -113,3 +118,15 @@ def _side_view(side: Side, rules: dict[tuple[int, str], RuleSet], people: Sequen
         person_fields=side.system.person_fields,
         people=tuple(pair.acquaintance(side.position) for pair in people),
     )
+
+
+_systems = Question(
+    lambda: System.objects.order_by().values_list("pk", "account_id", "partner_id", "fail_streak")
+)
+_places = Question(
+    lambda: (
+        MappingSet.objects.filter(state=MappingSet.State.PUBLISHED)
+        .order_by()
+        .values_list("pk", "side_id", "direction")
+    )
+)

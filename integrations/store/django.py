@@ -42,17 +42,11 @@ class DjangoStore:
         """Whether a claim would find something; takes no lock."""
         return claims.has_work(now)
 
-    def claim_lanes(
+    def claim(
         self, owner: str, now: datetime, lease_s: int, limit: int, busy: Collection[int] = ()
-    ) -> list[ClaimedLane]:
-        """Lease lanes that are due."""
-        return claims.claim_lanes(owner, now, lease_s, limit, busy)
-
-    def claim_readings(
-        self, now: datetime, lease_s: int, limit: int, busy: Collection[int] = ()
-    ) -> list[ClaimedReading]:
-        """Take tickets whose history is due to be read."""
-        return claims.claim_readings(now, lease_s, limit, busy)
+    ) -> tuple[list[ClaimedLane], list[ClaimedReading]]:
+        """Lease lanes that are due, and take tickets whose history is due to be read; `limit` of both together."""
+        return claims.claim(owner, now, lease_s, limit, busy)
 
     def is_failing(self, system_id: int) -> bool:
         """Whether the system's last known state is a streak of failures."""
@@ -65,7 +59,7 @@ class DjangoStore:
         another: what ends a delivery comes before the next head is loaded.
         """
         if not self._config.is_fresh(now):
-            self._config = configuration.load(now)
+            self._config = configuration.load(now, self._config)
         for _ in range(SACRIFICES):
             try:
                 return self._in_one(requests, now)

@@ -235,6 +235,7 @@ def finish(requests: Sequence[Finish], now: datetime) -> list[bool]:
     _lock_targets(one.target_id for one in deliveries.values())
     effects: list[Effect] = []
     changes: list[tuple[int, tuple[object, ...]]] = []
+    accepted: list[tuple[Lane, list, Mapping]] = []
     for request in owned:
         pk, lane, one = request.delivery_id, lanes[request.lane_id], deliveries[request.delivery_id]
         result = _result(request.written) if request.written else one.result
@@ -242,8 +243,9 @@ def finish(requests: Sequence[Finish], now: datetime) -> list[bool]:
         if one.target_id and one.was_sent and one.operation in (Operation.COMMENT, Operation.FILE):
             effects.append(_effect(pk, one.target_id, one.origin, result))
         if request.accepted and request.state is DeliveryState.DONE:
-            _take_stamps(lane, one.stamp, request.accepted)
+            accepted.append((lane, one.stamp, request.accepted))
         _advance(lane, now)
+    _take_stamps(accepted)
     update_many(Delivery, ("state", "done_at", "skipped_reason", "result"), changes)
     update_many(
         Lane, _MOVED, [(lane.pk, tuple(getattr(lane, name) for name in _MOVED)) for lane in lanes.values()]
@@ -364,20 +366,25 @@ def _result(written: Written) -> dict[str, object]:
     }
 
 
-def _take_stamps(lane: Lane, written_at: Sequence, accepted: Mapping) -> None:
-    """The target held these values already: from now on they stand there with the newer stamp."""
-    stands = TicketSide.objects.filter(linked_ticket=lane.linked_ticket_id, side=lane.target_id)
-    ticket = Ticket.objects.select_for_update().get(pk__in=stands.values("ticket"))
-    winners = tickets.winners_from(ticket.winners, ticket.actual)
-    stamp = stamp_from(written_at)
-    newer = {
-        name: Winner(value, stamp)
-        for name, value in accepted.items()
-        if name not in winners or winners[name].stamp < stamp
-    }
-    if newer:
-        ticket.winners = tickets.winners_value({**winners, **newer}, ticket.actual)
-        ticket.save(update_fields=["winners"])
+def _take_stamps(accepted: Sequence[tuple[Lane, list, Mapping]]) -> None:
+    """Targets held these values already: from now on they stand there with the newer stamp."""
+    stands = _standing(linked=[lane.linked_ticket_id for lane, _, _ in accepted])
+    places = {(linked, side): ticket_id for linked, side, ticket_id in stands}
+    rows = {pk: (winners, actual) for pk, winners, actual in _winners(keys=sorted(set(places.values())))}
+    changed: dict[int, dict] = {}
+    for lane, written_at, values in accepted:
+        ticket_id = places[lane.linked_ticket_id, lane.target_id]
+        stored, actual = rows[ticket_id]
+        winners = tickets.winners_from(changed.get(ticket_id, stored), actual)
+        stamp = stamp_from(written_at)
+        newer = {
+            name: Winner(value, stamp)
+            for name, value in values.items()
+            if name not in winners or winners[name].stamp < stamp
+        }
+        if newer:
+            changed[ticket_id] = tickets.winners_value({**winners, **newer}, actual)
+    update_many(Ticket, ("winners",), [(pk, (winners,)) for pk, winners in changed.items()])
 
 
 def _undo_mark(sent: QuerySet[Delivery]) -> None:
@@ -423,6 +430,19 @@ _give_back = Order(
 _stands = Question(
     lambda linked: TicketSide.objects.filter(linked_ticket__in=linked, ticket__isnull=False).values_list(
         "linked_ticket_id", "side_id", *(f"ticket__{name}" for name in tickets.STATE_FIELDS)
+    )
+)
+_standing = Question(
+    lambda linked: TicketSide.objects.filter(linked_ticket__in=linked, ticket__isnull=False).values_list(
+        "linked_ticket_id", "side_id", "ticket_id"
+    )
+)
+_winners = Question(
+    lambda keys: (
+        Ticket.objects.filter(pk__in=keys)
+        .select_for_update()
+        .order_by("pk")
+        .values_list("pk", "winners", "actual")
     )
 )
 _effects_of = Question(

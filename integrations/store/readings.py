@@ -125,7 +125,8 @@ def _is_being_created(ticket: Ticket, first: Change, config: Configuration) -> b
     Its web hook can be quicker than the answer to our create.  Until that answer is stored the ticket must not be
     taken for somebody's new ticket, or it would be linked back to where it came from.
     """
-    if ticket.event_count or first.kind is not ChangeKind.CREATED:
+    if ticket.event_count or ticket.marker or first.kind is not ChangeKind.CREATED:
+        # With a marker the answer is stored: it is known whose it is.
         return False
     by_us = first.actor.id == config.accounts.get(ticket.system_id, "")
     if not (by_us or first.marker):

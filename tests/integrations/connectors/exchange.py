@@ -64,8 +64,9 @@ class Exchange:
     def _step(self) -> bool:
         now = self.now()
         context = Context(self, self.random, self)
-        fibers = [deliver_lane(lane, context) for lane in self.store.claim_lanes("worker", now, 60, 10)]
-        fibers += [read_ticket(one, context) for one in self.store.claim_readings(now, 60, 10)]
+        lanes, readings = self.store.claim("worker", now, 60, 20)
+        fibers = [deliver_lane(lane, context) for lane in lanes]
+        fibers += [read_ticket(one, context) for one in readings]
         for fiber in fibers:
             result: Any = None
             with contextlib.suppress(StopIteration):

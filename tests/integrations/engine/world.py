@@ -139,8 +139,7 @@ class World:
         """Carry out everything that is due at this moment; False when nothing was."""
         now = self.clock.now()
         context = Context(self.clock, self.random, self)
-        lanes = self.store.claim_lanes("worker", now, 60, 10)
-        readings = self.store.claim_readings(now, 60, 10)
+        lanes, readings = self.store.claim("worker", now, 60, 20)
         fibers = [deliver_lane(lane, context) for lane in lanes]
         fibers += [read_ticket(reading, context) for reading in readings]
         for fiber in fibers:
