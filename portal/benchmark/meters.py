@@ -14,7 +14,7 @@ PROC = Path("/proc")
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """CPU seconds used so far, and resident memory in bytes."""
+    """CPU seconds used so far, and memory in bytes, a page shared by n processes counted as 1/n in each."""
 
     cpu_s: float = 0.0
     memory_bytes: int = 0
@@ -36,17 +36,21 @@ def cost_of_group(group: int) -> Cost | None:
 
 def _cost(folder: Path, group: int) -> Cost | None:
     try:
-        stat = (folder / "stat").read_text()
-        pages = int((folder / "statm").read_text().split()[1])
+        # The name may hold blanks; what follows its closing bracket does not.
+        values = (folder / "stat").read_text().rpartition(")")[2].split()
+        if int(values[2]) != group:
+            return None
+        memory = _proportional_bytes((folder / "smaps_rollup").read_text())
     except (OSError, IndexError):
         # It has ended in the meantime.
         return None
-    # The name may hold blanks; what follows its closing bracket does not.
-    values = stat.rpartition(")")[2].split()
-    if int(values[2]) != group:
-        return None
     ticks = sum(int(value) for value in values[11:15])
-    return Cost(ticks / os.sysconf("SC_CLK_TCK"), pages * os.sysconf("SC_PAGE_SIZE"))
+    return Cost(ticks / os.sysconf("SC_CLK_TCK"), memory)
+
+
+def _proportional_bytes(smaps_rollup: str) -> int:
+    """The proportional set size (`man proc_pid_smaps`): the sum over processes counts each shared page once."""
+    return sum(int(line.split()[1]) * 1024 for line in smaps_rollup.splitlines() if line.startswith("Pss:"))
 
 
 def machine() -> str:

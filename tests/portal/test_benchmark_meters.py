@@ -10,7 +10,7 @@ import pytest
 from portal.benchmark import meters
 from portal.benchmark.meters import Cost, cost_of_group, machine
 
-TICKS, PAGE = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
+TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def proc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def run(proc: Path, pid: int, group: int, ticks: tuple[int, int, int, int], pages: int, name: str) -> None:
+def run(proc: Path, pid: int, group: int, ticks: tuple[int, int, int, int], pss_kb: int, name: str) -> None:
     folder = proc / str(pid)
     folder.mkdir()
     nothing = "0 " * 8
@@ -29,7 +29,10 @@ def run(proc: Path, pid: int, group: int, ticks: tuple[int, int, int, int], page
     (folder / "stat").write_text(
         f"{pid} ({name}) S 1 {group} {nothing}{own} {system} {of_children} {for_children} 20 0 1 0"
     )
-    (folder / "statm").write_text(f"9999 {pages} 5 1 0 3 0")
+    (folder / "smaps_rollup").write_text(
+        "55d0c0000000-7ffd00000000 ---p 00000000 00:00 0    [rollup]\n"
+        f"Rss:               99999 kB\nPss:               {pss_kb} kB\nPss_Dirty:          9999 kB\n"
+    )
 
 
 def test_all_processes_of_a_group_are_counted_together(proc: Path) -> None:
@@ -38,17 +41,17 @@ def test_all_processes_of_a_group_are_counted_together(proc: Path) -> None:
     run(proc, 12, 12, (99 * TICKS, 0, 0, 0), 99, "stranger")
     (proc / "meminfo").touch()
 
-    assert cost_of_group(10) == Cost(20.0, 12 * PAGE)
+    assert cost_of_group(10) == Cost(20.0, 12 * 1024)
     assert cost_of_group(77) == Cost()
 
 
 def test_a_process_that_ends_while_it_is_read_counts_nothing(proc: Path) -> None:
     run(proc, 10, 10, (TICKS, 0, 0, 0), 5, "celery")
     run(proc, 11, 10, (TICKS, 0, 0, 0), 5, "celery")
-    (proc / "11" / "statm").write_text("")
+    (proc / "11" / "smaps_rollup").unlink()
     (proc / "12").mkdir()
 
-    assert cost_of_group(10) == Cost(1.0, 5 * PAGE)
+    assert cost_of_group(10) == Cost(1.0, 5 * 1024)
 
 
 def test_where_nothing_tells_there_is_no_figure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

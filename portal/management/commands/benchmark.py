@@ -78,7 +78,8 @@ def _measure(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _show(results: dict[str, Any]) -> None:
-    console = Console()
+    # A file or a pipe has no width: the tables are printed whole there, not cut at 80 columns.
+    console = Console() if sys.stdout.isatty() else Console(width=200)
     console.print(
         f"{results['date']}, {results['machine']}, {results['database']}, broker {results['broker']}. "
         f"The bare loop of calls and commits does {results['limit_changes_a_second']} changes a second."
