@@ -12,17 +12,9 @@ from portal.demo.seed import PEOPLE
 from portal.demo.stage import Row
 from portal.demo.verdict import Check
 
-# Where nobody looks at a terminal, in a log, lines should not be broken at 80.
-LOG_WIDTH = 150
 # Time, where, who, after; and the space between two columns.
 FIXED_WIDTHS = (8, 15, 9, 6)
 GAP = 2
-
-
-def console() -> Console:
-    """A console for standard output."""
-    found = Console(highlight=False, soft_wrap=False)
-    return found if found.is_terminal else Console(highlight=False, width=LOG_WIDTH)
 
 
 def progress(out: Console, text: str) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
+
+from portal.console import console
 
 
 def show(results: dict[str, Any]) -> None:
     """The counts, the first findings, and the service levels beside the file's own."""
-    console = Console()
+    out = console()
     table = Table(title="What was played and what arrived", show_header=False)
     for label, name in (
         ("incidents", "incidents"),
@@ -26,12 +27,12 @@ def show(results: dict[str, Any]) -> None:
         ("kill -9 of the worker", "kills"),
     ):
         table.add_row(label, str(results[name]))
-    console.print(table)
+    out.print(table)
     for finding in results["findings"]:
-        console.print(f"- {finding}")
+        out.print(f"- {finding}")
     for title, rows in results["service_levels"].items():
-        console.print(_levels(title, rows))
-    console.print("Everything agrees." if results["agrees"] else "Something does not agree.")
+        out.print(_levels(title, rows))
+    out.print("Everything agrees." if results["agrees"] else "Something does not agree.")
 
 
 def _levels(title: str, rows: list[dict[str, Any]]) -> Table:

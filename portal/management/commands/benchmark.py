@@ -11,11 +11,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.utils import timezone
-from rich.console import Console
 from rich.table import Table
 
 from portal.benchmark import meters, runs
 from portal.benchmark.field import prepared
+from portal.console import console
 from portal.demo import passing, place, processes
 
 
@@ -78,9 +78,8 @@ def _measure(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _show(results: dict[str, Any]) -> None:
-    # A file or a pipe has no width: the tables are printed whole there, not cut at 80 columns.
-    console = Console() if sys.stdout.isatty() else Console(width=200)
-    console.print(
+    out = console()
+    out.print(
         f"{results['date']}, {results['machine']}, {results['database']}, broker {results['broker']}. "
         f"The bare loop of calls and commits does {results['limit_changes_a_second']} changes a second."
     )
@@ -92,4 +91,4 @@ def _show(results: dict[str, Any]) -> None:
                 table.add_column(name.replace("_", " "), justify="right")
         for row in rows:
             table.add_row(*(str(value) for name, value in row.items() if name != "database"))
-        console.print(table)
+        out.print(table)

@@ -8,7 +8,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from portal.demo import place, report
+from portal.console import console
+from portal.demo import place
 from portal.demo.processes import Stopped, Trouble
 from portal.demo.run import Demo, Wish
 
@@ -35,7 +36,7 @@ class Command(BaseCommand):
             ports[name] = asked if asked is not None else 0 if options["once"] else usual
         wish = Wish(once=options["once"], fresh=options["fresh"], **ports)
         try:
-            code = Demo(wish, report.console()).run()
+            code = Demo(wish, console()).run()
         except Trouble as error:
             self.stderr.write(self.style.ERROR(str(error)))
             code = 1
