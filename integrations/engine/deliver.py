@@ -15,6 +15,7 @@ from typing import Any
 from integrations.canonical import Attachment, CommentDraft, Draft, Value
 from integrations.connectors.errors import ConnectorError, Forbidden, Gone, Refused, Unauthorized
 from integrations.engine import effects, timing
+from integrations.engine.answers import answers_to
 from integrations.engine.effects import Steps
 from integrations.engine.ports import ClaimedLane, Context
 from integrations.engine.shares import MOST_IN_ONE_WRITE, Share, received, share_of, with_followers
@@ -130,7 +131,7 @@ class _Delivering:
         """Write what is open of all shares at once; each delivery keeps its own attempt and its own end."""
         sent = [share for share in shares if share.open]
         if not sent:
-            return (yield from self._end(shares))
+            return (yield from self._end(target, shares))
         if not (yield from self._mark_all_sent(target, sent)):
             return None
         try:
@@ -147,7 +148,7 @@ class _Delivering:
             if isinstance(error, Refused) and len(shares) > 1:
                 return (yield from self._write_alone(target, shares[0], ids, error))
             return (yield from self._failed(error, sent=ids))
-        return (yield from self._end(shares, written))
+        return (yield from self._end(target, shares, written))
 
     def _write_alone(
         self, target: TicketState, own: Share, sent: tuple[int, ...], error: ConnectorError
@@ -176,7 +177,7 @@ class _Delivering:
         ]
         return (yield from self._record(marks))
 
-    def _end(self, shares: Sequence[Share], written: Any = None) -> _Step:
+    def _end(self, target: TicketState, shares: Sequence[Share], written: Any = None) -> _Step:
         now = self.context.clock.now()
         ends = tuple(
             effects.Finish(
@@ -187,6 +188,7 @@ class _Delivering:
                 at=now,
                 written=written if share.open else None,
                 accepted=None if share.open else self._settled(share.equal),
+                answers=answers_to(share, target),
             )
             for share in shares
         )

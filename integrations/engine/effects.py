@@ -14,7 +14,7 @@ from typing import Any
 
 from integrations.canonical import Attachment, CommentDraft, Draft, Fields, History, Value, Written
 from integrations.connectors.errors import ConnectorError
-from integrations.engine.values import DeliveryState, Outcome
+from integrations.engine.values import Answer, DeliveryState, Outcome
 
 # Remote calls.
 
@@ -155,7 +155,12 @@ class StoreCreated(Request):
 
 @dataclass(frozen=True, slots=True)
 class Finish(Request):
-    """-> bool.  The delivery is over; the lane moves on.  `accepted` are fields that already held what was wanted."""
+    """-> bool.  The delivery is over; the lane moves on.
+
+    `accepted` are fields that already held what was wanted.  False as well, and nothing is stored, when the delivery
+    is not the head of its lane or when the ticket no longer holds what is accepted without a write: then it was
+    decided on something that has changed meanwhile, and the step looks again.  `answers` go back to the sender.
+    """
 
     lane_id: int
     fence: int
@@ -164,6 +169,7 @@ class Finish(Request):
     at: datetime
     written: Written | None = None
     accepted: Mapping[str, Value] | None = None
+    answers: tuple[Answer, ...] = ()
     reason: str = ""
 
 

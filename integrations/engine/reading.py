@@ -11,6 +11,7 @@ from datetime import datetime
 
 from integrations.canonical import Attachment, Change, ChangeKind, Comment, History, Value
 from integrations.engine import echo
+from integrations.engine.answers import winners_told
 from integrations.engine.values import (
     NO_STAMP,
     ConnectionView,
@@ -161,6 +162,7 @@ def _judge(
         for name, winner in repairs.items():
             if found.fields[name].connection_id == link.key.connection_id:
                 plan.deliveries.append(_repair(link, news, name, winner))
+                plan.deliveries += _answers(plan, link, news, found.fields[name], {name: winner})
     for link in _beginning(view, plan, links):
         links.append(link)
         plan.new_links.append(NewLink(link.key.connection_id, link.here.id, link.there.id))
@@ -349,6 +351,27 @@ def _repair(link: _Link, news: _News, name: str, winner: Winner) -> NewDelivery:
         hops=1,
         envelope={"fields": {name: winner.value}},
     )
+
+
+def _answers(
+    plan: ReadingPlan, link: _Link, news: _News, cause: OpenWrite, winners: Mapping[str, Winner]
+) -> list[NewDelivery]:
+    """Tell the sender of the older value which newer one it has covered: that may be news over there."""
+    return [
+        NewDelivery(
+            link=link.key,
+            target_side_id=link.there.id,
+            operation=Operation.UPDATE,
+            position=news.position,
+            origin=cause.origin,
+            stamp=answer.stamp,
+            hops=1,
+            envelope=answer.envelope,
+            problem=answer.problem,
+            outgoing_id=answer.outgoing_id,
+        )
+        for answer in winners_told(link.here, plan.actual, winners)
+    ]
 
 
 def _beginning(view: TicketView, plan: ReadingPlan, links: Sequence[_Link]) -> list[_Link]:

@@ -32,10 +32,14 @@ class Share:
     equal: Mapping[str, Value]
 
     @property
+    def overtaken(self) -> tuple[str, ...]:
+        """The fields in which a newer value stands."""
+        return tuple(name for name in self.wanted if name not in self.open and name not in self.equal)
+
+    @property
     def end(self) -> DeliveryState:
         """Where the delivery stands once `open` is written."""
-        was_overtaken = len(self.open) + len(self.equal) < len(self.wanted)
-        if was_overtaken and not self.open and not self.equal:
+        if self.overtaken and not self.open and not self.equal:
             return DeliveryState.SUPERSEDED
         return DeliveryState.DONE
 
@@ -63,9 +67,11 @@ def with_followers(own: Share, target: TicketState, systems: Systems) -> list[Sh
     """The head's share and those of the updates right behind it that may go out in the same write.
 
     Ends at the first that is something else, may be there already, cannot be mapped, or wants a field that one
-    before it writes.
+    before it writes, or found there already with a newer stamp.
     """
     shares, taken = [own], set(own.open)
+    # A value that stands there already takes the stamp of the delivery that wanted it.
+    stands = dict.fromkeys(own.equal, own.head.stamp)
     if own.head.tries and own.open:
         # It failed or got lost before: by itself it shows why.
         return shares
@@ -76,8 +82,11 @@ def with_followers(own: Share, target: TicketState, systems: Systems) -> list[Sh
         share = share_of(follower, target, present, systems)
         if not isinstance(share, Share) or taken & set(share.wanted):
             break
+        if any(stands.get(name, NO_STAMP) > follower.stamp for name in share.wanted):
+            break
         shares.append(share)
         taken |= set(share.open)
+        stands |= dict.fromkeys(share.equal, follower.stamp)
         present |= share.open
     return shares
 

@@ -213,3 +213,13 @@ class HeadView:
     target: TicketState | None
     source_system_id: int
     followers: tuple[HeadView, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An update to be queued in the lane back to the sender.  `stamp` is that of the values that stand."""
+
+    stamp: Stamp
+    envelope: Mapping
+    problem: Mapping
+    outgoing_id: int | None

@@ -25,6 +25,7 @@ from integrations.engine.effects import (
     Withdraw,
 )
 from integrations.engine.values import (
+    Answer,
     DeliveryState,
     HeadView,
     Operation,
@@ -36,7 +37,7 @@ from integrations.engine.values import (
 from integrations.events import lane_parked
 from integrations.models import Attempt, Delivery, Effect, Lane, Ticket, TicketSide
 from integrations.statements import Order, Question, insert_many, update_many
-from integrations.store import tickets
+from integrations.store import queues, tickets
 from integrations.store.configuration import Configuration
 
 _HEAD_FIELDS = (
@@ -227,34 +228,54 @@ def _created(requests: Sequence[StoreCreated], lanes: Mapping[int, Lane]) -> dic
 
 
 def finish(requests: Sequence[Finish], now: datetime) -> list[bool]:
-    """These deliveries are over and their lanes move on."""
-    lanes = _locked(requests)
-    owned = [request for request in requests if request.lane_id in lanes]
-    rows = _ending(keys=[request.delivery_id for request in owned])
+    """These deliveries are over, their lanes move on, and their senders are told what overtook them.
+
+    What follows a refused one in its lane is refused as well.
+    """
+    known = _lanes(keys=[request.lane_id for request in requests] + _lanes_back(requests))
+    lanes = _owned_of(known, requests)
+    rows = _ending(keys=[request.delivery_id for request in requests if request.lane_id in lanes])
     deliveries = {pk: _Ending(*row) for pk, *row in rows}
     _lock_targets(one.target_id for one in deliveries.values())
+    held = _held(requests, lanes)
     effects: list[Effect] = []
     changes: list[tuple[int, tuple[object, ...]]] = []
-    accepted: list[tuple[Lane, list, Mapping]] = []
-    for request in owned:
-        pk, lane, one = request.delivery_id, lanes[request.lane_id], deliveries[request.delivery_id]
+    accepted: list[tuple[_Held, list, Mapping]] = []
+    ended: dict[int, Finish] = {}
+    refused: set[int] = set()
+    for request in requests:
+        pk, lane = request.delivery_id, lanes.get(request.lane_id)
+        if lane is None or lane.pk in refused or not _is_current(request, lane, deliveries[pk], held):
+            refused.add(request.lane_id)
+            continue
+        one = deliveries[pk]
+        ended[pk] = request
         result = _result(request.written) if request.written else one.result
         changes.append((pk, (request.state.value, request.at, request.reason, result)))
         if one.target_id and one.was_sent and one.operation in (Operation.COMMENT, Operation.FILE):
             effects.append(_effect(pk, one.target_id, one.origin, result))
         if request.accepted and request.state is DeliveryState.DONE:
-            accepted.append((lane, one.stamp, request.accepted))
+            accepted.append((held[lane.pk], one.stamp, request.accepted))
         _advance(lane, now)
     _take_stamps(accepted)
     update_many(Delivery, ("state", "done_at", "skipped_reason", "result"), changes)
+    answers = [
+        queues.put(back, _answer(answer, deliveries[pk]), now)
+        for pk, request in ended.items()
+        for answer in request.answers
+        for back in known
+        if back.pk != request.lane_id and back.linked_ticket_id == lanes[request.lane_id].linked_ticket_id
+    ]
+    moved = {**lanes, **{answer.lane.pk: answer.lane for answer in answers}}
     update_many(
-        Lane, _MOVED, [(lane.pk, tuple(getattr(lane, name) for name in _MOVED)) for lane in lanes.values()]
+        Lane, _MOVED, [(lane.pk, tuple(getattr(lane, name) for name in _MOVED)) for lane in moved.values()]
     )
-    _done_attempts(deliveries=[pk for pk, one in deliveries.items() if one.was_sent], at=now)
+    insert_many(answers)
+    _done_attempts(deliveries=[pk for pk in ended if deliveries[pk].was_sent], at=now)
     insert_many(effects, ignores_doubles=True)
-    written = [deliveries[request.delivery_id].target_id for request in owned if request.written]
+    written = [deliveries[pk].target_id for pk, request in ended.items() if request.written]
     tickets.expect_read_back([target_id for target_id in written if target_id], now)
-    return [request.lane_id in lanes for request in requests]
+    return [request.delivery_id in ended for request in requests]
 
 
 def release(request: Release) -> bool:
@@ -306,17 +327,26 @@ def park(request: Park) -> bool:
 
 
 _Fenced = LoadHead | MarkSent | StoreCreated | Finish | Release | Withdraw | Park
-_MOVED = ("head", "tries", "failure_code", "failure_message", "waits", "waits_since", "next_at")
+_MOVED = ("head", "tries", "failure_code", "failure_message", *queues.QUEUED)
 
 
 def _owned(request: _Fenced):  # type: ignore[no-untyped-def]
     return Lane.objects.filter(pk=request.lane_id, fence=request.fence)
 
 
-def _locked(requests: Sequence[MarkSent] | Sequence[StoreCreated] | Sequence[Finish]) -> dict[int, Lane]:
+def _locked(requests: Sequence[MarkSent] | Sequence[StoreCreated]) -> dict[int, Lane]:
     """The lanes of these requests that are still theirs, locked in the order of their keys."""
+    return _owned_of(_lanes(keys=[request.lane_id for request in requests]), requests)
+
+
+def _owned_of(lanes: Sequence[Lane], requests: Sequence[_Fenced]) -> dict[int, Lane]:
     fences = {request.lane_id: request.fence for request in requests}
-    return {lane.pk: lane for lane in _lanes(keys=list(fences)) if lane.fence == fences[lane.pk]}
+    return {lane.pk: lane for lane in lanes if lane.fence == fences.get(lane.pk)}
+
+
+def _lanes_back(requests: Sequence[Finish]) -> list[int]:
+    """Both lanes of every linked ticket in which a sender is to be answered: they are locked together."""
+    return [pk for (pk,) in _both_lanes(lanes=[request.lane_id for request in requests if request.answers])]
 
 
 def _lock_targets(ticket_ids: Iterable[int | None]) -> None:
@@ -332,6 +362,8 @@ def _lock_targets(ticket_ids: Iterable[int | None]) -> None:
 class _Ending:
     """What the end of a delivery needs to know of it."""
 
+    number: int
+    event_id: int | None
     target_id: int | None
     operation: str
     state: str
@@ -342,6 +374,51 @@ class _Ending:
     @property
     def was_sent(self) -> bool:
         return self.state == Delivery.State.SENT
+
+
+@dataclass(slots=True)
+class _Held:
+    """What the ticket that a lane leads to holds at this moment."""
+
+    ticket_id: int
+    winners: dict
+    actual: dict
+
+
+def _held(requests: Sequence[Finish], lanes: Mapping[int, Lane]) -> dict[int, _Held]:
+    """The tickets of the lanes in which something was accepted, by lane."""
+    asked = {
+        request.lane_id: lanes[request.lane_id]
+        for request in requests
+        if request.lane_id in lanes and request.accepted
+    }
+    stands = _standing(linked=[lane.linked_ticket_id for lane in asked.values()])
+    places = {(linked, side): ticket_id for linked, side, ticket_id in stands}
+    rows = {row[0]: _Held(*row) for row in _winners(keys=sorted(set(places.values())))}
+    return {pk: rows[places[lane.linked_ticket_id, lane.target_id]] for pk, lane in asked.items()}
+
+
+def _is_current(request: Finish, lane: Lane, one: _Ending, held: Mapping[int, _Held]) -> bool:
+    """Whether what was decided still holds: a worker may have been stopped between its look and this moment."""
+    if one.number != lane.head:
+        return False
+    if request.written or not request.accepted:
+        return True
+    actual = held[lane.pk].actual
+    return all(actual.get(name) == value for name, value in request.accepted.items())
+
+
+def _answer(answer: Answer, overtaken: _Ending) -> Delivery:
+    return Delivery(
+        event_id=overtaken.event_id,
+        operation=Delivery.Op.UPDATE,
+        marker=queues.new_marker(),
+        origin=overtaken.origin,
+        stamp=answer.stamp.as_value(),
+        envelope=dict(answer.envelope),
+        problem=dict(answer.problem),
+        outgoing_id=answer.outgoing_id,
+    )
 
 
 def _advance(lane: Lane, now: datetime) -> None:
@@ -366,16 +443,11 @@ def _result(written: Written) -> dict[str, object]:
     }
 
 
-def _take_stamps(accepted: Sequence[tuple[Lane, list, Mapping]]) -> None:
+def _take_stamps(accepted: Sequence[tuple[_Held, list, Mapping]]) -> None:
     """Targets held these values already: from now on they stand there with the newer stamp."""
-    stands = _standing(linked=[lane.linked_ticket_id for lane, _, _ in accepted])
-    places = {(linked, side): ticket_id for linked, side, ticket_id in stands}
-    rows = {pk: (winners, actual) for pk, winners, actual in _winners(keys=sorted(set(places.values())))}
     changed: dict[int, dict] = {}
-    for lane, written_at, values in accepted:
-        ticket_id = places[lane.linked_ticket_id, lane.target_id]
-        stored, actual = rows[ticket_id]
-        winners = tickets.winners_from(changed.get(ticket_id, stored), actual)
+    for held, written_at, values in accepted:
+        winners = tickets.winners_from(held.winners, held.actual)
         stamp = stamp_from(written_at)
         newer = {
             name: Winner(value, stamp)
@@ -383,7 +455,8 @@ def _take_stamps(accepted: Sequence[tuple[Lane, list, Mapping]]) -> None:
             if name not in winners or winners[name].stamp < stamp
         }
         if newer:
-            changed[ticket_id] = tickets.winners_value({**winners, **newer}, actual)
+            held.winners = tickets.winners_value({**winners, **newer}, held.actual)
+            changed[held.ticket_id] = held.winners
     update_many(Ticket, ("winners",), [(pk, (winners,)) for pk, winners in changed.items()])
 
 
@@ -451,6 +524,9 @@ _effects_of = Question(
     )
 )
 _lanes = Question(lambda keys: Lane.objects.filter(pk__in=keys).select_for_update().order_by("pk"))
+_both_lanes = Question(
+    lambda lanes: Lane.objects.filter(linked_ticket__lanes__in=lanes).order_by().values_list("pk")
+)
 _plans = Question(
     lambda keys: Delivery.objects.filter(pk__in=keys).order_by().values_list("pk", "marker", "origin")
 )
@@ -458,7 +534,9 @@ _ending = Question(
     lambda keys: (
         Delivery.objects.filter(pk__in=keys)
         .order_by()
-        .values_list("pk", "target_id", "operation", "state", "origin", "stamp", "result")
+        .values_list(
+            "pk", "number", "event_id", "target_id", "operation", "state", "origin", "stamp", "result"
+        )
     )
 )
 _tickets = Question(

@@ -6,7 +6,6 @@ judged by the pure rules, and what they mean goes into the tables a table at a t
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
@@ -28,7 +27,7 @@ from integrations.models import (
     TicketSide,
 )
 from integrations.statements import Order, Question, insert_many, update_many
-from integrations.store import tickets
+from integrations.store import queues, tickets
 from integrations.store.configuration import Configuration
 
 # How soon to look again at a new ticket that a create of ours, still under way, has probably made.
@@ -322,35 +321,26 @@ class _Storing:
         made: list[Delivery] = []
         for key, queued in planned.items():
             lane = lanes[key]
-            made += [
-                self._delivery(lane, number, delivery, one)
-                for number, (one, delivery) in enumerate(queued, lane.tail + 1)
-            ]
-            lane.tail += len(queued)
-            if not lane.waits:
-                lane.waits, lane.waits_since, lane.next_at = True, self.now, self.now
+            made += [queues.put(lane, self._delivery(delivery, one), self.now) for one, delivery in queued]
         moved = [lanes[key] for key in planned]
         update_many(
             Lane,
-            ("tail", "waits", "waits_since", "next_at"),
-            [(lane.pk, (lane.tail, lane.waits, lane.waits_since, lane.next_at)) for lane in moved],
+            queues.QUEUED,
+            [(lane.pk, tuple(getattr(lane, name) for name in queues.QUEUED)) for lane in moved],
         )
         insert_many(made)
 
-    def _delivery(self, lane: Lane, number: int, planned: reading.NewDelivery, one: _Reading) -> Delivery:
+    def _delivery(self, planned: reading.NewDelivery, one: _Reading) -> Delivery:
         return Delivery(
-            lane=lane,
-            number=number,
             event=one.events[planned.position],
             operation=planned.operation.value,
-            marker=f"concord-{secrets.token_hex(12)}",
+            marker=queues.new_marker(),
             origin=planned.origin[:200],
             stamp=planned.stamp.as_value(),
             hops=planned.hops,
             envelope=dict(planned.envelope),
             problem=dict(planned.problem),
             outgoing_id=planned.outgoing_id,
-            queued_at=self.now,
         )
 
     def _tell(self) -> None:

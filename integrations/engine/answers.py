@@ -1,0 +1,53 @@
+"""What a sender is told when its change comes too late: the newer value that stands at the receiver.  Pure.
+
+Usually that value is on its way already, as news of the ticket it was set in.  Not always: in a chain of systems a
+newer change can arrive in the middle as a value that stands there already.  Nothing is written then, so no history
+shows it and nobody further along hears of it; a sender that holds another value would keep it for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from integrations.canonical import Value
+from integrations.engine.shares import Share
+from integrations.engine.values import Answer, Operation, SideView, Stamp, TicketState, Winner
+from integrations.mapping import plan as mapping
+
+
+def answers_to(share: Share, target: TicketState) -> tuple[Answer, ...]:
+    """The winners that overtook parts of a delivery; empty when nothing newer stands there.
+
+    Every answer carries a newer stamp than what it answers, so an answer to an answer ends.  May be repeated.
+    """
+    if share.head.operation is Operation.REPAIR:
+        # It was for the ticket it stands in: nobody sent it.
+        return ()
+    winners = {name: target.winners[name] for name in share.overtaken if name in target.winners}
+    newer = {name: winner for name, winner in winners.items() if winner.stamp > share.head.stamp}
+    return winners_told(share.head.side, target.actual, newer)
+
+
+def winners_told(
+    side: SideView, actual: Mapping[str, Value], winners: Mapping[str, Winner]
+) -> tuple[Answer, ...]:
+    """What this side releases of these winners, those of one stamp together."""
+    standing = {**actual, **{name: winner.value for name, winner in winners.items()}}
+    by_stamp: dict[Stamp, list[str]] = {}
+    for name, winner in winners.items():
+        by_stamp.setdefault(winner.stamp, []).append(name)
+    released = [(stamp, names, _released(side, standing, names)) for stamp, names in sorted(by_stamp.items())]
+    return tuple(
+        Answer(
+            stamp=stamp,
+            envelope={"fields": mapped.fields, "changed": names},
+            problem=mapped.problem.as_value() if mapped.problem else {},
+            outgoing_id=side.outgoing.id,
+        )
+        for stamp, names, mapped in released
+        if mapped.fields or mapped.problem
+    )
+
+
+def _released(side: SideView, fields: Mapping[str, Value], names: Sequence[str]) -> mapping.Mapped:
+    return mapping.release(side.outgoing, fields, changed=names)

@@ -1,0 +1,28 @@
+"""Puts deliveries at the ends of lanes."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+
+from integrations.models import Delivery, Lane
+
+# What `put` may change of a lane.
+QUEUED = ("tail", "waits", "waits_since", "next_at")
+
+
+def put(lane: Lane, delivery: Delivery, now: datetime) -> Delivery:
+    """Number the delivery at the end of this lane and let the lane wait for it.
+
+    The caller has locked the lane and stores both; nothing is written here.
+    """
+    lane.tail += 1
+    delivery.lane, delivery.number, delivery.queued_at = lane, lane.tail, now
+    if not lane.waits:
+        lane.waits, lane.waits_since, lane.next_at = True, now, now
+    return delivery
+
+
+def new_marker() -> str:
+    """What our write is recognised by in the receiver's system; each delivery has its own."""
+    return f"concord-{secrets.token_hex(12)}"
