@@ -68,6 +68,14 @@ class SystemQuerySet(models.QuerySet[Any]):
         found = self.callable_at(now).filter(due).exclude(account_id="")
         return found.order_by(F("metadata_due_at").asc(nulls_first=True), "pk")
 
+    def hooks_due(self, now: datetime) -> Self:
+        """Systems whose web hooks were set up and are to be looked at now, the longest wait first."""
+        secret = _rows("SystemSecret").filter(system=OuterRef("pk"), name="hook_secret")
+        due = Q(hook_standing__due_at__isnull=True) | Q(hook_standing__due_at__lte=now)
+        is_set_up = Exists(secret) | Q(hook_standing__is_expected=True)
+        found = self.callable_at(now).filter(due).filter(is_set_up).exclude(account_id="")
+        return found.order_by(F("hook_standing__due_at").asc(nulls_first=True), "pk")
+
 
 class SystemFindingQuerySet(models.QuerySet[Any]):
     """Questions about findings."""
@@ -79,6 +87,10 @@ class SystemFindingQuerySet(models.QuerySet[Any]):
     def live(self) -> Self:
         """Findings that still hold, acknowledged ones among them."""
         return self.exclude(state="closed")
+
+    def about_fields(self) -> Self:
+        """Findings about fields: those that rules can touch."""
+        return self.exclude(field="")
 
     def waiting(self) -> Self:
         """Findings that nobody has looked after yet, what stops tickets first."""

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from integrations.models import Heartbeat
 from integrations.runtime.worker import Worker
-from integrations.services import hints, metadata
+from integrations.services import hints, hook_watch, metadata
 from integrations.services.systems import open_connector_for
 
 logger = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ def tick() -> None:
 
 @shared_task
 def sweep() -> None:
-    """Ask systems for changes that no web hook told of, tidy up, and read one system's fields if they are due."""
+    """Ask systems for changes that no web hook told of, tidy up, and read one system's fields and hooks if due."""
     with _database_may_be_away("sweep"):
         now = timezone.now()
         _beat("sweep")
@@ -54,6 +54,7 @@ def sweep() -> None:
             wake()
         hints.forget_old_receipts(now)
         metadata.refresh_next_due(now)
+        hook_watch.watch_next_due(now)
 
 
 def wake() -> None:

@@ -17,6 +17,7 @@ urlpatterns = [
     path("queue/", include("portal.views.queue")),
     path("partners/", include("portal.views.partners")),
     path("systems/", include("portal.views.systems")),
+    path("systems/", include("portal.views.hooks")),
     path("findings/", include("portal.views.findings")),
     path("connections/on-their-way/", include("portal.views.wizard")),
     path("connections/", include("portal.views.people")),

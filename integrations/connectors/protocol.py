@@ -80,12 +80,16 @@ class Hook:
 
 @dataclass(frozen=True, slots=True)
 class RegisteredHook:
-    """A web hook as the other system has it.  `secret` is "" where the system does not tell it."""
+    """A web hook as the other system has it.  `secret` is "" where the system does not tell it.
+
+    `event` is what it tells of where each kind of event takes a web hook of its own, and "" where one tells of all.
+    """
 
     id: str
     url: str
     is_active: bool
     secret: str = field(default="", repr=False)
+    event: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,15 +185,20 @@ class RegistersHooks(Protocol):
     Forbidden tells that it may not; then `hook_steps` are for a person.
     """
 
+    def hook_events(self) -> tuple[str, ...]:
+        """The events of which each takes a web hook of its own; ("",) where one tells of all.  Pure."""
+        ...
+
     def registered_hooks(self, url: str) -> tuple[RegisteredHook, ...]:
         """The web hooks to this very address: to see whether ours is there and alive.  May be repeated."""
         ...
 
-    def register_hook(self, url: str, secret: str) -> RegisteredHook:
+    def register_hook(self, url: str, secret: str, *, renew: bool = False) -> RegisteredHook:
         """Have web hooks sent to `url`, signed; one is left to that address, whatever was there.  May be repeated.
 
-        `secret` is what the hooks are signed with where the system takes one; elsewhere it makes its own.  Either way
-        the answer holds the one in use.
+        `secret` is what the hooks are signed with where the system takes one; elsewhere it makes its own, and keeps it
+        unless `renew` is asked for.  Either way the answer holds the one in use.  What is there is looked up first, so
+        that one whose answer was lost is found.
         """
         ...
 

@@ -2,7 +2,8 @@
 
 from integrations.models.connections import Connection, Side
 from integrations.models.deliveries import Attempt, Delivery, Effect, Lane, SyncEvent
-from integrations.models.findings import SystemFinding
+from integrations.models.findings import HookTrouble, SystemFinding
+from integrations.models.hooks import HookStanding
 from integrations.models.mappings import DictionaryField, FieldRule, MappingSet, ValueMap, ValuePair
 from integrations.models.partners import Partner, PartnerGroupObjectPermission, PartnerUserObjectPermission
 from integrations.models.people import PersonPair
@@ -20,6 +21,8 @@ __all__ = [
     "FieldRule",
     "Heartbeat",
     "HookReceipt",
+    "HookStanding",
+    "HookTrouble",
     "Lane",
     "LinkedTicket",
     "MappingSet",

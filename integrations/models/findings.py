@@ -1,6 +1,11 @@
-"""Findings: what changed in a system that somebody's rules count on, until it is undone, mended or acknowledged."""
+"""Findings: what changed in a system that others count on, its fields or its web hooks.
+
+Each holds until it is undone, mended or acknowledged.
+"""
 
 from __future__ import annotations
+
+from enum import StrEnum
 
 from django.conf import settings
 from django.db import models
@@ -11,8 +16,19 @@ from integrations.models.systems import System
 from integrations.querysets import SystemFindingQuerySet
 
 
+class HookTrouble(StrEnum):
+    """What can be wrong with web hooks that were set up.  The values are keys of the handbook."""
+
+    MISSING = "hook_missing"
+    OFF = "hook_off"
+    SILENT = "hook_silent"
+
+
 class SystemFinding(models.Model):
-    """One change of a system's fields that touches rules or tickets.  Closed by itself; kept as a record."""
+    """One change of a system that touches rules, tickets or web hooks.  Closed by itself; kept as a record.
+
+    One about web hooks names no field.
+    """
 
     class Code(models.TextChoices):
         FIELD_GONE = ChangeCode.FIELD_GONE.value, "Field gone"
@@ -22,6 +38,9 @@ class SystemFinding(models.Model):
         KIND_CHANGED = ChangeCode.KIND_CHANGED.value, "Another kind of field"
         LIMIT_SHORTER = ChangeCode.LIMIT_SHORTER.value, "Shorter limit"
         VALUE_NEW = ChangeCode.VALUE_NEW.value, "New value"
+        HOOK_MISSING = HookTrouble.MISSING.value, "Web hook missing"
+        HOOK_OFF = HookTrouble.OFF.value, "Web hook switched off"
+        HOOK_SILENT = HookTrouble.SILENT.value, "Web hooks silent"
 
     class GradeChoice(models.TextChoices):
         BLOCK = Grade.BLOCK.value, "Will stop tickets"
@@ -34,7 +53,7 @@ class SystemFinding(models.Model):
 
     system = models.ForeignKey(System, on_delete=models.CASCADE, related_name="findings")
     code = models.CharField(max_length=40, choices=Code)
-    field = models.CharField(max_length=120)
+    field = models.CharField(max_length=120, blank=True)
     label = models.CharField(max_length=200)
     # The value that went or came; what was before and is now, as words.
     value = models.CharField(max_length=200, blank=True)
@@ -71,6 +90,11 @@ class SystemFinding(models.Model):
         return self.message
 
     @property
+    def is_about_hooks(self) -> bool:
+        """Whether it speaks of the system's web hooks and not of a field."""
+        return any(self.code == one for one in HookTrouble)
+
+    @property
     def change(self) -> FieldChange:
-        """The change it speaks of, as a plain value."""
+        """The change of a field that it speaks of, as a plain value."""
         return FieldChange(ChangeCode(self.code), self.field, self.label, self.value, self.before, self.after)

@@ -90,7 +90,7 @@ def take_metadata(system: System, metadata: Mapping[str, Any], *, now: datetime)
 
 def review(system: System, *, now: datetime) -> None:
     """Close what no longer holds, after rules or conditions of its sides have changed.  Repeatable."""
-    if SystemFinding.objects.live().filter(system=system).exists():
+    if SystemFinding.objects.live().about_fields().filter(system=system).exists():
         _review(system, _standing(system), now)
 
 
@@ -117,19 +117,20 @@ def _open(system: System, change: FieldChange, used: Sequence[Use], now: datetim
 
 def _review(system: System, standing: Sequence[_Standing], now: datetime) -> None:
     facts = field_facts(system)
-    for finding in SystemFinding.objects.live().filter(system=system):
+    for finding in SystemFinding.objects.live().about_fields().filter(system=system):
         used = _uses(finding.change, standing)
         if not drift.still_holds(finding.change, facts):
-            _close(finding, UNDONE, now)
+            close(finding, UNDONE, now)
         elif not used:
-            _close(finding, UNUSED, now)
+            close(finding, UNUSED, now)
         else:
             finding.grade = drift.grade_of(finding.change, used).value
             finding.ticket_count = _tickets(finding, facts, _touched(finding.change, standing)).count()
             finding.save(update_fields=["grade", "ticket_count"])
 
 
-def _close(finding: SystemFinding, why: str, now: datetime) -> None:
+def close(finding: SystemFinding, why: str, now: datetime) -> None:
+    """It holds no longer; `why` is kept with it."""
     finding.state, finding.closed_at, finding.closed_because = SystemFinding.State.CLOSED, now, why
     finding.save(update_fields=["state", "closed_at", "closed_because"])
 
@@ -155,7 +156,9 @@ def acknowledge(finding: SystemFinding, reason: str, *, by: Any, now: datetime) 
 
 
 def touched_by(finding: SystemFinding) -> list[Touched]:
-    """The rules and conditions that a finding touches as they stand now, side by side."""
+    """The rules and conditions that a finding touches as they stand now, side by side; none for web hooks."""
+    if finding.is_about_hooks:
+        return []
     return _touched(finding.change, _standing(finding.system))
 
 
@@ -164,6 +167,8 @@ def tickets_of(finding: SystemFinding, touched: Iterable[Touched] | None = None)
 
     Those that hold the value, or a text longer than the limit; where it concerns the field as such, all of them.
     """
+    if finding.is_about_hooks:
+        return LinkedTicket.objects.none()
     places = touched_by(finding) if touched is None else list(touched)
     return _tickets(finding, field_facts(finding.system), places)
 
@@ -171,7 +176,7 @@ def tickets_of(finding: SystemFinding, touched: Iterable[Touched] | None = None)
 def rules_touched(mapping_set: MappingSet) -> dict[int | None, list[SystemFinding]]:
     """The findings that hold, by the number of the rule of this version that they touch; None: no rule's."""
     side = mapping_set.side
-    live = SystemFinding.objects.live().filter(system=side.system_id)
+    live = SystemFinding.objects.live().about_fields().filter(system=side.system_id)
     found: dict[int | None, list[SystemFinding]] = {}
     if not live.exists():
         return found

@@ -40,12 +40,17 @@ def hook_health(system: System, *, now: datetime) -> HookHealth:
     receipts = HookReceipt.objects.filter(system=system)
     alive_since = receipts.aggregate(first=Min("received_at"))["first"]
     heard_at = system.hooked_at
-    # Before anything was set up there was nothing to be told.
-    since = heard_at or (secret.changed_at if secret else None)
+    standing = getattr(system, "hook_standing", None)
+    # Before anything was set up there was nothing to be told, and what was set up anew begins anew.
+    begun = [heard_at, secret and secret.changed_at, standing and standing.registered_at]
+    since = max((one for one in begun if one), default=None)
+    if since and standing and standing.removed_at and since <= standing.removed_at + GRACE:
+        # They were taken away, and nobody has set them up since.
+        since = None
     found = _seen_after(system, since + GRACE) if since else []
     missed_since = min(found, default=None)
     return HookHealth(
-        is_set_up=secret is not None,
+        is_set_up=secret is not None and since is not None,
         alive_since=alive_since,
         heard_at=heard_at,
         missed=len(found),

@@ -30,6 +30,8 @@ from integrations.services.refusals import NotPossible
 ADDRESS = "base_url"
 HOOK_SECRET = "hook_secret"  # noqa: S105  # the name of a row
 PREVIOUS_HOOK_SECRET = "hook_secret_previous"  # noqa: S105
+# Given to the vendor in a registration that has not succeeded yet.
+NEW_HOOK_SECRET = "hook_secret_new"  # noqa: S105
 HINT_CHARS = 4
 
 
@@ -88,7 +90,7 @@ def hook_secrets(system: System) -> list[str]:
     """
     sealer = Sealer(settings.CREDENTIAL_KEYS)
     found = []
-    # By name: "hook_secret" comes before "hook_secret_previous".
+    # By name: "hook_secret" comes before "hook_secret_new" and "hook_secret_previous".
     for secret in SystemSecret.objects.filter(system_id=system.pk, name__startswith=HOOK_SECRET).order_by(
         "name"
     ):
@@ -357,6 +359,32 @@ def take_hook_secret(system: System, secret: str) -> None:
         except SecretUnreadable:
             SystemSecret.objects.filter(system=system, name=PREVIOUS_HOOK_SECRET).delete()
     _seal_one(system, HOOK_SECRET, secret.strip())
+
+
+@transaction.atomic
+def prepare_hook_secret(system: System) -> str:
+    """A secret for a registration at the vendor; accepted from now on, as hooks may come before the vendor answers.
+
+    The same one until `take_registered_secret`: a registration whose outcome is unknown may have used it.
+    """
+    stored = SystemSecret.objects.select_for_update().filter(system=system, name=NEW_HOOK_SECRET).first()
+    if stored:
+        try:
+            return Sealer(settings.CREDENTIAL_KEYS).open(stored.place, stored.sealed)
+        except SecretUnreadable:
+            # Nobody knows it any more; the registration below replaces what was made with it.
+            stored.delete()
+    secret = secrets_module.token_urlsafe(32)
+    _seal_one(system, NEW_HOOK_SECRET, secret)
+    return secret
+
+
+@transaction.atomic
+def take_registered_secret(system: System, secret: str) -> None:
+    """The vendor signs with this one now; a different one before it stays valid.  May be repeated."""
+    SystemSecret.objects.filter(system=system, name=NEW_HOOK_SECRET).delete()
+    if hook_secrets(system)[:1] != [secret]:
+        take_hook_secret(system, secret)
 
 
 def drop_previous_hook_secret(system: System) -> bool:

@@ -61,7 +61,7 @@ def finding_acknowledge(request: HttpRequest, pk: int) -> HttpResponse:
         trail="acknowledged",
         changes={"reason": reason},
         partner=finding.system.partner,
-        done="Acknowledged. It closes by itself when the change is undone or no rule uses it.",
+        done="Acknowledged. It closes by itself when it holds no longer.",
         idle="Nothing to do: it is closed, or somebody else has acknowledged it.",
     )
     return redirect("finding_detail", pk)
@@ -79,7 +79,7 @@ def _page(request: HttpRequest, finding: SystemFinding, form: AcknowledgeForm | 
         "touched": touched,
         "trail": trail_of(finding, user),
     }
-    if is_live and may(user, "read", "tickets", partner):
+    if is_live and not finding.is_about_hooks and may(user, "read", "tickets", partner):
         tickets = services.tickets_of(finding, touched)
         keys = list(tickets.values_list("pk", flat=True)[:TICKETS_SHOWN])
         page |= {"tickets": rows_for(keys, viewer_of(user)), "ticket_count": tickets.count()}

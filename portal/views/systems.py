@@ -1,10 +1,9 @@
-"""Systems: partners' ticket tools, their credentials, tests, health and web hooks."""
+"""Systems: partners' ticket tools, their credentials, tests and health."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from django.conf import settings
 from django.contrib import messages
 from django.db import transaction
 from django.db.models import QuerySet
@@ -13,22 +12,21 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from integrations.connectors import registry
-from integrations.connectors.errors import ConnectorError
 from integrations.models import Partner, System, SystemFinding
 from integrations.services import metadata
 from integrations.services import systems as services
 from integrations.services.hook_health import hook_health
+from integrations.services.hook_registration import hook_place
 from integrations.services.refusals import NotPossible
 from portal import audit
 from portal.access import partners_for, require, requires
 from portal.acting import act, trail_of
 from portal.exports import csv_response
 from portal.forms.base import attempt, succeeds
-from portal.forms.systems import FieldFilter, HookSecretForm, KindForm, SystemFilter, SystemForm, shown_of
+from portal.forms.systems import FieldFilter, KindForm, SystemFilter, SystemForm, shown_of
 from portal.listing import WIDE, Column, in_order, listing
 
 COLUMNS = (
@@ -106,7 +104,7 @@ def _found(request: HttpRequest, form: SystemFilter) -> QuerySet[System]:
 @requires("systems")
 def system_detail(request: HttpRequest, pk: int) -> HttpResponse:
     """One system: does it answer, what is it allowed, who uses it."""
-    system = _system(request, pk)
+    system = fetch_system(request, pk)
     stored = {secret.name: secret for secret in system.secrets.all()}
     specs = services.settings_of(system.kind)
     page: dict[str, Any] = {
@@ -123,6 +121,7 @@ def system_detail(request: HttpRequest, pk: int) -> HttpResponse:
         .order_by("-state", "grade", "-found_at"),
         "now": timezone.now(),
         "hooks": hook_health(system, now=timezone.now()),
+        "place": hook_place(system),
         "trail": trail_of(system, request.user),
     }
     return render(request, "portal/systems/detail.html", page)
@@ -132,7 +131,7 @@ def system_detail(request: HttpRequest, pk: int) -> HttpResponse:
 @requires("systems")
 def system_fields(request: HttpRequest, pk: int) -> HttpResponse:
     """The fields that the system told of, with what they take, narrowed as the address says."""
-    system = _system(request, pk)
+    system = fetch_system(request, pk)
     known = system.metadata.get("fields", [])
     form = FieldFilter(request.GET)
     findings: dict[str, list[SystemFinding]] = {}
@@ -153,7 +152,7 @@ def system_fields(request: HttpRequest, pk: int) -> HttpResponse:
 @requires("systems", "write")
 def system_refresh(request: HttpRequest, pk: int) -> HttpResponse:
     """Read the fields anew, at once.  Waits for the other system."""
-    system = _system(request, pk, "write")
+    system = fetch_system(request, pk, "write")
     try:
         found = metadata.refresh_metadata(system, now=timezone.now())
     except NotPossible as refusal:
@@ -228,7 +227,7 @@ def _partner_asked_for(request: HttpRequest) -> Partner:
 @transaction.atomic
 def system_edit(request: HttpRequest, pk: int) -> HttpResponse:
     """Change a system's address, settings and credentials."""
-    system = _system(request, pk, "write", lock=request.method == "POST")
+    system = fetch_system(request, pk, "write", lock=request.method == "POST")
     shown = shown_of(system)
     stored = {secret.name: secret for secret in system.secrets.all()}
     form = SystemForm(request.POST or None, kind=system.kind, stored=stored, shown=shown)
@@ -241,10 +240,10 @@ def system_edit(request: HttpRequest, pk: int) -> HttpResponse:
             if changes:
                 audit.record(request.user, "changed", system, changes)
             messages.success(request, "Saved. Test it, to see that it still answers.")
-            return redirect(_came_from(request) or reverse("system_detail", args=[system.pk]))
+            return redirect(came_from(request) or reverse("system_detail", args=[system.pk]))
     page = {
         "form": form,
-        "came_from": _came_from(request),
+        "came_from": came_from(request),
         "partner": system.partner,
         "kind_label": system.kind_label,
     }
@@ -259,7 +258,7 @@ def system_edit(request: HttpRequest, pk: int) -> HttpResponse:
 @requires("systems", "write")
 def system_test(request: HttpRequest, pk: int) -> HttpResponse:
     """Sign in, read account, rights and fields.  Waits for the other system, for as long as its limit allows."""
-    system = _system(request, pk, "write")
+    system = fetch_system(request, pk, "write")
     tested = services.test_system(system, now=timezone.now())
     audit.record(request.user, "tested", system, {"outcome": tested.code or "answered"})
     if not tested.is_ok:
@@ -275,7 +274,7 @@ def system_test(request: HttpRequest, pk: int) -> HttpResponse:
 @requires("systems", "write")
 def system_pause(request: HttpRequest, pk: int) -> HttpResponse:
     """Call it no more."""
-    system = _system(request, pk, "write")
+    system = fetch_system(request, pk, "write")
     act(
         request,
         lambda: services.pause_system(system),
@@ -290,7 +289,7 @@ def system_pause(request: HttpRequest, pk: int) -> HttpResponse:
 @requires("systems", "write")
 def system_resume(request: HttpRequest, pk: int) -> HttpResponse:
     """Call it again."""
-    system = _system(request, pk, "write")
+    system = fetch_system(request, pk, "write")
     act(
         request,
         lambda: services.resume_system(system),
@@ -305,7 +304,7 @@ def system_resume(request: HttpRequest, pk: int) -> HttpResponse:
 @requires("systems", "full")
 def system_discard(request: HttpRequest, pk: int) -> HttpResponse:
     """Delete a system that nothing ever used, after asking."""
-    system = _system(request, pk, "full")
+    system = fetch_system(request, pk, "full")
     if request.method == "POST":
         name = str(system)
         try:
@@ -320,98 +319,18 @@ def system_discard(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "portal/systems/discard.html", {"system": system})
 
 
-# --- Web hooks ---
-
-
-@require_safe
-@requires("systems", "write")
-@never_cache
-def system_hooks(request: HttpRequest, pk: int) -> HttpResponse:
-    """What the other side's administrator has to do for web hooks to arrive."""
-    return _hooks_page(request, _system(request, pk, "write"))
-
-
-@require_POST
-@requires("systems", "write")
-@never_cache
-def system_hook_secret(request: HttpRequest, pk: int) -> HttpResponse:
-    """Make a new secret and show it, this once."""
-    system = _system(request, pk, "write")
-    with transaction.atomic():
-        secret = services.make_hook_secret(system)
-        audit.record(request.user, "made a web hook secret for", system)
-    # Not a redirect: the secret would have to be kept somewhere readable in between.
-    return _hooks_page(request, system, secret=secret)
-
-
-@require_POST
-@requires("systems", "write")
-@never_cache
-def system_hook_take(request: HttpRequest, pk: int) -> HttpResponse:
-    """Store the secret that the system itself has made."""
-    system = _system(request, pk, "write")
-    form = HookSecretForm(request.POST)
-    if not form.is_valid():
-        return _hooks_page(request, system, form=form)
-    act(
-        request,
-        lambda: services.take_hook_secret(system, form.cleaned_data["secret"]),
-        obj=system,
-        trail="entered the web hook secret of",
-        done="The secret is stored. The one before it is still accepted.",
-    )
-    return redirect("system_hooks", pk)
-
-
-@require_POST
-@requires("systems", "write")
-def system_hook_drop(request: HttpRequest, pk: int) -> HttpResponse:
-    """Accept the former secret no longer."""
-    system = _system(request, pk, "write")
-    act(
-        request,
-        lambda: services.drop_previous_hook_secret(system),
-        obj=system,
-        trail="ended the former web hook secret of",
-        done="Only the present secret is accepted now.",
-    )
-    return redirect("system_hooks", pk)
-
-
-def _hooks_page(
-    request: HttpRequest, system: System, *, secret: str = "", form: HookSecretForm | None = None
-) -> HttpResponse:
-    address = f"{settings.PORTAL_BASE_URL}{reverse('hook', args=[system.hook_token])}"
-    stored = {one.name: one for one in system.secrets.filter(name__startswith=services.HOOK_SECRET)}
-    page = {
-        "system": system,
-        "hooks": hook_health(system, now=timezone.now()),
-        "address": address,
-        "secret": secret,
-        "form": form or HookSecretForm(),
-        "current": stored.get(services.HOOK_SECRET),
-        "previous": stored.get(services.PREVIOUS_HOOK_SECRET),
-    }
-    try:
-        page["steps"] = services.open_connector_for(system).hook_steps(address)
-    except ConnectorError as error:
-        page["trouble"] = error.message
-    status = 422 if form is not None and form.errors else 200
-    return render(request, "portal/systems/hooks.html", page, status=status)
-
-
 # --- Fetching ---
 
 
-def _came_from(request: HttpRequest) -> str:
+def came_from(request: HttpRequest) -> str:
     """The page of ours that `?next=` names, to go back to; empty for none, and for anybody else's."""
     address = request.GET.get("next", "")
     return address if url_has_allowed_host_and_scheme(address, allowed_hosts=None) else ""
 
 
-def _system(request: HttpRequest, pk: int, action: str = "read", *, lock: bool = False) -> System:
+def fetch_system(request: HttpRequest, pk: int, action: str = "read", *, lock: bool = False) -> System:
     """The system; 404 when it is none of the person's, 403 when its roles there do not allow this."""
-    systems = System.objects.visible_to(request.user).select_related("partner")
+    systems = System.objects.visible_to(request.user).select_related("partner", "hook_standing")
     if lock:
         systems = systems.select_for_update(of=("self",))
     system = get_object_or_404(systems, pk=pk)
@@ -432,8 +351,4 @@ urlpatterns = [
     path("<int:pk>/pause/", system_pause, name="system_pause"),
     path("<int:pk>/resume/", system_resume, name="system_resume"),
     path("<int:pk>/discard/", system_discard, name="system_discard"),
-    path("<int:pk>/hooks/", system_hooks, name="system_hooks"),
-    path("<int:pk>/hooks/make/", system_hook_secret, name="system_hook_secret"),
-    path("<int:pk>/hooks/enter/", system_hook_take, name="system_hook_take"),
-    path("<int:pk>/hooks/drop/", system_hook_drop, name="system_hook_drop"),
 ]

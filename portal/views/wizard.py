@@ -21,6 +21,7 @@ from integrations.models import ConnectionDraft, System
 from integrations.services import sandboxes
 from integrations.services import systems as system_services
 from integrations.services import wizard as services
+from integrations.services.hook_registration import hook_place
 from integrations.services.mappings import field_facts
 from integrations.services.refusals import NotPossible
 from portal import audit
@@ -191,6 +192,7 @@ def wizard_check(request: HttpRequest, pk: int, position: str) -> HttpResponse:
         "is_tested": system.checked_at is not None,
         "fields": fields[:12],
         "field_count": len(fields),
+        "place": hook_place(system),
         "next": "right" if position == "left" else "rules",
     }
     return _page(request, draft, position, "check", page)

@@ -334,6 +334,20 @@ def test_only_the_last_two_hook_secrets_are_kept() -> None:
     assert secret_names(system) == ["api_token", "hook_secret", "hook_secret_previous"]
 
 
+def test_a_secret_for_a_registration_stays_the_same_and_valid_until_one_succeeds() -> None:
+    system = make_system()
+    former = systems.make_hook_secret(system)
+    prepared = systems.prepare_hook_secret(system)
+
+    assert systems.prepare_hook_secret(system) == prepared
+    assert systems.hook_secrets(system) == [former, prepared]
+    systems.take_registered_secret(system, prepared)
+    systems.take_registered_secret(system, prepared)
+
+    assert systems.hook_secrets(system) == [prepared, former]
+    assert systems.prepare_hook_secret(system) not in (prepared, former)
+
+
 def test_a_hook_secret_that_cannot_be_opened_is_left_out(settings: Any) -> None:
     system = make_system(mercuri())
     systems.make_hook_secret(system)

@@ -17,8 +17,8 @@ from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, get_resolver, reverse
 
-from integrations.models import ConnectionDraft, MappingSet, PersonPair
-from integrations.services import findings
+from integrations.models import ConnectionDraft, HookStanding, MappingSet, PersonPair
+from integrations.services import findings, hook_registration
 from integrations.services import metadata as metadata_services
 from integrations.services import systems as system_services
 from integrations.services.mappings import draft_rules
@@ -130,6 +130,10 @@ PAGES: dict[str, Page | Open] = {
     "system_hook_secret": pressed("systems", "write", "system", ends=OWN),
     "system_hook_take": pressed("systems", "write", "system", ends=OWN),
     "system_hook_drop": pressed("systems", "write", "system", ends=OWN),
+    "system_hook_register": pressed("systems", "write", "system", ends=OWN),
+    "system_hook_renew": pressed("systems", "write", "system", ends=OWN),
+    "system_hook_remove": pressed("systems", "write", "system", ends=OWN),
+    "system_hook_check": pressed("systems", "write", "system", ends=OWN),
     "system_refresh": pressed("systems", "write", "system", ends=OWN),
     # Findings
     "finding_list": Page("systems", "read"),
@@ -283,6 +287,11 @@ def world(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     answer = system_services.Checkup(True, "It answers.")
     monkeypatch.setattr(system_services, "test_system", lambda system, *, now: answer)
     monkeypatch.setattr(metadata_services, "refresh_metadata", lambda system, *, now: [])
+    monkeypatch.setattr(hook_registration, "register_hooks", lambda system, *, now, renew=False: True)
+    monkeypatch.setattr(hook_registration, "remove_hooks", lambda system, *, now: None)
+    monkeypatch.setattr(
+        hook_registration, "look_at_hooks", lambda system, *, now: HookStanding(system=system)
+    )
     left, right = scenes.mercuri_and_infinity()
     factories.stranger()
     matter = scenes.matter(left, right, left_fields={}, right_fields={})

@@ -189,6 +189,10 @@ POSTS = [
     "system_hook_secret",
     "system_hook_take",
     "system_hook_drop",
+    "system_hook_register",
+    "system_hook_renew",
+    "system_hook_remove",
+    "system_hook_check",
 ]
 
 

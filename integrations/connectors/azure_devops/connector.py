@@ -308,12 +308,19 @@ class AzureDevOpsConnector:
 
     # --- Service hooks through the interface ---
 
+    def hook_events(self) -> tuple[str, ...]:
+        """Azure DevOps takes a subscription for each kind of event.  Pure."""
+        return subscriptions.EVENTS
+
     def registered_hooks(self, url: str) -> tuple[RegisteredHook, ...]:
         """The subscriptions to this address; one call.  May be repeated."""
         return subscriptions.registered(self._project, url)
 
-    def register_hook(self, url: str, secret: str) -> RegisteredHook:
-        """Subscribe to all that happens to the project's work items; what led to the address before is taken away."""
+    def register_hook(self, url: str, secret: str, *, renew: bool = False) -> RegisteredHook:
+        """Subscribe to all that happens to the project's work items; what led to the address before is taken away.
+
+        They are made anew with `secret` each time, whether `renew` is asked for or not.
+        """
         return subscriptions.register(self._project, self._project_id(), url, secret)
 
     def unregister_hooks(self, url: str) -> None:

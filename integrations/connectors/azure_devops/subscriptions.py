@@ -35,7 +35,10 @@ def registered(project: Project, url: str) -> tuple[RegisteredHook, ...]:
         if isinstance(one, dict) and _address(one) == url and isinstance(one.get("id"), str)
     ]
     ours.sort(key=lambda one: str(one.get("createdDate") or ""))
-    return tuple(RegisteredHook(one["id"], url, one.get("status") in _ALIVE) for one in ours)
+    return tuple(
+        RegisteredHook(one["id"], url, one.get("status") in _ALIVE, event=str(one.get("eventType") or ""))
+        for one in ours
+    )
 
 
 def register(project: Project, project_id: str, url: str, secret: str) -> RegisteredHook:

@@ -342,12 +342,19 @@ class JiraConnector:
 
     # Web hooks set up
 
+    def hook_events(self) -> tuple[str, ...]:
+        """One web hook of Jira tells of everything.  Pure."""
+        return ("",)
+
     def registered_hooks(self, url: str) -> tuple[RegisteredHook, ...]:
         """The admin web hooks to this address; one call.  Forbidden unless we are a site administrator."""
         return registration.registered(self._http, url)
 
-    def register_hook(self, url: str, secret: str) -> RegisteredHook:
-        """Have the project's changes sent to `url`, signed with `secret`; two calls or more.  May be repeated."""
+    def register_hook(self, url: str, secret: str, *, renew: bool = False) -> RegisteredHook:
+        """Have the project's changes sent to `url`, signed with `secret`; two calls or more.  May be repeated.
+
+        It is made anew each time, whether `renew` is asked for or not.
+        """
         return registration.register(self._http, url, secret, self._project)
 
     def unregister_hooks(self, url: str) -> None:

@@ -323,13 +323,17 @@ class ZendeskConnector:
         """What Zendesk's administrator has to do for web hooks to arrive at `url`.  Pure."""
         return webhooks.steps(url)
 
+    def hook_events(self) -> tuple[str, ...]:
+        """One web hook of Zendesk tells of everything.  Pure."""
+        return ("",)
+
     def registered_hooks(self, url: str) -> tuple[RegisteredHook, ...]:
         """The event web hooks to this address.  May be repeated."""
         return registration.registered(self._http, url)
 
-    def register_hook(self, url: str, secret: str) -> RegisteredHook:
+    def register_hook(self, url: str, secret: str, *, renew: bool = False) -> RegisteredHook:
         """Have web hooks sent to `url`; Zendesk makes the secret itself, and the answer holds it.  May be repeated."""
-        return registration.register(self._http, url)
+        return registration.register(self._http, url, renew=renew)
 
     def unregister_hooks(self, url: str) -> None:
         """Take all event web hooks to this address away.  May be repeated."""

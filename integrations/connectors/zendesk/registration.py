@@ -33,13 +33,15 @@ def registered(http: Http, url: str) -> tuple[RegisteredHook, ...]:
     return tuple(sorted(_listed(http, url), key=lambda one: one.id))
 
 
-def register(http: Http, url: str) -> RegisteredHook:
+def register(http: Http, url: str, *, renew: bool = False) -> RegisteredHook:
     """The one web hook to this address, with the secret that Zendesk signs it with.
 
     One that is there and active is kept, so that its secret stays good; others to the same address are taken away.
+    With `renew` it gives way to a new one, as a secret that is reset would at once make those on their way false.
     """
     there = registered(http, url)
-    kept = next((one for one in there if one.is_active), None) or _create(http, url)
+    kept = None if renew else next((one for one in there if one.is_active), None)
+    kept = kept or _create(http, url)
     for one in there:
         if one.id != kept.id:
             _delete(http, one.id)

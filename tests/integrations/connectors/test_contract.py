@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from integrations.canonical import ChangeKind, CommentDraft, Draft, FieldKind
 from integrations.connectors import errors, http, registry
-from integrations.connectors.protocol import FileDraft, HookRequest
+from integrations.connectors.protocol import FileDraft, HookRequest, RegistersHooks
 from integrations.richtext import blocks
 from integrations.richtext.blocks import from_plain
 from tests.integrations.connectors.bench import (
@@ -590,6 +590,70 @@ def hooks(desk: Bench) -> Iterator[tuple[str, list[Arrived]]]:
         remote_id = people_work(desk)
         desk.sandbox.state.hooks.wait_idle(5)
         yield remote_id, list(receiver.arrived)
+
+
+REGISTERING = sorted(
+    kind for kind in registry.CONNECTORS if issubclass(registry.connector_class(kind), RegistersHooks)
+)
+
+
+@pytest.fixture(params=REGISTERING)
+def registering(request: pytest.FixtureRequest) -> Iterator[tuple[Bench, RegistersHooks]]:
+    """Each kind that registers web hooks by its interface, on its sandbox."""
+    with bench(str(request.param)) as desk:
+        assert isinstance(desk.connector, RegistersHooks)
+        yield desk, desk.connector
+
+
+def active_events(hooks: RegistersHooks, url: str) -> list[str]:
+    return sorted(one.event for one in hooks.registered_hooks(url) if one.is_active)
+
+
+def test_registering_twice_makes_one_whose_hooks_are_proven(
+    registering: tuple[Bench, RegistersHooks],
+) -> None:
+    desk, hooks = registering
+    with Receiver() as receiver:
+        assert hooks.registered_hooks(receiver.url) == ()
+        hooks.register_hook(receiver.url, "first")
+        made = hooks.register_hook(receiver.url, "second")
+        assert active_events(hooks, receiver.url) == sorted(hooks.hook_events())
+        remote_id = people_work(desk)
+        assert desk.sandbox.state.hooks.wait_idle(5)
+        told = [desk.connector.verify_hook(as_request(desk, one), [made.secret]) for one in receiver.arrived]
+        hooks.unregister_hooks(receiver.url)
+        assert hooks.registered_hooks(receiver.url) == ()
+    assert {one.remote_ids for one in told} == {(remote_id,)}
+
+
+def test_renewing_leaves_one_that_the_former_secret_does_not_prove(
+    registering: tuple[Bench, RegistersHooks],
+) -> None:
+    desk, hooks = registering
+    with Receiver() as receiver:
+        former = hooks.register_hook(receiver.url, "first")
+        made = hooks.register_hook(receiver.url, "second", renew=True)
+        assert active_events(hooks, receiver.url) == sorted(hooks.hook_events())
+        people_work(desk)
+        assert desk.sandbox.state.hooks.wait_idle(5)
+        [hook, *_] = receiver.arrived
+    assert desk.connector.verify_hook(as_request(desk, hook), [made.secret])
+    with pytest.raises(errors.HookRefused):
+        desk.connector.verify_hook(as_request(desk, hook), [former.secret])
+
+
+def test_a_registration_whose_answer_was_lost_is_found_by_the_next(
+    registering: tuple[Bench, RegistersHooks],
+) -> None:
+    desk, hooks = registering
+    url = "https://concord.example/hooks/abc"
+    desk.sandbox.faults(next=[{"match": "POST", "do": "answer_lost"}])
+    lost = outcome(lambda: hooks.register_hook(url, "secret"))
+    assert lost is not None
+    assert lost.outcome_unknown
+    assert len(hooks.registered_hooks(url)) == 1
+    hooks.register_hook(url, "secret")
+    assert active_events(hooks, url) == sorted(hooks.hook_events())
 
 
 def as_request(desk: Bench, hook: Arrived) -> HookRequest:
