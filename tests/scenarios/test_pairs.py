@@ -19,7 +19,6 @@ from integrations.connectors import registry
 from integrations.models import Connection, Delivery, Lane, LinkedTicket, Side, System, Ticket, TicketSide
 from integrations.richtext import blocks
 from integrations.runtime.worker import Worker
-from integrations.sandbox.jira.settings import simplified_transitions
 from integrations.services.comparison import Verdict, compare, settled_by
 from integrations.services.connections import SideData, activate_connection, open_connection
 from integrations.services.systems import SystemData, add_system, open_connector_for, test_system
@@ -143,9 +142,6 @@ def opened(*kinds: str) -> Iterator[Field]:
     with contextlib.ExitStack() as stack:
         for kind in kinds:
             desk = stack.enter_context(bench(kind))
-            if kind == "jira":
-                # What a new Jira project begins with; the sandbox's own workflow asks for steps that only people know.
-                desk.sandbox.settings(transitions=simplified_transitions())
             told = desk.sandbox.state.sign_in()
             given = {name: str(told[word]) for name, word in desk.case.sign_in.items()}
             specs = {spec.name: spec for spec in registry.connector_class(kind).settings}

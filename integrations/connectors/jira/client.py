@@ -112,9 +112,20 @@ def comments_with_properties(http: Http, ids: Sequence[str]) -> list[dict]:
 
 # https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#api-rest-api-3-issue-issueidorkey-get
 def workflow_place(http: Http, issue_id: str) -> dict:
-    """An issue's status and type, the steps open to us from there, and its recent changelog."""
-    params = {"fields": "status,issuetype", "expand": ISSUE_EXPAND}
+    """An issue's status, type and project, the steps open to us from there, and its recent changelog."""
+    params = {"fields": "status,issuetype,project", "expand": ISSUE_EXPAND}
     return http.request("GET", f"{API}/issue/{_part(issue_id)}", params=params).object()
+
+
+# https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-workflows/#api-rest-api-3-workflows-post
+def workflow_plan(http: Http, project_id: str, issue_type_id: str) -> dict:
+    """The whole workflow of a project's issue type.  A read, although it is a POST.
+
+    Forbidden or Unauthorized without the global right to administer Jira or, in a team-managed project, the right to
+    see its workflow.
+    """
+    asked = {"projectAndIssueTypes": [{"projectId": project_id, "issueTypeId": issue_type_id}]}
+    return http.request("POST", f"{API}/workflows", json_body=asked, is_write=False).object()
 
 
 # https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#api-rest-api-3-issue-issueidorkey-get

@@ -1,7 +1,8 @@
 """Takes a ticket to a status: straight where the workflow has a step, else over statuses known to lie between.
 
-Costs one call when the step is known from the last reading.  Jira tells a workflow's whole plan to administrators only,
-so what lies between is learned: from the steps open on tickets that were read, and from how other tickets went.
+Costs one call when the step is known from the last reading.  What lies between is learned from the steps open on
+tickets that were read.  Where that does not lead there, Jira is asked for the workflow's whole plan; it tells that to
+administrators only, so that others learn from how other tickets went.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from integrations.connectors.jira.workflow import Transition
 from integrations.connectors.recall import Recall
 
 DEMANDS = 200
-DAY_S = 86_400.0
+DAY_S, HOUR_S = 86_400.0, 3_600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +62,14 @@ class Journeys:
         self._workflows = workflows
         # What a step was found to demand where Jira had not told its screen: then the next one costs one call again.
         self._demands: Recall[tuple[str, str], dict[str, object]] = Recall(DEMANDS, DAY_S, clock)
+        # Where Jira did not show us the plan: it is asked again when the right may have been given.
+        self._is_secret: Recall[tuple[str, str], bool] = Recall(DEMANDS, HOUR_S, clock)
 
     def route(self, remote_id: str, present: str, wanted: str) -> Route:
         """How to get from the present status to the wanted one.  Raises NoTransition.
 
-        No call when the last reading shows a straight step, else one; two when others' ways have to be looked at.
+        No call when the last reading shows a straight step, else one; two when the workflow's plan has to be read, and
+        three when we may not read it and others' ways have to be looked at.
         """
         known = self._known.get(remote_id)
         if known is not None and workflow.same_status(known.status, present or known.status):
@@ -81,8 +85,10 @@ class Journeys:
         if step := workflow.step_to(known.transitions, wanted):
             return Route(wanted, known, step)
         way = workflow.way(self._graph(known, visited), known.status, wanted)
-        if way is None and not visited:
-            self._learn_from_others(known.issue_type, wanted)
+        for learn in () if visited else (self._learn_the_plan, self._learn_from_others):
+            if way is not None:
+                break
+            learn(known, wanted)
             way = workflow.way(self._graph(known, visited), known.status, wanted)
         step = workflow.step_to(known.transitions, way[0]) if way else None
         if step is None:
@@ -95,11 +101,23 @@ class Journeys:
         graph[known.status] = frozenset(step.to_status for step in known.transitions)
         return {name: to for name, to in graph.items() if name not in visited}
 
-    def _learn_from_others(self, issue_type: str, wanted: str) -> None:
-        """See how the last tickets of this type got to the wanted status."""
-        if not issue_type:
+    def _learn_the_plan(self, known: Known, wanted: str) -> None:
+        """Read the whole workflow, where our account may."""
+        if not all(known.place) or self._is_secret.get(known.place):
             return
-        jql = polling.arrived_jql(self._project, issue_type, wanted)
+        try:
+            told = client.workflow_plan(self._http, *known.place)
+        except (errors.Forbidden, errors.Unauthorized, errors.Gone, errors.Invalid):
+            # It is nothing wrong: most accounts that exchange tickets may not administer Jira.
+            self._is_secret.put(known.place, True)
+            return
+        self._workflows.plan(known.issue_type, workflow.read_plan(told))
+
+    def _learn_from_others(self, known: Known, wanted: str) -> None:
+        """See how the last tickets of this type got to the wanted status."""
+        if not known.issue_type:
+            return
+        jql = polling.arrived_jql(self._project, known.issue_type, wanted)
         page = client.search(
             self._http, jql, fields=("status", "issuetype"), expand="changelog", page_size=20
         )

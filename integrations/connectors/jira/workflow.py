@@ -134,7 +134,41 @@ def default_for(one: ScreenField) -> str | None:
     return default if default is not None and (not one.values or default in one.values) else None
 
 
+# For a status those that a step leads to.
 Graph = Mapping[str, frozenset[str]]
+
+
+def read_plan(value: Mapping[str, object]) -> Graph:
+    """The steps of the workflows in Jira's answer; those without a known end are left out.
+
+    A step that is global leads there from every status.  Jira has told ends in two ways: as `toStatusReference` with
+    `links`, and before that as `to` and `from`.
+    """
+    graph: dict[str, frozenset[str]] = {}
+    for plan in dicts(value.get("workflows")):
+        names = _status_names(value, plan)
+        for step in dicts(plan.get("transitions")):
+            to = names.get(_reference(step.get("toStatusReference") or step.get("to")))
+            if to is None or step.get("type") == "INITIAL":
+                continue
+            links = [*dicts(step.get("links")), *dicts(step.get("from"))]
+            starts = {names.get(_reference(link.get("fromStatusReference") or link)) for link in links}
+            for start in set(names.values()) if step.get("type") == "GLOBAL" else starts:
+                if start is not None and start != to:
+                    graph[start] = graph.get(start, frozenset()) | {to}
+    return graph
+
+
+def _status_names(value: Mapping[str, object], plan: Mapping[str, object]) -> dict[str, str]:
+    """The names of a workflow's own statuses by their reference."""
+    own = {_reference(one) for one in dicts(plan.get("statuses"))}
+    named = {_reference(one): str(one.get("name") or "") for one in dicts(value.get("statuses"))}
+    return {reference: name for reference, name in named.items() if name and reference in own}
+
+
+def _reference(value: object) -> str:
+    told = value.get("statusReference") if isinstance(value, dict) else value
+    return str(told) if isinstance(told, str | int) else ""
 
 
 def way(graph: Graph, start: str, end: str) -> tuple[str, ...] | None:

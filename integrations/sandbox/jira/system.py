@@ -19,6 +19,7 @@ from integrations.sandbox.jira import (
     api_screens,
     api_site,
     api_webhooks,
+    api_workflows,
     contents,
     errors,
     events,
@@ -42,6 +43,7 @@ ROUTES = (
     *api_properties.ROUTES,
     *api_screens.ROUTES,
     *api_site.ROUTES,
+    *api_workflows.ROUTES,
 )
 _WRITES = frozenset(("POST", "PUT", "DELETE"))
 

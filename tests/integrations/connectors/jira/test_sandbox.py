@@ -57,9 +57,34 @@ def test_a_status_without_a_straight_step_is_reached_over_those_that_others_took
     assert desk.connector.read(ticket).is_closed
 
 
-def test_where_nobody_went_before_a_person_has_to_go_first(desk: Bench) -> None:
+def test_a_status_that_nobody_reached_before_is_found_in_the_workflows_plan(desk: Bench) -> None:
+    ticket = desk.ticket()
+    cursor = desk.connector.history(ticket, "").cursor
+    written = desk.connector.update(ticket, {"status": "Done"}, current={"status": "To Do"}, marker="m")
+    changes = desk.connector.history(ticket, cursor).changes
+    # Its way was over In Progress and In Review, which are no news to anybody.
+    assert [dict(change.fields) for change in changes] == [{}, {}, {"status": "Done", "resolution": "Done"}]
+    assert [change.id for change in changes] == list(written.change_ids)
+    paths = [one.path for one in desk.exchanges]
+    assert paths.count("/rest/api/3/workflows") == 1
+    # Nobody had to be looked at, and the plan is known from now on.
+    assert not any("search" in path for path in paths)
+    another = desk.ticket()
+    desk.connector.update(another, {"status": "Done"}, current={"status": "To Do"}, marker="n")
+    assert [one.path for one in desk.exchanges].count("/rest/api/3/workflows") == 1
+
+
+def test_where_nobody_went_before_and_the_plan_is_not_shown_a_person_has_to_go_first(desk: Bench) -> None:
+    desk.sandbox.settings(denied_permissions=["ADMINISTER"])
     ticket = desk.ticket()
     desk.connector.history(ticket, "")
+    for _ in range(2):
+        error = outcome(
+            lambda: desk.connector.update(ticket, {"status": "Done"}, current={"status": "To Do"}, marker="m")
+        )
+        assert isinstance(error, errors.NoTransition)
+    # A right that is missing is not asked for again and again.
+    assert [one.path for one in desk.exchanges].count("/rest/api/3/workflows") == 1
     with pytest.raises(errors.NoTransition, match="It leads to: “In Progress”"):
         desk.connector.update(
             ticket, {"status": "Done", "summary": "x"}, current={"status": "To Do"}, marker="m"

@@ -14,6 +14,7 @@ from integrations.connectors.jira.workflow import (
     entries_of,
     moves,
     no_step,
+    read_plan,
     read_transitions,
     screen_values,
     step_to,
@@ -156,6 +157,56 @@ def test_what_is_open_to_us_is_surer_than_what_others_did() -> None:
     known.learn(Known("Task", "X", ()), [])
     assert known.graph("Task") == {"A": frozenset({"B"}), "C": frozenset({"D"})}
     assert known.graph("Bug") == {}
+
+
+PLAN = {
+    "statuses": [
+        {"id": "1", "statusReference": "r1", "name": "To Do"},
+        {"id": "2", "statusReference": "r2", "name": "Doing"},
+        {"id": "3", "statusReference": "r3", "name": "Done"},
+        {"id": "4", "statusReference": "r4", "name": "Of another workflow"},
+        {"statusReference": "r5"},
+        "odd",
+    ],
+    "workflows": [
+        {
+            "name": "Ours",
+            "statuses": [{"statusReference": one} for one in ("r1", "r2", "r3", "r5", None)] + ["odd"],
+            "transitions": [
+                {"id": "1", "type": "INITIAL", "toStatusReference": "r1", "links": []},
+                {"id": "2", "type": "DIRECTED", "toStatusReference": "r2", "links": [{"fromStatusReference": "r1"}]},
+                # As Jira told it before 2025.
+                {"id": "3", "type": "DIRECTED", "to": {"statusReference": "r3"}, "from": [{"statusReference": "r2"}]},
+                {"id": "4", "type": "GLOBAL", "toStatusReference": "r1"},
+                {"id": "5", "type": "DIRECTED", "toStatusReference": "r9", "links": [{"fromStatusReference": "r1"}]},
+                {"id": "6", "type": "DIRECTED", "toStatusReference": "r2", "links": [{"fromStatusReference": "r9"}]},
+                {"id": "7", "type": "DIRECTED", "toStatusReference": {}, "links": 5},
+                "odd",
+            ],
+        },
+        {"transitions": [{"type": "GLOBAL", "toStatusReference": "r1"}]},
+        None,
+    ],
+}  # fmt: skip
+
+
+def test_a_workflows_plan_is_read_in_either_form_and_odd_steps_are_left_out() -> None:
+    assert read_plan(PLAN) == {
+        "To Do": frozenset({"Doing"}),
+        "Doing": frozenset({"To Do", "Done"}),
+        "Done": frozenset({"To Do"}),
+    }
+    assert (
+        read_plan({}) == read_plan({"workflows": [{"statuses": 5, "transitions": {}}], "statuses": 1}) == {}
+    )
+
+
+def test_jiras_plan_is_surer_than_what_others_did_and_less_than_what_is_open_to_us() -> None:
+    known = Workflows()
+    raw = issue(entries=[entry(1, 1, item("status", "A", "B")), entry(2, 2, item("status", "B", "C"))])
+    known.learn(Known("Task", "C", (step("A"),)), moves(raw))
+    known.plan("Task", {"B": frozenset({"D"}), "C": frozenset({"D"})})
+    assert known.graph("Task") == {"A": frozenset({"B"}), "B": frozenset({"D"}), "C": frozenset({"A"})}
 
 
 def test_what_is_remembered_is_forgotten_by_time_and_number(ticking: Ticking) -> None:
