@@ -13,6 +13,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from integrations.connectors import registry
 from integrations.models import Connection, Partner, System
 from integrations.services.connections import NOTHING_STARTS, STARTS, SideData, open_connection
 from integrations.services.systems import SystemData, add_system
@@ -209,8 +210,8 @@ def make_system(
         SystemData(
             name=name or f"{partner.name.split()[0]} {kind.title()} {number}",
             base_url=base_url or f"https://{kind}-{number}.example.com",
-            settings=SETTINGS[kind],
-            secrets=SECRETS[kind],
+            settings=SETTINGS.get(kind) or _anything(kind, is_secret=False),
+            secrets=SECRETS.get(kind) or _anything(kind, is_secret=True),
         ),
     )
     if is_tested:
@@ -219,7 +220,7 @@ def make_system(
             "account_id": f"account-{number}",
             "account_name": "Concord",
             "checked_at": now,
-            "metadata": {"fields": list(FIELDS[kind])},
+            "metadata": {"fields": list(FIELDS.get(kind, ()))},
             "metadata_at": now,
         }
         values = {**known, **values}
@@ -228,6 +229,12 @@ def make_system(
     if values:
         made.save(update_fields=list(values))
     return made
+
+
+def _anything(kind: str, *, is_secret: bool) -> dict[str, str]:
+    """Settings or secrets of a vendor that nothing is written down for here."""
+    asked = [one for one in registry.connector_class(kind).settings if one.is_secret is is_secret]
+    return {one.name: one.default or f"{one.name}-0123456789" for one in asked if one.name != "base_url"}
 
 
 def make_connection(

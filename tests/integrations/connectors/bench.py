@@ -5,7 +5,10 @@ A new vendor adds one `Case` here; every question of the suite is then asked of 
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import hashlib
+import hmac
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -26,12 +29,37 @@ from integrations.sandbox.process import Running, running
 LOOPBACK = frozenset({"127.0.0.1"})
 
 
+def _jira_proof(body: bytes, secret: str, at: datetime) -> dict[str, str]:
+    digest = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    return {"x-hub-signature": f"sha256={digest}", "x-atlassian-webhook-identifier": "1"}
+
+
+def _zendesk_proof(body: bytes, secret: str, at: datetime) -> dict[str, str]:
+    stamp = f"{at:%Y-%m-%dT%H:%M:%SZ}"
+    digest = hmac.new(secret.encode(), stamp.encode() + body, hashlib.sha256).digest()
+    return {
+        "x-zendesk-webhook-signature": base64.b64encode(digest).decode(),
+        "x-zendesk-webhook-signature-timestamp": stamp,
+        "x-zendesk-webhook-invocation-id": "1",
+    }
+
+
+def _servicenow_proof(body: bytes, secret: str, at: datetime) -> dict[str, str]:
+    seconds = str(int(at.timestamp()))
+    digest = hmac.new(secret.encode(), seconds.encode() + b"." + body, hashlib.sha256).hexdigest()
+    return {"x-concord-timestamp": seconds, "x-concord-signature": f"sha256={digest}"}
+
+
+def _azure_devops_proof(body: bytes, secret: str, at: datetime) -> dict[str, str]:
+    return {"x-concord-secret": secret}
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """A vendor's own words for what the suite asks.  `values` holds two values for each field that can be written.
 
     `journey` leads a new ticket from status to status, which is called `status` there.  `api` is where the vendor's
-    OpenAPI document lies.  `some_id` could be a ticket's id.  `kept` are fields that cannot be emptied.
+    OpenAPI document lies.  `proof` gives the headers that prove any body of a web hook, sent at a time.  `some_id` could be a ticket's id.  `kept` are fields that cannot be emptied.
     `tells_markers`: the marker of a comment comes back in the history.  `reads_by`: the methods of its readings.
     `prefix` is what the connector writes in front of the sandbox's own id of a ticket.  `signs_hooks`: the secret is
     not sent with a web hook but signs its body and time.  `keeps_types`: a file has a content type of its own.
@@ -43,6 +71,7 @@ class Case:
     journey: tuple[str, ...]
     settings: Mapping[str, Any]
     api: str
+    proof: Callable[[bytes, str, datetime], Mapping[str, str]]
     sign_in: Mapping[str, str] = field(default_factory=dict)
     status: str = "status"
     some_id: str = "1"
@@ -70,6 +99,7 @@ CASES = {
         ("open", "pending", "hold", "solved", "open"),
         {"incremental_lag_s": 0, "search_lag_s": 0},
         "contracts/zendesk.trimmed.json",
+        _zendesk_proof,
         {"base_url": "url", "email": "email", "api_token": "token"},
     ),
     "jira": Case(
@@ -86,6 +116,7 @@ CASES = {
         ("In Progress", "In Review", "Done", "In Progress", "To Do"),
         {"search_lag_s": 0},
         "contracts/jira.trimmed.json",
+        _jira_proof,
         {"base_url": "url", "email": "email", "api_token": "token", "project_key": "project"},
     ),
     "servicenow": Case(
@@ -105,6 +136,7 @@ CASES = {
         ("In Progress", "On Hold", "Resolved", "In Progress", "New"),
         {},
         "contracts/servicenow.handwritten.json",
+        _servicenow_proof,
         {"base_url": "url", "username": "username", "password": "password"},
         status="state",
         some_id="incident:" + "1" * 32,
@@ -127,6 +159,7 @@ CASES = {
         ("Active", "Resolved", "Closed", "Active", "New"),
         {},
         "contracts/azure-devops.trimmed.json",
+        _azure_devops_proof,
         {"base_url": "url", "project": "project", "api_token": "token"},
         signs_hooks=False,
         keeps_types=False,
