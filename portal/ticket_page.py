@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -10,6 +10,7 @@ from django.db.models import F, QuerySet
 
 from integrations.models import Delivery, Lane, LinkedTicket, TicketSide
 from integrations.services.comparison import Comparison, agreed_values, compare, settled_by
+from integrations.services.fights import AMPLIFICATION, Explanation, explain
 from integrations.services.timeline import Timeline, Viewer, timeline, what_of
 from portal.access import Someone
 from portal.acting import trail_of
@@ -56,7 +57,8 @@ class Waiting:
 
 @dataclass(slots=True)
 class TicketPage:
-    """Everything on the page.  `comparison`, `waiting` and `trail` are for those who may see both sides.
+    """Everything on the page.  `comparison`, `waiting`, `trail` and `fight` are for those who may see both
+    sides.
 
     `others` are linked tickets of the same case: those in which one of these records stands too.
     """
@@ -75,6 +77,13 @@ class TicketPage:
     cards: Sequence[Card] = ()
     drawing: Drawing | None = None
     others: Sequence[Row] = ()
+    fight: Explanation | None = None
+
+    @property
+    def fight_lasted(self) -> str:
+        """How long the fight went on, in words."""
+        assert self.fight is not None
+        return f"{(self.fight.ended_at - self.fight.began_at).total_seconds():.0f} s"
 
 
 def ticket_page(
@@ -109,7 +118,12 @@ def ticket_page(
         cards=cards,
         drawing=drawing,
         others=_others(linked, sides, viewer, user),
+        fight=explain(linked) if viewer.sees_all and _is_fought_over(lanes.values()) else None,
     )
+
+
+def _is_fought_over(lanes: Iterable[Lane]) -> bool:
+    return any(lane.state == Lane.State.PARKED and lane.failure_code == AMPLIFICATION for lane in lanes)
 
 
 def _others(

@@ -123,14 +123,20 @@ def _publish_first(side: Side, *, template: bool, by: Any, now: datetime) -> Non
 # --- Rings ---
 
 
-def refuse_ring(left: System, right: System) -> None:
-    """NotPossible when joining the two would let a change come back to where it began.  One query."""
+def refuse_ring(left: System, right: System, *, beside: Connection | None = None) -> None:
+    """NotPossible when joining the two would let a change come back to where it began.  One query.
+
+    With `beside` this connection joins them already and is to be activated: what else carries changes is looked at.
+    """
     if left.pk == right.pk:
         raise NotPossible("A connection joins two different systems.", field="right")
     edges: dict[int, list[tuple[int, str]]] = {}
     names: dict[int, str] = {}
     pairs: dict[int, list[Side]] = {}
-    for side in Side.objects.select_related("connection", "system"):
+    sides = Side.objects.select_related("connection", "system")
+    if beside is not None:
+        sides = sides.exclude(connection=beside).exclude(connection__state=Connection.State.DRAFT)
+    for side in sides:
         pairs.setdefault(side.connection_id, []).append(side)
         names[side.system_id] = side.system.name
     for pair in pairs.values():
@@ -142,6 +148,12 @@ def refuse_ring(left: System, right: System) -> None:
     if len(path) == 1:
         raise NotPossible(f"{left} and {right} are joined already, by “{path[0][1]}”.", field="right")
     way = ", ".join(names[system_id] for system_id, _ in path[:-1])
+    if beside is not None:
+        ring = " – ".join([left.name, *(names[system_id] for system_id, _ in path), left.name])
+        raise NotPossible(
+            f"Activating it would close a ring: {ring}. Every change would come back to where it began. Discard this "
+            "connection, or take one of the others out of the ring first."
+        )
     raise NotPossible(
         f"{left} and {right} exchange already by way of {way}. A second way would be a ring: every change would come "
         "back to where it began.",
@@ -172,8 +184,13 @@ def find_path(
 
 @transaction.atomic
 def activate_connection(connection: Connection) -> bool:
-    """Let tickets begin to travel; whether it did.  NotPossible while a system was never tested or no rule is there."""
+    """Let tickets begin to travel; whether it did.
+
+    NotPossible while a system was never tested, no rule is there, or it would close a ring.
+    """
     sides = list(connection.sides.select_related("system"))
+    # Two drafts may have been fine each by itself.
+    refuse_ring(*(side.system for side in sides), beside=connection)
     for side in sides:
         if not side.system.account_id:
             raise NotPossible(

@@ -424,7 +424,9 @@ def _answer(answer: Answer, overtaken: _Ending) -> Delivery:
 def _advance(lane: Lane, now: datetime) -> None:
     lane.head += 1
     lane.tries = 0
-    lane.failure_code = lane.failure_message = ""
+    if lane.state != Lane.State.PARKED:
+        # One that was stopped while this delivery was under way keeps the reason.
+        lane.failure_code = lane.failure_message = ""
     lane.waits = lane.head <= lane.tail
     lane.waits_since = now if lane.waits else None
     lane.next_at = now

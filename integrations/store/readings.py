@@ -27,7 +27,7 @@ from integrations.models import (
     TicketSide,
 )
 from integrations.statements import Order, Question, insert_many, update_many
-from integrations.store import queues, tickets
+from integrations.store import guard, queues, tickets
 from integrations.store.configuration import Configuration
 
 # How soon to look again at a new ticket that a create of ours, still under way, has probably made.
@@ -329,6 +329,7 @@ class _Storing:
             [(lane.pk, tuple(getattr(lane, name) for name in queues.QUEUED)) for lane in moved],
         )
         insert_many(made)
+        guard.stop_fights(rows, {lane.pk for lane in moved}, self.now)
 
     def _delivery(self, planned: reading.NewDelivery, one: _Reading) -> Delivery:
         return Delivery(

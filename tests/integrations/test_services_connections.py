@@ -125,6 +125,28 @@ def test_a_ring_is_refused_and_its_way_is_named() -> None:
     )
 
 
+def test_a_draft_that_would_close_a_ring_is_not_activated_and_the_ring_is_named() -> None:
+    zendesk = make_system(mercuri(), name="Mercuri Zendesk")
+    jira = make_system(infinity(), "jira", name="Infinity Jira")
+    other = make_system(globally(), "jira", name="Global Jira")
+    make_connection(zendesk, jira)
+    make_connection(jira, other)
+    # As if it had been opened before anybody looked for rings.
+    closing = make_connection(zendesk, make_system(globally(), "jira"), state=Connection.State.DRAFT)
+    closing.sides.filter(position="right").update(system=other)
+
+    with pytest.raises(NotPossible) as refusal:
+        connections.activate_connection(closing)
+
+    assert refusal.value.message == (
+        "Activating it would close a ring: Mercuri Zendesk – Infinity Jira – Global Jira – Mercuri Zendesk. Every "
+        "change would come back to where it began. Discard this connection, or take one of the others out of the "
+        "ring first."
+    )
+    closing.refresh_from_db()
+    assert closing.state == "draft"
+
+
 @pytest.mark.parametrize(
     ("start", "goal", "way"),
     [
