@@ -174,7 +174,10 @@ class Connector(Protocol):
         ...
 
     def hook_steps(self, url: str) -> tuple[str, ...]:
-        """What the partner's administrator has to do for web hooks to arrive at `url`, step by step.  Pure."""
+        """What the partner's administrator has to do for web hooks to arrive at `url`, step by step.  Pure.
+
+        What follows an empty line in a step is a script to be pasted as it is.
+        """
         ...
 
 

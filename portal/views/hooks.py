@@ -188,7 +188,9 @@ def _hooks_page(
         "previous": stored.get(services.PREVIOUS_HOOK_SECRET),
     }
     try:
-        page["steps"] = services.open_connector_for(system).hook_steps(place.address)
+        steps = services.open_connector_for(system).hook_steps(place.address)
+        # What follows an empty line is a script, which has to keep its lines to be pasted.
+        page["steps"] = [(words, script) for words, _, script in (one.partition("\n\n") for one in steps)]
     except ConnectorError as error:
         page["trouble"] = error.message
     status = 422 if form is not None and form.errors else 200

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,6 +11,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from integrations.connectors.servicenow import webhooks
 from integrations.models import ConnectionDraft, HookStanding, System, SystemFinding
 from integrations.sandbox.server import Server
 from integrations.sandbox.zendesk.system import ZendeskSystem
@@ -131,6 +134,15 @@ def test_where_there_is_no_interface_the_steps_are_offered(client: Client, owner
     assert "Register at" not in page
     assert "follows the steps by hand" in press(client, "register", system).content.decode()
     assert not HookStanding.objects.filter(is_expected=True).exists()
+
+
+def test_a_script_to_be_pasted_keeps_its_lines(client: Client, owner: None) -> None:
+    system = make_system(mercuri(), kind="servicenow")
+
+    page = client.get(reverse("system_hooks", args=[system.pk])).content.decode()
+
+    shown = [html.unescape(one) for one in re.findall(r"<pre[^>]*>(.*?)</pre>", page, re.DOTALL)]
+    assert shown == [webhooks.SCRIPT, webhooks.FILE_SCRIPT]
 
 
 def test_the_wizard_offers_it_after_the_check(client: Client, vendor: ZendeskSystem, zendesk: System) -> None:

@@ -1,4 +1,5 @@
-// What needs a script: the device's theme before the first paint, paper that is never dark, and that there is JavaScript.
+// What needs a script: the device's theme before the first paint, paper that is never dark, copying, and that there is
+// JavaScript.
 (() => {
   "use strict";
   const root = document.documentElement;
@@ -16,6 +17,19 @@
   });
   window.addEventListener("afterprint", () => {
     if (before) root.dataset.bsTheme = before;
+  });
+
+  // Copies a script that is to be pasted elsewhere; where the browser keeps its clipboard to itself, selects it.
+  document.addEventListener("click", async (event) => {
+    const button = event.target instanceof Element ? event.target.closest("[data-copies]") : null;
+    const source = button && document.getElementById(button.dataset.copies);
+    if (!source) return;
+    try {
+      await navigator.clipboard.writeText(source.textContent);
+      button.querySelector("span").textContent = button.dataset.copied;
+    } catch {
+      window.getSelection().selectAllChildren(source);
+    }
   });
 
   root.classList.add("js");
