@@ -66,9 +66,7 @@ def _ready(system: System, calls: CallLog, request: Request) -> dict[str, Any]:
 
 
 def _reset(system: System, calls: CallLog, request: Request) -> dict[str, Any]:
-    system.reset()
-    system.faults.clear()
-    system.hooks.clear()
+    system.begin_anew()
     calls.reset()
     return {"ready": True}
 

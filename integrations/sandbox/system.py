@@ -109,6 +109,12 @@ class System(ABC):
     def reset(self) -> None:
         """Back to an empty system with its first people and settings."""
 
+    def begin_anew(self) -> None:
+        """As it was at its start: no tickets, no faults, no web hooks."""
+        self.reset()
+        self.faults.clear()
+        self.hooks.clear()
+
     @abstractmethod
     def answer(self, request: Request) -> tuple[Response, str]:
         """The vendor's answer to a request, and the route's name for the counters."""

@@ -45,7 +45,7 @@ def ticket_list(system: System, calls: CallLog, words: str, number: int, said: S
         _pages(words, number, total),
         class_="card",
     )
-    side = (_sign_in(system), _new_ticket(system), _faults(system), _hooks(system))
+    side = (_sign_in(system), _new_ticket(system), _faults(system), _hooks(system), _reset())
     return framed(system, f"{system.label} sandbox", said, (found, _calls(calls)), side)
 
 
@@ -165,6 +165,18 @@ def _hooks(system: System) -> Markup:
         el("details", el("summary", "Last deliveries"), el("table", last)) if last else None,
         class_="card",
     )
+
+
+def _reset() -> Markup:
+    form = el(
+        "form",
+        el("p", "All tickets, faults and web hooks go; it is as it was at its start.", class_="soft"),
+        tick_field("sure", "I mean it", False),
+        el("button", "Begin anew", class_="bad"),
+        method="post",
+        action="/_sandbox/do/reset",
+    )
+    return el("section", el("details", el("summary", "Begin anew"), form), class_="card")
 
 
 def _outcome(status: int) -> str:

@@ -38,7 +38,7 @@ Form = Mapping[str, Any]
 def answer(system: System, calls: CallLog, request: Request) -> Response:
     """The page for this address, or what a form asked for."""
     if request.path.startswith("/_sandbox/do/"):
-        return _do(system, request) if request.method == "POST" else see_other("/")
+        return _do(system, calls, request) if request.method == "POST" else see_other("/")
     if request.method not in ("GET", "HEAD"):
         return _shown(not_found(system, Said()), 405)
     if request.path == "/_sandbox/style.css":
@@ -64,18 +64,18 @@ def _ticket_id(system: System, request: Request) -> str | None:
     return system.find_id(system.key_in(request)) if request.path.startswith(system.people_paths) else None
 
 
-def _do(system: System, request: Request) -> Response:
+def _do(system: System, calls: CallLog, request: Request) -> Response:
     form = _form(request)
     what = request.path.rpartition("/")[2]
     back = f"/_sandbox/tickets/{form['ticket']}" if _ID.fullmatch(str(form.get("ticket", ""))) else "/"
     try:
-        words, back = _perform(system, what, form, back)
+        words, back = _perform(system, calls, what, form, back)
     except (Refusal, ValueError) as error:
         return see_other(f"{back}?{urlencode({'said': str(error), 'bad': '1'})}")
     return see_other(f"{back}?{urlencode({'said': words})}")
 
 
-def _perform(system: System, what: str, form: Form, back: str) -> tuple[str, str]:
+def _perform(system: System, calls: CallLog, what: str, form: Form, back: str) -> tuple[str, str]:
     """Do it; the words to show, and where."""
     match what:
         case "create" | "update" | "comment" | "attach":
@@ -105,6 +105,12 @@ def _perform(system: System, what: str, form: Form, back: str) -> tuple[str, str
                 if told["url"]
                 else "No web hooks."
             ), "/"
+        case "reset":
+            if not form.get("sure"):
+                raise Refusal("Tick “I mean it” to begin anew.")
+            system.begin_anew()
+            calls.reset()
+            return "It is as it was at its start.", "/"
         case _:
             raise Refusal("There is no such form.")
 

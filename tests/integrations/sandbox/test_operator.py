@@ -165,6 +165,19 @@ def test_deleting_asks_to_be_sure(either: Vendor) -> None:
     assert list(either.sandbox.tickets()) == []
 
 
+def test_beginning_anew_asks_to_be_sure_and_leaves_nothing(either: Vendor) -> None:
+    created(either)
+    post(either, "faults", latency_ms="1")
+    post(either, "hooks", url="http://127.0.0.1:9/", secret="s")
+
+    assert "I mean it" in post(either, "reset").text
+    assert len(list(either.sandbox.tickets())) == 1
+    assert "It is as it was at its start." in post(either, "reset", sure="1").text
+    system = either.sandbox.state
+    assert (list(either.sandbox.tickets()), system.faults.faults.latency_ms) == ([], 0)
+    assert system.hook_settings()["url"] == ""
+
+
 def test_what_the_vendor_refuses_is_said(either: Vendor) -> None:
     page = post(either, "comment", ticket="999", comment="Hello")
 
