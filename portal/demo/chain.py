@@ -14,11 +14,9 @@ from typing import Any
 from django.db import transaction
 
 from integrations.models import Connection, LinkedTicket, System
-from integrations.sandbox.client import Sandbox
 from integrations.services.comparison import Verdict, compare, settled_by
 from integrations.services.connections import SideData
 from portal.demo import seed
-from portal.demo.processes import Processes
 from portal.demo.seed import AZURE_DEVOPS, JIRA, SERVICENOW, ZENDESK
 from portal.demo.stage import Content, Row, Stage, now, title_of
 from portal.demo.story import Story
@@ -200,12 +198,6 @@ def connect(systems: Mapping[str, System]) -> list[Connection]:
     return made
 
 
-def start(running: Processes) -> tuple[dict[str, System], dict[str, Sandbox]]:
-    """Start both sandboxes and get to know their systems; the systems and the sandboxes by the system's name."""
-    systems: dict[str, System] = {}
-    sandboxes: dict[str, Sandbox] = {}
-    for kind, company, name in SYSTEMS:
-        child = running.start_sandbox(kind, name, 0)
-        systems[name] = seed.ready_system(company, kind, name, child.sign_in)
-        sandboxes[name] = child.client()
-    return systems, sandboxes
+def meet(sign_in: Mapping[str, Mapping[str, str]]) -> dict[str, System]:
+    """Get to know the systems at both ends, by name as the sandboxes' sign-in is."""
+    return {name: seed.ready_system(company, kind, name, sign_in[name]) for kind, company, name in SYSTEMS}

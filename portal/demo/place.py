@@ -17,11 +17,32 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PORTAL_PORT, ZENDESK_PORT, JIRA_PORT = 8000, 8101, 8102
+# Where the portal and each kind of sandbox listen when nobody says otherwise.
+PORTS: Mapping[str, int] = {
+    "portal": 8000,
+    "zendesk": 8101,
+    "jira": 8102,
+    "servicenow": 8103,
+    "azure_devops": 8104,
+}
 
 # Tells the command, and whoever cleans up, that the place is for one run only.
 PASSING = "CONCORD_DEMO_PASSING"
 SCHEMA = "CONCORD_DEMO_SCHEMA"
+
+
+LABELS: Mapping[str, str] = {
+    "portal": "portal",
+    "zendesk": "Zendesk sandbox",
+    "jira": "Jira sandbox",
+    "servicenow": "ServiceNow sandbox",
+    "azure_devops": "Azure DevOps sandbox",
+}
+
+
+def port_option(name: str) -> str:
+    """The option that says where this one of `PORTS` listens."""
+    return "--port" if name == "portal" else f"--{name.replace('_', '-')}-port"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -38,12 +59,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="begin with an empty database; without it people, partners, rules and articles are kept from the last "
         "demo, while tickets begin anew as the sandboxes do",
     )
-    ports = (("", PORTAL_PORT, "portal"), ("zendesk-", ZENDESK_PORT, "Zendesk"), ("jira-", JIRA_PORT, "Jira"))
-    for prefix, default, name in ports:
+    for name, default in PORTS.items():
         parser.add_argument(
-            f"--{prefix}port",
+            port_option(name),
+            dest=f"{name}_port",
+            metavar="PORT",
             type=_port,
-            help=f"where the {name}{' sandbox' if prefix else ''} listens, default {default}; 0 takes a free one",
+            help=f"where the {LABELS[name]} listens, default {default}; 0 takes a free one",
         )
 
 

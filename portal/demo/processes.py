@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from integrations.sandbox import process as sandbox_process
-from portal.demo.place import ROOT
+from portal.demo.place import ROOT, port_option
 
 LEASH = Path(__file__).with_name("leash.py")
 HOST = "127.0.0.1"
@@ -80,7 +80,7 @@ class Processes:
         try:
             child = sandbox_process.start(kind, port=port)
         except sandbox_process.StartFailed as error:
-            hint = f" Choose another with --{kind}-port." if "is taken" in str(error) else ""
+            hint = f" Choose another with {port_option(kind)}." if "is taken" in str(error) else ""
             raise Trouble(f"The {label} sandbox cannot start: {error}{hint}") from error
         self.sandboxes.append(child)
         return child

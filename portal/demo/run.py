@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from http.client import HTTPConnection, HTTPException
@@ -15,6 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 from rich.console import Console
 
+from integrations.connectors.registry import label
 from integrations.models import Connection, Heartbeat, LinkedTicket, System
 from integrations.sandbox.client import Sandbox, SandboxError
 from integrations.sandbox.process import Child as SandboxChild
@@ -39,9 +41,7 @@ class Wish:
 
     once: bool = False
     fresh: bool = False
-    port: int = place.PORTAL_PORT
-    zendesk_port: int = place.ZENDESK_PORT
-    jira_port: int = place.JIRA_PORT
+    ports: Mapping[str, int] = field(default_factory=lambda: dict(place.PORTS))
 
 
 @dataclass(slots=True)
@@ -58,7 +58,7 @@ class Demo:
         running = Processes(self.folder / "log")
         with database.only_demo(self.folder), processes.stoppable():
             try:
-                return self._play(self._start(running), running)
+                return self._play(*self._start(running))
             except NotArrived:
                 # The folder with the logs goes away with the demo.
                 self.out.print(running.last_lines(), markup=False, style="dim")
@@ -75,9 +75,9 @@ class Demo:
 
     # --- Making ready ---
 
-    def _start(self, running: Processes) -> Stage:
+    def _start(self, running: Processes) -> tuple[Stage, dict[str, SandboxChild]]:
         started_at = timezone.now()
-        listener = processes.listen(self.wish.port)
+        listener = processes.listen(self.wish.ports["portal"])
         port = listener.getsockname()[1]
         self.address = f"http://{HOST}:{port}"
         database.check_broker()
@@ -87,18 +87,17 @@ class Demo:
         systems = self._connect(children)
         self._send_hooks(systems, children)
         stage = Stage(
-            {name: child.client() for name, child in children.items()},
+            {name: children[name].client() for _kind, _company, name in SYSTEMS},
             running.check,
             report.StoryTable(self.out).row,
         )
         self._await_health(stage, port, started_at)
-        return stage
+        return stage, children
 
     def _start_sandboxes(self, running: Processes) -> dict[str, SandboxChild]:
-        ports = {"zendesk": self.wish.zendesk_port, "jira": self.wish.jira_port}
         children = {}
-        for kind, _company, name in SYSTEMS:
-            children[name] = running.start_sandbox(kind, kind.title(), ports[kind])
+        for kind, _company, name in (*SYSTEMS, *chain.SYSTEMS):
+            children[name] = running.start_sandbox(kind, label(kind), self.wish.ports[kind])
             self._say(f"{name} runs in a sandbox at {children[name].url}")
         return children
 
@@ -149,12 +148,12 @@ class Demo:
 
     # --- Playing ---
 
-    def _play(self, stage: Stage, running: Processes) -> int:
+    def _play(self, stage: Stage, children: dict[str, SandboxChild]) -> int:
         story = Story(stage)
         if self.wish.once:
-            return self._play_and_judge(stage, story, running)
+            return self._play_and_judge(stage, story, children)
         try:
-            self._play_and_judge(stage, story, running)
+            self._play_and_judge(stage, story, children)
             story.park()
         except NotArrived as error:
             # Whoever changed rules since the last start may have changed what the story counts on.
@@ -162,19 +161,19 @@ class Demo:
         self._stay_up(stage)
         return 0
 
-    def _play_and_judge(self, stage: Stage, story: Story, running: Processes) -> int:
+    def _play_and_judge(self, stage: Stage, story: Story, children: dict[str, SandboxChild]) -> int:
         report.StoryTable(self.out).head()
         story.play()
         # The systems further along join while the first two come to rest, and are played when those are judged.
-        systems, sandboxes = chain.start(running)
+        systems = chain.meet({name: child.sign_in for name, child in children.items()})
         for connection in chain.connect(systems):
             self._say(f"“{connection}” carries on what has its label")
         self._say("Waiting until every write has been read back")
         story.settle()
         checks = judge(stage, story)
-        for name, sandbox in sandboxes.items():
-            self._send_hook(systems[name], sandbox)
-            stage.sandboxes[name] = sandbox
+        for name, system in systems.items():
+            stage.sandboxes[name] = children[name].client()
+            self._send_hook(system, stage.sandboxes[name])
         checks += Chain(stage, story).play()
         report.show_verdict(self.out, checks)
         return 0 if all(check.holds for check in checks) else 1

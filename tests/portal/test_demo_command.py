@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from portal.demo import place
+
 ROOT = Path(__file__).resolve().parents[2]
 # The rest of the environment belongs to the tests themselves.
 FORGOTTEN = {"CONCORD_TEST", "CONCORD_DEMO", "DATABASE_URL", "CELERY_BROKER_URL", "DATA_DIR"}
@@ -20,7 +22,8 @@ def run(folder: Path, *arguments: str, **variables: str) -> subprocess.Completed
     """Run the demo with its things in `folder`, on free ports unless told otherwise."""
     environment = {name: value for name, value in os.environ.items() if name not in FORGOTTEN}
     command = [sys.executable, str(ROOT / "manage.py"), "demo"]
-    command += ["--port", "0", "--zendesk-port", "0", "--jira-port", "0", *arguments]
+    free = [word for name in place.PORTS for word in (place.port_option(name), "0")]
+    command += [*free, *arguments]
     return subprocess.run(
         command,
         env={**environment, "DATA_DIR": str(folder), **variables},

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from integrations.sandbox.kinds import DEFAULT_PORTS
 from portal.demo import place
 
 PRODUCTION = "postgres://concord:secret@db.example:5432/concord"
@@ -88,6 +89,17 @@ def test_a_folder_that_cannot_be_made_is_told_in_a_sentence(tmp_path: Path) -> N
         place.settle([], {"DATA_DIR": str(tmp_path / "file")})
 
 
+def test_every_sandbox_has_a_port_that_can_be_chosen() -> None:
+    parser = argparse.ArgumentParser()
+    place.add_options(parser)
+
+    chosen = vars(parser.parse_args(["--port", "1", "--azure-devops-port", "4"]))
+
+    assert {kind: place.PORTS[kind] for kind in DEFAULT_PORTS} == dict(DEFAULT_PORTS)
+    assert [chosen[f"{name}_port"] for name in place.PORTS] == [1, None, None, None, 4]
+    assert set(place.LABELS) == set(place.PORTS)
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["--port", "many"], ["--port"]])
 def test_what_the_command_will_explain_itself_makes_no_folder(arguments: list[str], tmp_path: Path) -> None:
     assert place.settle(arguments, {}) == {}
@@ -104,7 +116,7 @@ def test_a_port_is_a_whole_number_that_exists(text: str, port: int) -> None:
     parser = argparse.ArgumentParser()
     place.add_options(parser)
 
-    assert parser.parse_args(["--port", text]).port == port
+    assert parser.parse_args(["--port", text]).portal_port == port
 
 
 @pytest.mark.parametrize("text", ["65536", "-1", "http", ""])

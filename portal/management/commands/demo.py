@@ -17,11 +17,11 @@ INTERRUPTED = 130
 
 
 class Command(BaseCommand):
-    """Starts two sandboxes, the worker and the web server, plays the story, and stays up until Ctrl-C."""
+    """Starts four sandboxes, the worker and the web server, plays the story, and stays up until Ctrl-C."""
 
     help = (
-        "Show Concord at work: a sandboxed Zendesk and Jira, the worker and the portal, and a ticket's way through "
-        "all of them. Its data are in .demo (or in DATA_DIR/demo, or in a schema of its own in DATABASE_URL), and "
+        "Show Concord at work: sandboxes of Zendesk, Jira, ServiceNow and Azure DevOps, the worker and the portal, "
+        "and tickets' ways through all of them. Its data are in .demo (or in DATA_DIR/demo, or in a schema of its own in DATABASE_URL), and "
         "whatever else is there is left alone."
     )
     requires_system_checks: list[str] = []
@@ -30,11 +30,11 @@ class Command(BaseCommand):
         place.add_options(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        ports = {"port": place.PORTAL_PORT, "zendesk_port": place.ZENDESK_PORT, "jira_port": place.JIRA_PORT}
-        for name, usual in ports.items():
-            asked = options[name]
+        ports = {}
+        for name, usual in place.PORTS.items():
+            asked = options[f"{name}_port"]
             ports[name] = asked if asked is not None else 0 if options["once"] else usual
-        wish = Wish(once=options["once"], fresh=options["fresh"], **ports)
+        wish = Wish(once=options["once"], fresh=options["fresh"], ports=ports)
         try:
             code = Demo(wish, console()).run()
         except Trouble as error:
