@@ -1,7 +1,8 @@
-"""People, their roles, and the audit trail.  What a role may do is in access.py, writing the trail in audit.py."""
+"""People, their roles, the audit trail, and outage drills.  What a role may do is in access.py."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, NoReturn, Self
 from zoneinfo import available_timezones
 
@@ -199,3 +200,76 @@ class SignInFailures(models.Model):
 
     def __str__(self) -> str:
         return f"{self.count} failures"
+
+
+class DrillQuerySet(models.QuerySet["Drill"]):
+    """Questions about drills."""
+
+    def running(self) -> Self:
+        """Those that are not over."""
+        return self.exclude(state__in=Drill.OVER)
+
+    def due(self, now: datetime) -> Self:
+        """Those whose next step is due, the longest waiting first."""
+        return self.running().filter(next_at__lte=now).order_by("next_at", "pk")
+
+
+class Drill(models.Model):
+    """One outage drill of a connection between two sandboxes: what was asked for, how far it is, and its record."""
+
+    class State(models.TextChoices):
+        ASKED = "asked", "Asked for"
+        OPENING = "opening", "Tickets are being linked"
+        OUTAGE = "outage", "System is away"
+        CATCHING_UP = "catching_up", "Catching up"
+        DONE = "done", "Done"
+        FAILED = "failed", "Could not be carried out"
+        CANCELLED = "cancelled", "Cancelled"
+
+    class How(models.TextChoices):
+        # People there go on working; nothing gets through to us.
+        CUT = "cut", "The connection is cut"
+        # Nobody can work there.
+        DOWN = "down", "The system is down"
+
+    OVER = (State.DONE, State.FAILED, State.CANCELLED)
+
+    connection = models.ForeignKey("integrations.Connection", on_delete=models.CASCADE, related_name="drills")
+    stopped_system = models.ForeignKey("integrations.System", on_delete=models.CASCADE, related_name="+")
+    how = models.CharField("what goes wrong", max_length=8, choices=How, default=How.CUT)
+    outage_s = models.PositiveIntegerField("for how many seconds", default=120)
+    tickets = models.PositiveSmallIntegerField("tickets", default=5)
+    changes = models.PositiveIntegerField("changes while it is away", default=40)
+    asked_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    asked_at = models.DateTimeField(default=timezone.now)
+    state = models.CharField(max_length=12, choices=State, default=State.ASKED)
+    next_at = models.DateTimeField(default=timezone.now)
+    # Acts done so far, and the tickets by their own ids where they began.
+    done = models.PositiveIntegerField(default=0)
+    opened = models.JSONField(default=list, blank=True)
+    linked_at = models.DateTimeField(null=True, blank=True)
+    stopped_at = models.DateTimeField(null=True, blank=True)
+    restored_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    # Why it could not be carried out, in a sentence.
+    problem = models.CharField(max_length=500, blank=True)
+    # What happened and what arrived; signed, so that it can be handed over.
+    record = models.JSONField(default=dict, blank=True)
+
+    objects = DrillQuerySet.as_manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["connection", "-asked_at"], name="drill_latest")]
+
+    def __str__(self) -> str:
+        return f"Drill {self.pk}"
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more happens."""
+        return self.state in self.OVER
+
+    @property
+    def verdict(self) -> dict[str, Any]:
+        """The counts of the record; empty until there is one."""
+        return self.record.get("document", {}).get("verdict", {})

@@ -214,6 +214,7 @@ CELERY_BEAT_SCHEDULE = {
     "tick": {"task": "integrations.tasks.tick", "schedule": 1.0, "options": {"expires": 5}},
     "sweep": {"task": "integrations.tasks.sweep", "schedule": 5.0, "options": {"expires": 10}},
     "clocks": {"task": "slas.tasks.sweep_clocks", "schedule": 30.0, "options": {"expires": 60}},
+    "drills": {"task": "portal.tasks.run_drills", "schedule": 1.0, "options": {"expires": 5}},
 }
 
 # --- Security ---

@@ -21,6 +21,7 @@ urlpatterns = [
     path("findings/", include("portal.views.findings")),
     path("connections/on-their-way/", include("portal.views.wizard")),
     path("connections/", include("portal.views.people")),
+    path("connections/", include("portal.views.drills")),
     path("connections/", include("portal.views.connections")),
     path("mappings/", include("portal.views.mappings")),
     path("service-levels/", include("portal.views.reports")),

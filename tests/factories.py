@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.utils import timezone
 
 from integrations.connectors import registry
-from integrations.models import Connection, Partner, System
+from integrations.models import Connection, Partner, Side, System
 from integrations.services.connections import NOTHING_STARTS, STARTS, SideData, open_connection
 from integrations.services.systems import SystemData, add_system
+from integrations.signatures import Signer
 from portal import access
-from portal.models import Membership, User
+from portal.models import Drill, Membership, User
 
 Role = Membership.Role
 
@@ -318,3 +321,36 @@ __all__ = [
     "mercuri",
     "stranger",
 ]
+
+
+def make_drill(side: Side) -> Drill:
+    """A drill that is over, with a record of one change, of this side's connection; this side's system was away."""
+    at = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+    event = {
+        "happened": "2026-03-02T09:00:10.000+00:00",
+        "who": "Mara Lund",
+        "in": "Mercuri Inc: Mercuri Zendesk",
+        "what": "comment “Drill 1, change 1.”",
+        "to": "Infinity Solutions: Infinity Jira",
+        "applied": "2026-03-02T09:02:05.000+00:00",
+        "place": 3,
+        "waited_s": 115,
+        "fate": "applied",
+    }
+    counts = {"lost": 0, "doubled": 0, "out_of_order": 0}
+    verdict = {"tickets": 1, "events": 1, "while_away": 1, "applied": 1, "equal": 1, **counts, "holds": True}
+    ticket = {"number": "LT-1", "title": "Drill 1, ticket 1", "records": [], "equal": True, **counts}
+    document = {"version": 1, "verdict": verdict, "tickets": [{**ticket, "events": [event]}]}
+    return Drill.objects.create(
+        connection=side.connection,
+        stopped_system=side.system,
+        state=Drill.State.DONE,
+        tickets=1,
+        changes=1,
+        done=1,
+        asked_at=at,
+        stopped_at=at,
+        restored_at=at + timedelta(minutes=2),
+        ended_at=at + timedelta(minutes=3),
+        record=Signer(settings.CREDENTIAL_KEYS).sign("outage-drill", document),
+    )

@@ -50,9 +50,16 @@ UNDER = {
     "finding": "system_list",
     "wizard": "connection_list",
     "person": "connection_list",
+    "drill": "connection_list",
 }
 
-TIME_FORMATS = {"minute": "j M Y, H:i", "date": "j M Y", "time": "H:i", "long": "j M Y, H:i:s e"}
+TIME_FORMATS = {
+    "minute": "j M Y, H:i",
+    "date": "j M Y",
+    "time": "H:i",
+    "seconds": "H:i:s",
+    "long": "j M Y, H:i:s e",
+}
 
 
 @dataclass(frozen=True, slots=True)

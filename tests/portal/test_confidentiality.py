@@ -37,7 +37,7 @@ from integrations.models import (
 from integrations.services.mappings import draft_rules
 from knowledgebase.models import Article
 from portal import audit
-from portal.models import User
+from portal.models import Drill, User
 from slas import services as slas
 from slas.models import Agreement, Calendar, Timing
 from tests import factories
@@ -207,6 +207,7 @@ OBJECTS: dict[str, Any] = {
     "finding": SystemFinding,
     "wizard": ConnectionDraft,
     "connection": Connection,
+    "drill": Drill,
     "side": Side,
     "published": MappingSet,
     "draft": MappingSet,
