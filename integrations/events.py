@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from django.dispatch import Signal
 
@@ -44,8 +45,18 @@ class News:
     is_new: bool = False
 
 
+class AlertNews(StrEnum):
+    """What is told of an alert."""
+
+    OPENED = "opened"
+    WORSENED = "worsened"
+    CLOSED = "closed"
+
+
 # news: list[News], of several readings at once; a linked ticket may occur more than once
 histories_read = Signal()
 # lane: Lane
 lane_parked = Signal()
 lane_resumed = Signal()
+# alert: Alert; news: AlertNews; at: datetime
+alert_told = Signal()

@@ -97,6 +97,23 @@ class SystemFindingQuerySet(models.QuerySet[Any]):
         return self.filter(state="open").order_by("grade", "-found_at", "pk")
 
 
+class AlertQuerySet(models.QuerySet[Any]):
+    """Questions about alerts."""
+
+    def live(self) -> Self:
+        """Alerts whose condition holds, acknowledged ones among them."""
+        return self.exclude(state="closed")
+
+    def open(self) -> Self:
+        """Alerts that nobody has taken in hand yet."""
+        return self.filter(state="open")
+
+    def of_partners(self, partners: Any) -> Self:
+        """Alerts about systems and connections of these partners; those about the portal itself are nobody's."""
+        ends = _rows("Side").filter(connection=OuterRef("connection"), system__partner__in=partners)
+        return self.filter(Q(connection=None, system__partner__in=partners) | Q(Exists(ends)))
+
+
 class ConnectionQuerySet(models.QuerySet[Any]):
     """Questions about connections."""
 

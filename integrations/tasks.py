@@ -15,9 +15,8 @@ from celery import shared_task
 from django.db import OperationalError
 from django.utils import timezone
 
-from integrations.models import Heartbeat
 from integrations.runtime.worker import Worker
-from integrations.services import hints, hook_watch, metadata
+from integrations.services import heartbeats, hints, hook_watch, metadata
 from integrations.services.systems import open_connector_for
 
 logger = logging.getLogger(__name__)
@@ -40,7 +39,7 @@ def worker() -> Worker:
 def tick() -> None:
     """Carry on with everything that is due."""
     with _database_may_be_away("tick"):
-        _beat("tick")
+        heartbeats.beat(heartbeats.TICK, timezone.now())
         worker().drain(for_s=TICK_FOR_S)
 
 
@@ -49,7 +48,7 @@ def sweep() -> None:
     """Ask systems for changes that no web hook told of, tidy up, and read one system's fields and hooks if due."""
     with _database_may_be_away("sweep"):
         now = timezone.now()
-        _beat("sweep")
+        heartbeats.beat(heartbeats.SWEEP, now)
         if hints.poll_due_systems(now):
             wake()
         hints.forget_old_receipts(now)
@@ -82,9 +81,3 @@ def _database_may_be_away(task: str) -> Iterator[None]:
         yield
     except OperationalError as error:
         logger.warning("database_away", extra={"task": task, "reason": str(error)})
-
-
-def _beat(name: str) -> None:
-    now = timezone.now()
-    if not Heartbeat.objects.filter(name=name).update(at=now):
-        Heartbeat.objects.get_or_create(name=name, defaults={"at": now})

@@ -10,9 +10,9 @@ from django.db.models import Count, Q
 from django.utils import timezone
 
 from integrations.models import (
+    Alert,
     Connection,
     Delivery,
-    Heartbeat,
     Lane,
     LinkedTicket,
     SyncEvent,
@@ -20,25 +20,16 @@ from integrations.models import (
     SystemFinding,
 )
 from portal.access import Someone, partners_for
+from portal.alerts import visible_alerts
 from portal.clocks import agreements_of
 from portal.queue import LaneRow, lane_rows, reachable
 from portal.tickets import Criteria, Row, find_page, rows_for, viewer_of
 from slas.models import Clock
 from slas.services import Live, live
 
-# The beat ticks every second; this long without one is no hiccup.
-SILENT_AFTER = timedelta(seconds=30)
 # A clock that runs out within this time is at risk.
 RISK = timedelta(hours=2)
 SHOWN = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Worker:
-    """Whether the background work goes on.  `seen_at` is None when it never did."""
-
-    is_running: bool
-    seen_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +70,10 @@ class AtRisk:
     live: Live
 
 
-def worker(now: datetime) -> Worker:
-    """Whether a worker was heard of lately.  One query."""
-    beat = Heartbeat.objects.filter(name="tick").values_list("at", flat=True).first()
-    return Worker(beat is not None and now - beat < SILENT_AFTER, beat)
+def alerts(user: Someone) -> list[Alert]:
+    """Alerts that the person may see and nobody has in hand, the worst first.  One query."""
+    found = visible_alerts(user).open().select_related("system__partner", "connection")
+    return list(found.order_by("-severity", "since", "pk")[:SHOWN])
 
 
 def connections_health(user: Someone) -> list[ConnectionHealth]:

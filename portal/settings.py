@@ -213,6 +213,8 @@ CELERY_BEAT_SCHEDULE = {
     # Claims what is due; a tick that waited longer than five seconds has been overtaken by the next.
     "tick": {"task": "integrations.tasks.tick", "schedule": 1.0, "options": {"expires": 5}},
     "sweep": {"task": "integrations.tasks.sweep", "schedule": 5.0, "options": {"expires": 10}},
+    # Looks after everything else; `manage.py watch` does the same outside of the worker.
+    "watch": {"task": "portal.tasks.watch", "schedule": 15.0, "options": {"expires": 30}},
     "clocks": {"task": "slas.tasks.sweep_clocks", "schedule": 30.0, "options": {"expires": 60}},
     "drills": {"task": "portal.tasks.run_drills", "schedule": 1.0, "options": {"expires": 5}},
 }
@@ -246,7 +248,7 @@ if BEHIND_PROXY:
 
 SECURE_SSL_REDIRECT = flag("SECURE_SSL_REDIRECT", default=not LOCAL)
 # Probes inside the machine room speak plain HTTP.
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^health$"]
 SECURE_HSTS_SECONDS = 0 if LOCAL else whole("SECURE_HSTS_SECONDS", default=31_536_000, at_least=0)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = not LOCAL
 SECURE_HSTS_PRELOAD = not LOCAL

@@ -1,5 +1,6 @@
 """The records of partners, their systems and connections, and of every change that travelled."""
 
+from integrations.models.alerts import Alert
 from integrations.models.connections import Connection, Side
 from integrations.models.deliveries import Attempt, Delivery, Effect, Lane, SyncEvent
 from integrations.models.findings import HookTrouble, SystemFinding
@@ -12,6 +13,7 @@ from integrations.models.tickets import LinkedTicket, PartnerTicket, Ticket, Tic
 from integrations.models.wizard import ConnectionDraft
 
 __all__ = [
+    "Alert",
     "Attempt",
     "Connection",
     "ConnectionDraft",

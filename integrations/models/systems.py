@@ -100,6 +100,8 @@ class SystemSecret(models.Model):
     sealed = models.TextField()
     hint = models.CharField(max_length=8, blank=True)
     changed_at = models.DateTimeField(auto_now=True)
+    # The last day on which it holds, as somebody entered it: none of the vendors tells.
+    expires_on = models.DateField(null=True, blank=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["system", "name"], name="secret_once_per_system")]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import secrets as secrets_module
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -227,7 +227,23 @@ def _seal_one(system: System, name: str, value: str) -> None:
     # A short secret would be half given away by its end, and one that a person chose may end in a word.
     chosen = {spec.name for spec in settings_of(system.kind) if spec.is_chosen}
     hint = value[-HINT_CHARS:] if len(value) >= 4 * HINT_CHARS and name not in chosen else ""
-    SystemSecret.objects.update_or_create(system=system, name=name, defaults={"sealed": sealed, "hint": hint})
+    # A new credential runs out on another day than the one before it.
+    SystemSecret.objects.update_or_create(
+        system=system, name=name, defaults={"sealed": sealed, "hint": hint, "expires_on": None}
+    )
+
+
+def set_expiry(system: System, name: str, on: date | None) -> bool:
+    """Note the last day on which a stored credential holds, None for unknown; whether that is news.
+
+    The reminders follow from it.  A credential that is replaced loses its day.
+    """
+    stored = SystemSecret.objects.filter(system=system, name=name).first()
+    if stored is None or stored.expires_on == on:
+        return False
+    stored.expires_on = on
+    stored.save(update_fields=["expires_on"])
+    return True
 
 
 # --- Testing ---

@@ -25,6 +25,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from portal import access
+from portal.background import Background, background
 from portal.presentation import ago_words, duration_words, tone_of
 
 register = template.Library()
@@ -48,6 +49,7 @@ UNDER = {
     "agreement": "report_list",
     "calendar": "report_list",
     "finding": "system_list",
+    "alert": "",
     "wizard": "connection_list",
     "person": "connection_list",
     "drill": "connection_list",
@@ -101,6 +103,16 @@ def may(context: template.Context, action: str, resource: str, partner: Any = No
     """Whether the reader may do this, at `partner` or anywhere; templates hide what would be refused."""
     request = context.get("request")
     return request is not None and access.may(request.user, action, resource, partner)
+
+
+@register.simple_tag(takes_context=True)
+def background_work(context: template.Context) -> Background | None:
+    """Whether the worker runs and how many alerts are open, for those who may read the queue or alerts."""
+    request = context.get("request")
+    user = getattr(request, "user", None)
+    if user is None or not any(access.may(user, "read", resource) for resource in ("queue", "alerts")):
+        return None
+    return background(user, timezone.now())
 
 
 @register.simple_tag

@@ -23,11 +23,12 @@ def home(request: HttpRequest) -> HttpResponse:
     page = {"now": now, "is_stranger": not rights_of(user).levels}
     if may(user, "read", "queue"):
         page |= {
-            "worker": overview.worker(now),
             "standing": standing_for(user),
             "parked": overview.waiting_for_people(user, now),
             "today": overview.today(user, now),
         }
+    if may(user, "read", "alerts"):
+        page["alerts"] = overview.alerts(user)
     if may(user, "read", "connections"):
         page["connections"] = overview.connections_health(user)
     if may(user, "read", "systems"):

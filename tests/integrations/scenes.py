@@ -12,6 +12,7 @@ from typing import Any
 
 from integrations.canonical import Fields
 from integrations.models import (
+    Alert,
     Delivery,
     DictionaryField,
     FieldRule,
@@ -28,6 +29,7 @@ from integrations.models import (
     ValuePair,
 )
 from integrations.richtext import blocks
+from integrations.watch.conditions import Subject
 from tests import factories
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -221,3 +223,10 @@ def publish(side: Side, direction: str, rules: Mapping[str, Any], **flags: Any) 
         rule.mapping_set, rule.target, rule.position = made, target, place
         rule.save()
     return made
+
+
+def alert(system: System | None = None, *, code: str = "system_failing", **values: Any) -> Alert:
+    """An open alert, about a system or about the portal itself."""
+    subject = Subject(system=system.pk if system else None)
+    wanted = {"severity": 2, "message": f"{system or 'Concord'} fails.", "since": NOW, "opened_at": NOW}
+    return Alert.objects.create(code=code, subject=subject.key, system=system, **{**wanted, **values})

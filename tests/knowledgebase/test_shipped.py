@@ -10,6 +10,7 @@ from integrations.connectors.errors import ConnectorError
 from integrations.mapping.drift import ChangeCode
 from integrations.models import HookTrouble
 from integrations.secrets import SecretUnreadable
+from integrations.watch.conditions import Condition
 from knowledgebase.rendering import render_markdown
 from knowledgebase.shipped import BrokenArticle, parse, read_all
 
@@ -49,7 +50,14 @@ def codes_of(error: type[ConnectorError]) -> Iterator[str]:
 
 
 def test_every_failure_code_has_an_article() -> None:
-    wanted = {*codes_of(ConnectorError), SecretUnreadable.code, *ChangeCode, *HookTrouble, *OTHER_CODES}
+    wanted = {
+        *codes_of(ConnectorError),
+        SecretUnreadable.code,
+        *ChangeCode,
+        *HookTrouble,
+        *Condition,
+        *OTHER_CODES,
+    }
 
     assert {article.code for article in read_all()} == wanted
 

@@ -16,9 +16,10 @@ import pytest
 from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, get_resolver, reverse
+from django.utils import timezone
 
 from integrations.models import ConnectionDraft, HookStanding, MappingSet, PersonPair
-from integrations.services import findings, hook_registration
+from integrations.services import findings, heartbeats, hook_registration
 from integrations.services import metadata as metadata_services
 from integrations.services import systems as system_services
 from integrations.services.mappings import draft_rules
@@ -84,6 +85,7 @@ class Open:
 PAGES: dict[str, Page | Open] = {
     "alive": Open(anonymous=ALLOWED),
     "ready": Open(anonymous=ALLOWED),
+    "health": Open(anonymous=ALLOWED),
     "hook": Open(MISSING, MISSING, ("word",), "post"),
     "sign_in": Open(anonymous=ALLOWED),
     # Leads to the sign-in whoever asks.
@@ -135,6 +137,11 @@ PAGES: dict[str, Page | Open] = {
     "system_hook_remove": pressed("systems", "write", "system", ends=OWN),
     "system_hook_check": pressed("systems", "write", "system", ends=OWN),
     "system_refresh": pressed("systems", "write", "system", ends=OWN),
+    # Alerts
+    "alert_list": Page("alerts", "read"),
+    "alert_export": Page("alerts", "read"),
+    "alert_detail": on("alerts", "read", "alert", ends=OWN),
+    "alert_acknowledge": pressed("alerts", "write", "alert", ends=OWN),
     # Findings
     "finding_list": Page("systems", "read"),
     "finding_detail": on("systems", "read", "finding", ends=OWN),
@@ -298,6 +305,8 @@ def world(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     monkeypatch.setattr(
         hook_registration, "look_at_hooks", lambda system, *, now: HookStanding(system=system)
     )
+    for part in (heartbeats.TICK, heartbeats.SWEEP):
+        heartbeats.beat(part, timezone.now())
     left, right = scenes.mercuri_and_infinity()
     factories.stranger()
     matter = scenes.matter(left, right, left_fields={}, right_fields={})
@@ -318,6 +327,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         "kind": "zendesk",
         "system": left.system_id,
         "finding": finding.pk,
+        "alert": scenes.alert(left.system).pk,
         "wizard": ConnectionDraft.objects.create(begun_at=scenes.NOW, touched_at=scenes.NOW).pk,
         "position": "left",
         "pair": PersonPair.objects.create(connection=left.connection, left_id="1", right_id="2").pk,

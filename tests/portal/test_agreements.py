@@ -410,5 +410,5 @@ def test_the_list_costs_the_same_whatever_its_length(
     client.get("/agreements/")
 
     # Session, user and whose; memberships, matrix; partners seen; agreements counted, listed; calendars, matrices.
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(11):
         client.get("/agreements/")

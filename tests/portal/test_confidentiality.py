@@ -20,6 +20,7 @@ from django.test import Client
 from django.urls import reverse
 
 from integrations.models import (
+    Alert,
     Attempt,
     Connection,
     ConnectionDraft,
@@ -193,6 +194,7 @@ def plant_system(system: System) -> None:
         message=canary(39),
         found_at=NOW,
     )
+    scenes.alert(system, message=canary(40), acknowledged_reason=canary(41), state="acknowledged")
     audit.record(None, "changed", system, {"email": [canary(31), canary(38)]}, partner=system.partner)
 
 
@@ -204,6 +206,7 @@ OBJECTS: dict[str, Any] = {
     "delivery": Delivery,
     "partner": Partner,
     "system": System,
+    "alert": Alert,
     "finding": SystemFinding,
     "wizard": ConnectionDraft,
     "connection": Connection,

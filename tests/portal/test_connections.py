@@ -141,7 +141,7 @@ def test_the_list_takes_as_many_queries_however_long_it_is(
 
     # Session, person, memberships, matrix; partners to choose from; counting, fetching; sides, systems and partners;
     # the person's own partner for the top bar.
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(12):
         client.get(LIST)
 
 
@@ -398,7 +398,7 @@ def test_a_connection_page_takes_few_queries(
 
     # Session, person, memberships, matrix; the connection with sides, systems and partners; versions and lanes of
     # the sides; tickets counted; the trail; the data dictionary; the person's own partner for the top bar.
-    with django_assert_num_queries(14):
+    with django_assert_num_queries(15):
         client.get(at("connection_detail", connection))
 
 

@@ -225,5 +225,5 @@ def test_the_list_costs_the_same_whatever_its_length(
     client.get("/handbook/")
 
     # Session, user and whose; memberships, matrix; codes that occur, with the partners seen; articles counted, listed.
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(10):
         client.get("/handbook/")

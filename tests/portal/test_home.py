@@ -47,7 +47,7 @@ def test_a_worker_that_was_never_heard_of_is_missed(client: Client, staff: User)
     assert "It was never heard of." in text(client, staff)
 
 
-@pytest.mark.parametrize(("age_s", "is_missed"), [(1, False), (29, False), (31, True), (7200, True)])
+@pytest.mark.parametrize(("age_s", "is_missed"), [(1, False), (59, False), (61, True), (7200, True)])
 def test_a_worker_that_fell_silent_is_missed(
     client: Client, staff: User, age_s: int, is_missed: bool
 ) -> None:
@@ -140,7 +140,7 @@ def test_a_partners_agent_sees_its_latest_tickets_and_nothing_else(client: Clien
     response = overview(client, agent)
 
     assert [row.number for row in response.context["latest"]] == [matter.linked.number]
-    for name in ("worker", "standing", "parked", "today", "connections", "at_risk"):
+    for name in ("standing", "parked", "alerts", "today", "connections", "at_risk"):
         assert name not in response.context
 
 
@@ -174,8 +174,8 @@ def test_the_overview_costs_the_same_whatever_there_is(
     client.force_login(staff)
     client.get("/")
 
-    # Session, user and whose; memberships, matrix; heartbeat; then, each with the partners that the person sees: standing; parked
+    # Session, user and whose; memberships, matrix; heartbeat with the number of alerts; alerts; then, each with the partners that the person sees: standing; parked
     # lanes with heads, sides, articles; tickets, changes and deliveries of today; connections with lanes, sides;
     # findings; clocks (soon, late, their agreements and terms); the latest tickets with sides, lanes.
-    with django_assert_num_queries(35):
+    with django_assert_num_queries(36):
         client.get("/")

@@ -125,7 +125,7 @@ def test_the_list_takes_as_many_queries_however_long_it_is(
     client.get(LIST)
 
     # Session, person, memberships, matrix; partners to choose from; counting, fetching; the person's own partner.
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         client.get(LIST)
 
 
@@ -237,7 +237,7 @@ def test_a_page_takes_few_queries(client: Client, side: Side, django_assert_num_
 
     # Session, person, memberships, matrix; the version with rules, maps and pairs; the dictionary; the latest tickets; the other
     # direction with rules, maps and pairs; the system's findings; the draft; the person's own partner for the top bar.
-    with django_assert_num_queries(18):
+    with django_assert_num_queries(19):
         client.get(at("mapping_detail", version))
 
 

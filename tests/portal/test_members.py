@@ -130,7 +130,7 @@ def test_the_list_takes_as_many_queries_however_long_it_is(
 
     # Session, person, memberships, matrix; partners to choose from; counting, fetching; roles with their partners;
     # the person's own partner for the top bar.
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(10):
         client.get(LIST)
 
 

@@ -132,7 +132,7 @@ def test_the_list_takes_as_many_queries_however_long_it_is(
     client.get(LIST)
 
     # Session, person, memberships, matrix; counting, fetching; the person's own partner for the top bar.
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(8):
         client.get(LIST)
 
 
@@ -195,7 +195,7 @@ def test_one_query_a_kind_of_thing_shown(client: Client, staff: User, django_ass
 
     # Session, person, memberships, matrix; the partner; its trail; systems; connections with sides, systems and
     # partners; people with their roles; the person's own partner for the top bar.
-    with django_assert_num_queries(14):
+    with django_assert_num_queries(15):
         client.get(address)
 
 

@@ -233,5 +233,5 @@ def test_the_report_costs_the_same_whatever_its_length(
 
     # Session, user and whose; memberships, matrix; the form: agreements, providers, customers (counted), months;
     # goals; four passes over the clocks; each question with the partners that the person sees and its agreements.
-    with django_assert_num_queries(26):
+    with django_assert_num_queries(27):
         client.get(REPORT)

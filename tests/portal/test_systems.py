@@ -125,7 +125,7 @@ def test_the_list_takes_one_query_however_many_systems(
 
     # Session, person, memberships, matrix; partners to choose from; counting and fetching the systems; the person's
     # own partner for the top bar.
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         client.get(LIST)
 
 
@@ -523,5 +523,5 @@ def test_a_page_takes_few_queries(client: Client, django_assert_num_queries: Any
 
     # Session, person, memberships, matrix; the system; its trail, credentials, sides and findings; the secret and
     # the receipts of web hooks; the person's own partner for the top bar.
-    with django_assert_num_queries(12):
+    with django_assert_num_queries(13):
         client.get(at("system_detail", system))

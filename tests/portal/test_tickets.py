@@ -212,7 +212,7 @@ def test_the_list_costs_the_same_whatever_its_length(
     # partners to choose from (counted, listed); partners that the person sees (for the page, for the count); keys
     # of the page; sides, tickets, lanes; clocks: partners seen for the agreements, these, partners seen for the
     # clocks, their agreements, the clocks, the terms; count.
-    with django_assert_num_queries(21):
+    with django_assert_num_queries(22):
         client.get(reverse("ticket_list"))
 
 

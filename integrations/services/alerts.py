@@ -1,0 +1,46 @@
+"""What people do with alerts."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.db.models import QuerySet
+
+from integrations.models import Alert, Lane
+from integrations.services.refusals import NotPossible
+
+STATES = {
+    Alert.Code.LANES_PARKED: Lane.State.PARKED,
+    Alert.Code.LANES_HELD: Lane.State.HELD,
+    Alert.Code.LANES_WAITING: Lane.State.READY,
+}
+
+
+def acknowledge(alert: Alert, reason: str, *, by: Any, now: datetime) -> bool:
+    """Say that somebody has it in hand, and what is done; whether it was open.  NotPossible without a word.
+
+    It stays acknowledged until it gets worse, or closes by itself.
+    """
+    if not reason.strip():
+        raise NotPossible("Say what is done: whoever is told of it next reads it.", field="reason")
+    moved = Alert.objects.open().filter(pk=alert.pk)
+    return bool(
+        moved.update(
+            state=Alert.State.ACKNOWLEDGED,
+            acknowledged_at=now,
+            acknowledged_by=by,
+            acknowledged_reason=reason.strip()[:300],
+        )
+    )
+
+
+def lanes_of(alert: Alert) -> QuerySet[Lane]:
+    """The lanes that an alert speaks of as they stand now, the longest wait first; none for other alerts."""
+    state = STATES.get(Alert.Code(alert.code))
+    if state is None:
+        return Lane.objects.none()
+    lanes = Lane.objects.filter(
+        waits=True, connection=alert.connection_id, system=alert.system_id, state=state
+    )
+    return lanes.order_by("waits_since", "pk")
