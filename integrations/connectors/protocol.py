@@ -132,7 +132,7 @@ class Connector(Protocol):
         ...
 
     def read(self, remote_id: str) -> Snapshot:
-        """The ticket as it stands now.  May be repeated."""
+        """The ticket as it stands now.  `remote_id` may be the number that people know.  May be repeated."""
         ...
 
     def changed_since(self, cursor: str) -> Changed:

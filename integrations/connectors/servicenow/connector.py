@@ -174,8 +174,11 @@ class ServiceNowConnector:
         return History(found, after.text(), self._head(table, told.record))
 
     def read(self, remote_id: str) -> Snapshot:
-        """The record as it stands now; one call, and more only for very many comments and people not met before."""
-        table, sys_id = self._place(remote_id)
+        """The record as it stands now; one call, and more only for very many comments and people not met before.
+
+        A number, such as INC0010001, costs one call more.
+        """
+        table, sys_id = self._place(remote_id if ":" in remote_id else self._id_of(remote_id))
         shapes = self._facts().metadata.tables[table].shapes
         parts = (
             client.one(table, sys_id, (*_SYSTEM, *shapes)),
@@ -216,6 +219,19 @@ class ServiceNowConnector:
             found += ids
         has_more = any(_is_open(place) for place in places.values())
         return Changed(tuple(dict.fromkeys(found)), polling.text_of(places), has_more)
+
+    def _id_of(self, number: str) -> str:
+        """The id of the record with this number; Gone when there is none in our tables.  One call."""
+        parts = [
+            client.rows(table, f"number={records.quoted(number.upper())}", ("sys_id", "number"), limit=1)
+            for table in self._tables
+        ]
+        for table, outcome in zip(self._tables, self._batch.send(*parts), strict=True):
+            for record in records.records(answered(outcome)):
+                # A part of a query that ServiceNow does not understand is dropped: then it answers with any record.
+                if records.raw(record, "number").casefold() == number.casefold():
+                    return self._head(table, record).remote_id
+        raise errors.Gone(f"No record has the number “{number}”, or our account may not see it.")
 
     def find(self, marker: str) -> Written | None:
         """The record created with this marker; the oldest, should there be several.  One call."""

@@ -140,6 +140,17 @@ def test_history_and_reading_tell_the_same(desk: Bench) -> None:
     assert names == ["log.txt"]
 
 
+def test_a_ticket_is_read_by_the_number_that_people_know(desk: Bench) -> None:
+    desk.ticket()
+    head = desk.connector.create(desk.draft(**{desk.case.title: "The second"})).head
+    number = desk.connector.read(head.remote_id).head.key.lstrip("#")
+    for known_as in (number, number.lower()):
+        found = desk.connector.read(known_as)
+        assert (found.head.remote_id, found.fields[desk.case.title]) == (head.remote_id, "The second")
+    for unknown in ("INC9999999", "999999", "NO-1", "^ORnumber!=1", "x:y"):
+        assert isinstance(outcome(lambda unknown=unknown: desk.connector.read(unknown)), errors.Refused)  # type: ignore[misc]
+
+
 def test_a_created_ticket_is_found_by_its_marker_and_no_other(desk: Bench) -> None:
     draft = desk.draft()
     assert desk.connector.find(draft.marker) is None
