@@ -176,17 +176,27 @@ class CommentDraft:
 
 
 @dataclass(frozen=True, slots=True)
+class FileTrace:
+    """What of a file really travelled: SHA-256 of its bytes in hexadecimal, and their number."""
+
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Written:
     """What the system said after a write of ours.
 
     `change_ids` are ids of history entries known to be ours (may be empty: then the history is recognised by marker
-    or value).  `comment_id` and `attachment_id` name what was made.
+    or value).  `comment_id` and `attachment_id` name what was made; `file` is
+    filled in by whoever streamed one.
     """
 
     head: TicketHead
     change_ids: tuple[str, ...] = ()
     comment_id: str = ""
     attachment_id: str = ""
+    file: FileTrace | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,19 +12,25 @@
     |   |   +-- RequiredField     a field the system demands is missing
     |   |   +-- NoTransition      the workflow has no step to that status
     |   |   +-- TooLarge          a text or file over the system's limit
+    |   |       +-- FileTooLarge      known before or while the file was sent; nothing of it was written
+    |   +-- FileGone       a file is in its own system no more; nothing of it was written
+    |   +-- FileSizeWrong  a file is longer than its own system says; nothing of it was written
     |   +-- Forbidden      the account lacks a right
     |   +-- Gone           the ticket no longer exists there, or is closed for ever
     |       +-- Closed         it is there, and takes nothing more; some systems take a follow-up instead
     +-- Unauthorized       credentials wrong or expired; the whole system stops
 
 `code` is stable and is the key of the handbook article.  `message` is for people and never holds a secret or the
-content of a ticket beyond the names of fields.  `outcome_unknown` is true when a write may have been carried out
+content of a ticket beyond the names of fields.  `is_of_source` marks what the system said that a file comes from, not
+the one that it goes to.  `outcome_unknown` is true when a write may have been carried out
 although we got no proper answer: then the write must be looked for before it is sent again.
 """
 
 from __future__ import annotations
 
 from typing import ClassVar
+
+from integrations.canonical import FileTrace
 
 
 class ConnectorError(Exception):
@@ -41,6 +47,9 @@ class ConnectorError(Exception):
         self.status = status
         self.detail = detail
         self.outcome_unknown = outcome_unknown
+        self.is_of_source = False
+        # What of a file had left before the answer was lost.
+        self.file: FileTrace | None = None
 
 
 class Unavailable(ConnectorError):
@@ -125,6 +134,24 @@ class TooLarge(Invalid):
     """A text or file over the system's limit."""
 
     code = "too_large"
+
+
+class FileTooLarge(TooLarge):
+    """A file over a limit, stopped before all of it was sent."""
+
+    code = "file_too_large"
+
+
+class FileGone(Refused):
+    """The file is no longer where it came from."""
+
+    code = "file_gone"
+
+
+class FileSizeWrong(Refused):
+    """The file is longer than its own system says, so it was stopped on the way."""
+
+    code = "file_size_wrong"
 
 
 class Forbidden(Refused):

@@ -20,7 +20,11 @@ from integrations.canonical import (
     Value,
     Written,
 )
+from integrations.connectors.errors import FileTooLarge
 from integrations.connectors.http import Http
+
+# What is read of a file at most.  Whether so much may be written is for the receiving side to say.
+MAX_READ_BYTES = 2 * 1024**3
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +98,10 @@ class RegisteredHook:
 
 @dataclass(frozen=True, slots=True)
 class FileDraft:
-    """A file to be written.  `chunks` may be read once; `marker` is planted where the system allows it."""
+    """A file to be written.  `chunks` may be read once; `marker` is planted where the system allows it.
+
+    `limit_bytes`: the largest file that the system takes, as it told us; 0 where it was not asked.
+    """
 
     name: str
     content_type: str
@@ -102,6 +109,13 @@ class FileDraft:
     chunks: Iterator[bytes]
     is_public: bool
     marker: str
+    limit_bytes: int = 0
+
+    def check_size(self, usual_bytes: int) -> None:
+        """FileTooLarge when it is larger than the system says, or than such systems usually take."""
+        limit_bytes = self.limit_bytes or usual_bytes
+        if self.size_bytes > limit_bytes:
+            raise FileTooLarge(f"The system takes files up to {limit_bytes // 1024 // 1024} MB.")
 
 
 class Connector(Protocol):
@@ -165,6 +179,8 @@ class Connector(Protocol):
 
     def settled(self, field: str, value: Value) -> Value:
         """What the system will hold after `value` is written to `field`: cut, trimmed, its markup's round trip.
+
+        `comment` stands for a comment's body, `file` for a file's name.
 
         Pure; used to tell "already equal" from "differs"."""
         ...

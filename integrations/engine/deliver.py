@@ -13,14 +13,25 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from integrations.canonical import Attachment, CommentDraft, Draft, Value
-from integrations.connectors.errors import ConnectorError, Forbidden, Gone, Refused, Unauthorized
+from integrations.connectors.errors import (
+    ConnectorError,
+    FileGone,
+    FileTooLarge,
+    Forbidden,
+    Gone,
+    Refused,
+    TooLarge,
+    Unauthorized,
+)
 from integrations.engine import effects, timing
 from integrations.engine.answers import answers_to
 from integrations.engine.effects import Steps
 from integrations.engine.ports import ClaimedLane, Context
 from integrations.engine.shares import MOST_IN_ONE_WRITE, Share, received, share_of, with_followers
-from integrations.engine.values import DeliveryState, HeadView, Operation, Outcome, TicketState
+from integrations.engine.values import DeliveryState, HeadView, Operation, Outcome, StandIn, TicketState
+from integrations.file_names import safe_name
 from integrations.mapping import plan as mapping
+from integrations.mapping.files import file_refusal, narrowest
 from integrations.richtext.blocks import from_plain
 
 # A claim ends after this many deliveries, so that no lane keeps a worker to itself.
@@ -49,6 +60,12 @@ def _never_takes_file(error: ConnectorError) -> bool:
     A right that is missing can be given, and a ticket that is gone takes no note either: those wait for a person.
     """
     return isinstance(error, Refused) and not isinstance(error, Forbidden | Gone)
+
+
+def _stand_in_for(error: ConnectorError) -> StandIn:
+    """The reason of a note in the place of a file that a system does not take."""
+    code = FileTooLarge.code if isinstance(error, TooLarge) else error.code
+    return StandIn(code, error.message)
 
 
 class _Delivering:
@@ -208,12 +225,21 @@ class _Delivering:
                 return (yield from self._wait_to_settle())
         if self.head.operation is Operation.COMMENT:
             return (yield from self._send_addition(*self._comment(target)))
+        side = self.head.side
+        if refusal := file_refusal(side.incoming.files, side.takes_files, self.head.envelope["file"]):
+            return (yield from self._send_stand_in(target, StandIn(refusal.code.value, refusal.reason)))
         return (yield from self._send_addition(*self._file(target), stand_in_on=target))
 
     def _send_addition(
-        self, call: effects.Call, unseen: Mapping, *, stand_in_on: TicketState | None = None
+        self,
+        call: effects.Call,
+        unseen: Mapping,
+        *,
+        stand_in_on: TicketState | None = None,
+        stand_in: StandIn | None = None,
     ) -> _Step:
-        if not (yield from self._mark_sent({}, unseen, {})):
+        wanted: dict[str, Value] = {"stand_in": dict(stand_in.as_value())} if stand_in else {}
+        if not (yield from self._mark_sent(wanted, unseen, {})):
             return None
         try:
             written = yield call
@@ -221,7 +247,7 @@ class _Delivering:
             if stand_in_on is not None and _never_takes_file(error):
                 # The lane does not wait for a file that will never go: a note says where it is, and why.
                 self.head = replace(self.head, tries=self.head.tries + 1)
-                return (yield from self._send_addition(*self._stand_in(stand_in_on, error)))
+                return (yield from self._send_stand_in(stand_in_on, _stand_in_for(error)))
             return (yield from self._failed(error, sent=(self.head.delivery_id,)))
         return (yield from self._finish(DeliveryState.DONE, written=written))
 
@@ -242,24 +268,36 @@ class _Delivering:
 
     def _file(self, target: TicketState) -> tuple[effects.Call, Mapping]:
         file = self.head.envelope["file"]
+        side = self.head.side
         attachment = Attachment(
             file["id"], file["name"], file["content_type"], file["size_bytes"], file["locator"]
         )
+        usual_bytes = self.context.systems.capabilities(self.system_id).max_attachment_bytes
         call = effects.CarryFile(
             self.system_id,
             self.send_by,
             remote_id=target.remote_id,
             source_system_id=self.head.source_system_id,
             attachment=attachment,
-            is_public=file["is_public"] and self.head.side.incoming.comments_become_public,
+            is_public=file["is_public"] and side.incoming.comments_become_public,
             marker=self.head.marker,
+            limit_bytes=narrowest(side.incoming.files.max_bytes, side.takes_files.max_bytes or usual_bytes),
         )
-        return call, {"file": file["name"]}
+        return call, {"file": self.context.systems.settled(self.system_id, "file", file["name"])}
 
-    def _stand_in(self, target: TicketState, error: ConnectorError) -> tuple[effects.Call, Mapping]:
-        """A note in the place of a file that the receiver's system does not take."""
-        file = self.head.envelope["file"]
-        text = f"The file “{file['name']}” stays in {self.head.sender.partner_name}'s system. {error.message}"
+    def _send_stand_in(self, target: TicketState, why: StandIn) -> _Step:
+        return (yield from self._send_addition(*self._stand_in(target, why), stand_in=why))
+
+    def _stand_in(self, target: TicketState, why: StandIn) -> tuple[effects.Call, Mapping]:
+        """A note in the place of a file that does not go there."""
+        file, partner = self.head.envelope["file"], self.head.sender.partner_name
+        name = safe_name(file["name"])
+        stays = (
+            f"stays in {partner}'s system"
+            if why.code != FileGone.code
+            else f"is not in {partner}'s system any more"
+        )
+        text = f"The file “{name}” {stays}. {why.message}"
         body = self.context.systems.settled(self.system_id, "comment", from_plain(text).as_value())
         is_public = file["is_public"] and self.head.side.incoming.comments_become_public
         draft = CommentDraft(body=body, is_public=is_public, marker=self.head.marker)  # type: ignore[arg-type]
@@ -378,7 +416,7 @@ class _Delivering:
             outcome = Outcome.UNKNOWN if error.outcome_unknown else Outcome.RETRY
         wait_s = (
             0.0
-            if isinstance(error, Unauthorized)
+            if isinstance(error, Unauthorized) and not error.is_of_source
             else timing.backoff_s(self.head.lane_tries, error, self.context.random)
         )
         yield (
@@ -391,6 +429,8 @@ class _Delivering:
                 delivery_ids=sent,
                 error=error,
             ),
-            effects.NoteSystemFailure(self.system_id, error, now),
+            effects.NoteSystemFailure(
+                self.head.source_system_id if error.is_of_source else self.system_id, error, now
+            ),
         )
         return None

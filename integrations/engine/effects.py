@@ -69,13 +69,17 @@ class AddComment(Call):
 
 @dataclass(frozen=True, slots=True)
 class CarryFile(Call):
-    """-> Written.  The file is opened in `source_system_id` and streamed to the target."""
+    """-> Written, with the trace of the bytes.  The file is opened in `source_system_id` and streamed to the target.
+
+    `limit_bytes` is what the system and its side's rules take; 0 where neither says anything.
+    """
 
     remote_id: str = ""
     source_system_id: int = 0
     attachment: Attachment | None = None
     is_public: bool = False
     marker: str = ""
+    limit_bytes: int = 0
 
 
 # Store requests.  Each names the lane's fence where one worker alone may do it; a stale fence gives False or None.
@@ -126,7 +130,8 @@ class MarkSent(Request):
     """-> bool.  Write-ahead: the attempt is recorded before any byte may leave.
 
     `number` counts the delivery's attempts from 1.  `unseen` is what the receiver's history will have to show:
-    `{"fields": {...}, "comment": {...}, "file": name, "creates": true}`.
+    `{"fields": {...}, "comment": {...}, "file": name, "creates": true}`.  For a note in the place of a file `wanted` is
+    `{"stand_in": StandIn.as_value()}`.
     """
 
     lane_id: int

@@ -26,6 +26,7 @@ from integrations.engine.values import (
     Winner,
 )
 from integrations.mapping import plan as mapping
+from integrations.mapping.files import FileRefusal
 from integrations.mapping.rules import RuleSet
 
 # A fact does not travel further than this many systems.
@@ -87,6 +88,17 @@ class Seen:
     public_comments: int
 
 
+@dataclass(frozen=True, slots=True)
+class NewWithheld:
+    """A file that the sender's rules did not let leave over one link."""
+
+    link: LinkKey
+    position: int
+    file: Attachment
+    refusal: FileRefusal
+    outgoing_id: int | None
+
+
 @dataclass(slots=True)
 class ReadingPlan:
     """Everything that has to be stored together with the new cursor."""
@@ -102,6 +114,7 @@ class ReadingPlan:
     new_links: list[NewLink] = field(default_factory=list)
     deliveries: list[NewDelivery] = field(default_factory=list)
     seen: list[Seen] = field(default_factory=list)
+    withheld: list[NewWithheld] = field(default_factory=list)
     # Per delivery what its ticket's history has still to show.
     unseen: dict[int, Mapping] = field(default_factory=dict)
 
@@ -293,8 +306,9 @@ def _plan_comment(
     is_shared = rules.shares_public_comments if comment.is_public else rules.shares_internal_comments
     if not is_shared or _travelled_too_far(cause):
         return
+    withheld = [file.name for file in comment.attachments if _withholds(rules, file)]
     envelope = {
-        "body": comment.body,
+        "body": mapping.without_withheld(rules, {"body": comment.body}, withheld=withheld)["body"],
         "is_public": comment.is_public,
         "author": comment.author.name or comment.author.email,
         "at": comment.at.isoformat(),
@@ -308,7 +322,11 @@ def _plan_comment(
 def _plan_file(
     plan: ReadingPlan, link: _Link, news: _News, file: Attachment, cause: OpenWrite | None, *, is_public: bool
 ) -> None:
-    if not link.here.outgoing.shares_files or _travelled_too_far(cause):
+    if _travelled_too_far(cause):
+        return
+    rules = link.here.outgoing
+    if refusal := _withholds(rules, file):
+        plan.withheld.append(NewWithheld(link.key, news.position, file, refusal, rules.id))
         return
     envelope = {
         "id": file.id,
@@ -321,6 +339,10 @@ def _plan_file(
     plan.deliveries.append(
         _addition(link, news, Operation.FILE, {"file": envelope}, f"file:{file.id}", cause)
     )
+
+
+def _withholds(rules: RuleSet, file: Attachment) -> FileRefusal | None:
+    return rules.withholds(name=file.name, content_type=file.content_type, size_bytes=file.size_bytes)
 
 
 def _addition(

@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from integrations.canonical import Value
+from integrations.mapping.files import ANY_FILE, FilePolicy
 from integrations.mapping.people import Acquaintance
 from integrations.mapping.rules import RuleSet
 
@@ -88,6 +89,7 @@ class SideView:
     """One side of a connection with its published rules.  `trigger` is in the side's own field names.
 
     `person_fields` are its system's fields that hold a person; `people` tells who the other side's people are here.
+    `takes_files` is what its system says of files, whatever the rules are.
     """
 
     id: int
@@ -99,6 +101,7 @@ class SideView:
     incoming: RuleSet
     person_fields: frozenset[str] = frozenset()
     people: tuple[Acquaintance, ...] = ()
+    takes_files: FilePolicy = ANY_FILE
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +216,18 @@ class HeadView:
     target: TicketState | None
     source_system_id: int
     followers: tuple[HeadView, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StandIn:
+    """Why a note stands in the place of a file: the handbook's code and a sentence for people."""
+
+    code: str
+    message: str
+
+    def as_value(self) -> dict[str, str]:
+        """The JSON form."""
+        return {"code": self.code, "message": self.message}
 
 
 @dataclass(frozen=True, slots=True)

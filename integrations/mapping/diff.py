@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from integrations.mapping.files import FilePolicy, size_in_words
+from integrations.mapping.files import in_words as in_words_of_kinds
 from integrations.mapping.rules import FieldRule, RuleSet, Transform, UpdateMode
 
 
@@ -65,7 +67,7 @@ def differences(before: RuleSet, after: RuleSet) -> list[Difference]:
             found.append(Difference(target, Kind.REMOVED, _facts(old, "")))
         elif old is not None and new is not None and old != new:
             found.append(Difference(target, Kind.CHANGED, _changes(old, new)))
-    return [*found, *_option_differences(before, after)]
+    return [*found, *_option_differences(before, after), *_file_differences(before.files, after.files)]
 
 
 def widens(before: RuleSet, after: RuleSet) -> list[str]:
@@ -83,7 +85,20 @@ def widens(before: RuleSet, after: RuleSet) -> list[str]:
         for name in ("shares_public_comments", "shares_internal_comments", "shares_files")
         if getattr(after, name) and not getattr(before, name)
     ]
-    return [*new, *options]
+    return [*new, *options, *_wider_files(before, after)]
+
+
+def _wider_files(before: RuleSet, after: RuleSet) -> list[str]:
+    """What becomes of files that left already; that they leave at all is told as an option."""
+    old, new = before.files, after.files
+    if not (before.shares_files and after.shares_files):
+        return []
+    found = []
+    if old.max_bytes and not 0 < new.max_bytes <= old.max_bytes:
+        found.append("Larger files")
+    if (old.only and not (new.only and set(new.only) <= set(old.only))) or set(old.never) - set(new.never):
+        found.append("More kinds of files")
+    return found
 
 
 def _reads(rule: FieldRule) -> tuple[str, str]:
@@ -140,6 +155,23 @@ def _option_differences(before: RuleSet, after: RuleSet) -> Sequence[Difference]
         for name, words in OPTION_WORDS.items()
         if getattr(before, name) != getattr(after, name)
     ]
+
+
+def _file_differences(before: FilePolicy, after: FilePolicy) -> list[Difference]:
+    changes = []
+    if before.max_bytes != after.max_bytes:
+        changes.append(("Largest", _size(before.max_bytes), _size(after.max_bytes)))
+    for what, old, new in (
+        ("Only these", before.only, after.only),
+        ("Never these", before.never, after.never),
+    ):
+        if set(old) != set(new):
+            changes.append((what, in_words_of_kinds(old), in_words_of_kinds(new)))
+    return [Difference("Which files", Kind.CHANGED, tuple(changes))] if changes else []
+
+
+def _size(size_bytes: int) -> str:
+    return size_in_words(size_bytes) if size_bytes else ""
 
 
 def _option(value: bool | str) -> str:

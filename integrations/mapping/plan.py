@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from integrations.canonical import Fields, Value
+from integrations.mapping import files
 from integrations.mapping.rules import FieldRule, RuleSet, Transform, UpdateMode
 from integrations.richtext import blocks
 
@@ -45,6 +46,7 @@ def release(rules: RuleSet, fields: Fields, *, changed: Collection[str] | None =
     one of these fields apply, so that a template is filled in completely when one of its fields changes.
     """
     touched = fields.keys() if changed is None else changed
+    fields = without_withheld(rules, fields)
     released: dict[str, Value] = {}
     first_problem: Problem | None = None
     for rule in rules.rules:
@@ -55,6 +57,23 @@ def release(rules: RuleSet, fields: Fields, *, changed: Collection[str] | None =
             released[rule.target] = value
         first_problem = first_problem or problem
     return Mapped(released, first_problem)
+
+
+def without_withheld(rules: RuleSet, fields: Fields, *, withheld: Collection[str] = ()) -> Fields:
+    """The fields, with the names of files that do not leave taken out of texts that show them.
+
+    `withheld` names files that are known to stay for another reason than their name, such as their size.
+    """
+    if rules.shares_files and not (rules.files.only or rules.files.never or withheld):
+        return fields
+
+    def stays(name: str) -> bool:
+        return name in withheld or rules.withholds(name=name) is not None
+
+    return {
+        name: files.without_names(value, stays) if blocks.is_document(value) else value
+        for name, value in fields.items()
+    }
 
 
 def receive(rules: RuleSet, envelope: Fields, *, current: Fields, is_new: bool) -> Mapped:

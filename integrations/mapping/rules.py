@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from integrations.mapping.files import ANY_FILE, FileCode, FilePolicy, FileRefusal, judge
+
 
 class Transform(StrEnum):
     """What a rule does to a value on its way."""
@@ -44,7 +46,10 @@ class FieldRule:
 
 @dataclass(frozen=True, slots=True)
 class RuleSet:
-    """One published version of a side's outgoing or incoming rules.  `id` is the version's own key."""
+    """One published version of a side's outgoing or incoming rules.  `id` is the version's own key.
+
+    `files` says which files leave, or are taken on arrival.
+    """
 
     id: int | None
     version: int
@@ -54,6 +59,15 @@ class RuleSet:
     shares_files: bool = True
     comment_heading: str = ""
     comments_become_public: bool = True
+    files: FilePolicy = ANY_FILE
+
+    def withholds(self, *, name: str, content_type: str = "", size_bytes: int = 0) -> FileRefusal | None:
+        """Why a file does not leave by these rules; None when it does."""
+        if not self.shares_files:
+            return FileRefusal(FileCode.TYPE_REFUSED, "Files do not leave.")
+        return judge(
+            self.files, name=name, content_type=content_type, size_bytes=size_bytes, is_outgoing=True
+        )
 
 
 NO_RULES = RuleSet(id=None, version=0, rules=())

@@ -2,7 +2,7 @@
 
 from integrations.models.alerts import Alert
 from integrations.models.connections import Connection, Side
-from integrations.models.deliveries import Attempt, Delivery, Effect, Lane, SyncEvent
+from integrations.models.deliveries import Attempt, Delivery, Effect, Lane, SyncEvent, Withheld
 from integrations.models.findings import HookTrouble, SystemFinding
 from integrations.models.hooks import HookStanding
 from integrations.models.mappings import DictionaryField, FieldRule, MappingSet, ValueMap, ValuePair
@@ -42,4 +42,5 @@ __all__ = [
     "TicketSide",
     "ValueMap",
     "ValuePair",
+    "Withheld",
 ]

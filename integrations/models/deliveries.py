@@ -104,7 +104,8 @@ class Delivery(models.Model):
     """One change on its way to the other side.
 
     `envelope` holds only what the sender's rules released, in the words of the data dictionary.  `wanted` is what the
-    receiver's rules made of it (its own field names) when it was sent; `unseen` is the part of it that the receiver's
+    receiver's rules made of it (its own field names) when it was sent, or `stand_in`: why a note goes in the place of a
+    file; `unseen` is the part of it that the receiver's
     history has not shown yet; `pre_image` is what it replaced.
     """
 
@@ -197,6 +198,30 @@ class Attempt(models.Model):
 
     def __str__(self) -> str:
         return f"attempt {self.number} of {self.delivery_id}"
+
+
+class Withheld(models.Model):
+    """A file that a side's rules did not let leave.  Nothing of it is in any lane: its name is the sender's own matter."""
+
+    event = models.ForeignKey(SyncEvent, on_delete=models.CASCADE, related_name="withheld")
+    linked_ticket = models.ForeignKey(LinkedTicket, on_delete=models.CASCADE, related_name="withheld")
+    file_id = models.CharField(max_length=200)
+    code = models.CharField(max_length=40)
+    reason = models.CharField(max_length=500)
+    # The version of the sender's rules that said so.
+    outgoing = models.ForeignKey(
+        MappingSet, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["event", "linked_ticket", "file_id"], name="file_withheld_once_a_link"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"file {self.file_id} of event {self.event_id}"
 
 
 class Effect(models.Model):

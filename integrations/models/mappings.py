@@ -62,6 +62,10 @@ class MappingSet(models.Model):
     shares_public_comments = models.BooleanField(default=True)
     shares_internal_comments = models.BooleanField(default=False)
     shares_files = models.BooleanField(default=True)
+    # Which files leave, or are taken: the largest (0: any), the endings and types that alone pass, those that never do.
+    file_max_bytes = models.PositiveBigIntegerField(default=0)
+    files_only = models.JSONField(default=list, blank=True)
+    files_never = models.JSONField(default=list, blank=True)
     # Incoming: the line above a comment from the other side; {author} and {partner} are filled in.
     comment_heading = models.CharField(max_length=200, blank=True, default="{author} ({partner})")
     # Incoming: whether comments from outside become public here.

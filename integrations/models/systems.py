@@ -8,6 +8,7 @@ from django.db import models
 
 from integrations.canonical import FieldKind
 from integrations.connectors import registry
+from integrations.mapping.files import FilePolicy
 from integrations.models.partners import Partner
 from integrations.querysets import SystemQuerySet
 
@@ -85,6 +86,12 @@ class System(models.Model):
         """Its fields that hold a person, as last read from it."""
         rows = self.metadata.get("fields", [])
         return frozenset(row["name"] for row in rows if row.get("kind") == FieldKind.PERSON.value)
+
+    @property
+    def takes_files(self) -> FilePolicy:
+        """What it says itself of the files it takes, as last read from it; nothing where it does not tell."""
+        told = self.metadata.get("files", {})
+        return FilePolicy(int(told.get("max_bytes") or 0), tuple(told.get("endings") or ()))
 
     @property
     def kind_label(self) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from integrations.connectors import http
-from integrations.connectors.errors import ConnectorError, Garbled, TooLarge
-from integrations.connectors.protocol import Connector, FileDraft
+from integrations.connectors.errors import ConnectorError, Garbled
+from integrations.connectors.protocol import Connector
 from integrations.engine import effects
 from integrations.engine.ports import Clock
 from integrations.runtime.connectors import Connectors
+from integrations.runtime.files import carry
 
 
 def carry_out(call: effects.Call, connectors: Connectors, clock: Clock) -> Any:
@@ -54,25 +55,6 @@ def _write(call: effects.Call, connector: Connector, connectors: Connectors) -> 
         case effects.AddComment(draft=draft) if draft is not None:
             return connector.comment(call.remote_id, draft)
         case effects.CarryFile():
-            return _carry(call, connector, connectors)
+            return carry(call, connectors.get(call.source_system_id), connector)
         case _:
             raise NotImplementedError(type(call).__name__)
-
-
-def _carry(call: effects.CarryFile, connector: Connector, connectors: Connectors) -> Any:
-    """Stream a file from one company's system to the other's; it never rests here."""
-    attachment = call.attachment
-    assert attachment is not None
-    limit_bytes = connector.capabilities.max_attachment_bytes
-    if attachment.size_bytes > limit_bytes:
-        raise TooLarge(f"“{attachment.name}” is larger than the {limit_bytes // 1_000_000} MB allowed there.")
-    source = connectors.get(call.source_system_id)
-    draft = FileDraft(
-        name=attachment.name,
-        content_type=attachment.content_type,
-        size_bytes=attachment.size_bytes,
-        chunks=source.open_attachment(attachment),
-        is_public=call.is_public,
-        marker=call.marker,
-    )
-    return connector.attach(call.remote_id, draft)

@@ -18,7 +18,7 @@ from django.utils import timezone
 from integrations.mapping import templates
 from integrations.mapping.rules import FieldRule as Rule
 from integrations.models import Connection, DictionaryField, LinkedTicket, MappingSet, Side, System
-from integrations.services.mappings import own_fields, store_rules
+from integrations.services.mappings import files_refused_at_first, own_fields, store_rules
 from integrations.services.refusals import NotPossible
 
 Trigger = Mapping[str, Sequence[str]]
@@ -113,6 +113,7 @@ def _publish_first(side: Side, *, template: bool, by: Any, now: datetime) -> Non
             version=1,
             state=MappingSet.State.PUBLISHED,
             comments_become_public=templates.template_for(kind).comments_become_public,
+            files_never=files_refused_at_first(direction),
             note=f"Template for {side.system.kind_label}" if template else "Empty",
             published_at=now,
             published_by=by,

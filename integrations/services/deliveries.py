@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from integrations.canonical import Value
+from integrations.mapping.files import file_refusal
 from integrations.mapping.plan import Problem, heading, receive, text_of
 from integrations.mapping.rules import NO_RULES
 from integrations.models import Delivery, DictionaryField, MappingSet, Side, TicketSide
@@ -46,12 +47,16 @@ class Contents:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What the receiver's rules of today would make of it.  `problem` is set where they cannot tell."""
+    """What the receiver's rules of today would make of it.  `problem` is set where they cannot tell.
+
+    `stand_in` says why a note goes in the place of a file.
+    """
 
     writes: tuple[Write, ...] = ()
     comment_heading: str = ""
     becomes_public: bool = False
     problem: Problem | None = None
+    stand_in: str = ""
 
 
 def contents_of(delivery: Delivery) -> Contents:
@@ -83,6 +88,10 @@ def preview(delivery: Delivery) -> Preview:
     For a delivery that has left already: what was written, and what that replaced.
     """
     labels = field_labels(delivery.lane.system)
+    if delivery.state != Delivery.State.NEW and delivery.operation == Delivery.Op.FILE:
+        told = delivery.wanted.get("stand_in") or {}
+        incoming = rule_set_of(delivery.incoming) if delivery.incoming else NO_RULES
+        return Preview(becomes_public=incoming.comments_become_public, stand_in=told.get("message", ""))
     if delivery.state != Delivery.State.NEW:
         return Preview(_writes(delivery.wanted, delivery.pre_image, labels))
     side = delivery.lane.target
@@ -100,8 +109,12 @@ def preview(delivery: Delivery) -> Preview:
             comment_heading=line,
             becomes_public=bool(comment.get("is_public")) and rules.comments_become_public,
         )
-    if "file" in delivery.envelope:
-        return Preview(becomes_public=rules.comments_become_public)
+    if file := delivery.envelope.get("file"):
+        refusal = file_refusal(rules.files, side.system.takes_files, file)
+        return Preview(
+            becomes_public=bool(file.get("is_public")) and rules.comments_become_public,
+            stand_in=refusal.reason if refusal else "",
+        )
     stands = TicketSide.objects.select_related("ticket").get(
         linked_ticket=delivery.lane.linked_ticket_id, side=side
     )

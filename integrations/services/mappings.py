@@ -14,7 +14,9 @@ from typing import Any
 from django.db import models, transaction
 from django.utils.text import slugify
 
+from integrations.connectors import registry
 from integrations.mapping.checks import FieldFacts, check_set
+from integrations.mapping.files import PROGRAMS, FilePolicy, clashes
 from integrations.mapping.rules import FieldRule as Rule
 from integrations.mapping.rules import Finding, Grade, RuleSet, Transform, UpdateMode
 from integrations.models import DictionaryField, FieldRule, MappingSet, Side, System, ValueMap, ValuePair
@@ -28,6 +30,8 @@ OPTIONS = (
     "comment_heading",
     "comments_become_public",
 )
+# Which files leave, or are taken: the parts of the rules' file policy.
+FILE_OPTIONS = ("file_max_bytes", "files_only", "files_never")
 
 
 # --- Reading ---
@@ -88,16 +92,31 @@ def dictionary_of(side: Side) -> dict[str, FieldFacts]:
 
 def check(mapping_set: MappingSet, dictionary: Mapping[str, FieldFacts] | None = None) -> list[Finding]:
     """What is wrong or worth a look in a version, worst first.  `dictionary` spares reading it again."""
-    side = mapping_set.side
+    side, is_outgoing = mapping_set.side, mapping_set.direction == MappingSet.Direction.OUTGOING
     if dictionary is None:
         dictionary = dictionary_of(side)
-    return check_set(
-        rules_of(mapping_set).rules,
+    rules = rules_of(mapping_set)
+    findings = check_set(
+        rules.rules,
         own=field_facts(side.system),
         dictionary=dictionary,
-        is_outgoing=mapping_set.direction == MappingSet.Direction.OUTGOING,
+        is_outgoing=is_outgoing,
         counterpart=_counterpart(mapping_set),
     )
+    if is_outgoing and not rules.shares_files:
+        return findings
+    about_files = [
+        Finding(Grade.BLOCK if blocks else Grade.LOOK, None, message)
+        for blocks, message in clashes(rules.files, files_taken(side.system), is_outgoing=is_outgoing)
+    ]
+    return sorted([*findings, *about_files], key=lambda finding: finding.grade)
+
+
+def files_taken(system: System) -> FilePolicy:
+    """Which files the system itself takes: as it told us, else as systems of its kind usually do."""
+    told = system.takes_files
+    usual = registry.connector_class(system.kind).capabilities.max_attachment_bytes
+    return replace(told, max_bytes=told.max_bytes or usual)
 
 
 def _counterpart(mapping_set: MappingSet) -> tuple[Rule, ...]:
@@ -109,6 +128,11 @@ def _counterpart(mapping_set: MappingSet) -> tuple[Rule, ...]:
         .first()
     )
     return rules_of(published).rules if published else ()
+
+
+def files_refused_at_first(direction: str) -> list[str]:
+    """What a side's first version says of files that never pass: programs are not let in unless it says otherwise."""
+    return list(PROGRAMS) if direction == MappingSet.Direction.INCOMING else []
 
 
 # --- Drafting ---
@@ -132,12 +156,12 @@ def discard_draft(draft: MappingSet) -> None:
         draft.delete()
 
 
-def change_options(draft: MappingSet, **options: bool | str) -> None:
-    """Change what a draft says about comments and files; names as in OPTIONS, and `note`."""
+def change_options(draft: MappingSet, **options: bool | str | int | list[str]) -> None:
+    """Change what a draft says about comments and files; names as in OPTIONS and FILE_OPTIONS, and `note`."""
     with transaction.atomic():
         _lock_draft(draft)
         for name, value in options.items():
-            if name not in (*OPTIONS, "note"):
+            if name not in (*OPTIONS, *FILE_OPTIONS, "note"):
                 raise TypeError(f"A mapping set has no option {name!r}.")
             setattr(draft, name, value)
         draft.save(update_fields=list(options))
@@ -317,8 +341,9 @@ def _copy(version: MappingSet | None, side: Side, direction: str) -> MappingSet:
     """A new draft with the next number and the content of `version`; empty without one."""
     latest = MappingSet.objects.filter(side=side, direction=direction).aggregate(last=models.Max("version"))
     copy = MappingSet(side=side, direction=direction, version=(latest["last"] or 0) + 1)
+    copy.files_never = files_refused_at_first(direction)
     if version is not None:
-        for option in OPTIONS:
+        for option in (*OPTIONS, *FILE_OPTIONS):
             setattr(copy, option, getattr(version, option))
     copy.save()
     if version is not None:

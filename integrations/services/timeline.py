@@ -17,7 +17,9 @@ from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from integrations.canonical import Value
+from integrations.canonical import FileTrace, Value
+from integrations.engine.values import StandIn
+from integrations.mapping.files import without_names
 from integrations.mapping.plan import text_of
 from integrations.models import (
     Delivery,
@@ -28,6 +30,7 @@ from integrations.models import (
     SyncEvent,
     System,
     TicketSide,
+    Withheld,
 )
 from integrations.richtext import blocks
 from integrations.richtext.blocks import Document
@@ -62,7 +65,8 @@ class Sent:
     """One delivery of a change to the other side.
 
     `delay` runs from the change in its own system to its arrival, or to now while it waits.  What a partner's own
-    people see has no number, tries, failure or reason.
+    people see has no number, tries, failure or reason.  `file` is what of a file really travelled; `stand_in` says why a
+    note went in its place.
     """
 
     partner: str
@@ -77,6 +81,8 @@ class Sent:
     failure_code: str = ""
     failure: str = ""
     reason: str = ""
+    file: FileTrace | None = None
+    stand_in: StandIn | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +97,14 @@ class FieldChange:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file, by name and size."""
+    """A file, by name and size.  `stayed` says why the sender's rules did not let it leave.
+
+    Whoever is not of its company is not told the name of a file that stayed.
+    """
 
     name: str
     size_bytes: int = 0
+    stayed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +153,7 @@ def timeline(
 ) -> Timeline:
     """What happened on both sides, newest first, as far as this viewer may see it.
 
-    `older_than` is the `older` of the page before; one that is not understood starts at the newest.  Six queries,
+    `older_than` is the `older` of the page before; one that is not understood starts at the newest.  Seven queries,
     however long the history; changes nothing.
     """
     sides = list(
@@ -197,11 +207,15 @@ class _View:
         """The opposite side."""
         return next(one.side for one in self.by_side.values() if one.side_id != side.pk)
 
-    def entry(self, event: SyncEvent) -> Entry:
-        """A change as its own system tells it, nothing left out."""
+    def entry(self, event: SyncEvent, stayed: Mapping[str, str]) -> Entry:
+        """A change as its own system tells it; `stayed` says which of its files did not leave, and why.
+
+        Nothing is left out for its own company.  Others see neither the names of these files nor notes that stayed.
+        """
         one = self.by_ticket[event.ticket_id]
         system = one.side.system
         labels = field_labels(system)
+        is_own = self.owns(one.side)
         return Entry(
             event_id=event.pk,
             at=event.happened_at,
@@ -210,13 +224,23 @@ class _View:
             partner=system.partner.name,
             system=system.name,
             ticket=str(one.ticket),
-            is_own=self.owns(one.side),
+            is_own=is_own,
             changes=[]
             if event.kind == SyncEvent.Kind.CREATED
             else field_changes(event.fields, event.before, labels),
-            remarks=[_remark(comment) for comment in event.comments],
-            files=[_file(attachment) for attachment in event.attachments],
+            remarks=[_remark(comment, stayed=stayed, is_own=is_own) for comment in event.comments],
+            files=[_file(attachment, stayed, is_own=is_own) for attachment in event.attachments],
         )
+
+    def withheld(self, events: Iterable[SyncEvent]) -> dict[int, dict[str, str]]:
+        """Why files did not leave over this link, by change and file.  One query."""
+        found: dict[int, dict[str, str]] = {}
+        rows = Withheld.objects.filter(
+            linked_ticket=self.linked_ticket.pk, event__in=[event.pk for event in events]
+        )
+        for event_id, file_id, reason in rows.values_list("event", "file_id", "reason"):
+            found.setdefault(event_id, {})[file_id] = reason
+        return found
 
     def name_origins(self, entries: Iterable[tuple[Entry, SyncEvent]]) -> None:
         """Say through whom a change came that another connection of ours brought into this system."""
@@ -239,15 +263,17 @@ class _Whole(_View):
 
     def entries(self, events: Sequence[SyncEvent]) -> list[Entry]:
         """The changes with the fate of each delivery."""
-        sent = self._sent(events)
+        sent, withheld = self._sent(events), self.withheld(events)
         found = []
         for event in events:
-            entry = self.entry(event)
+            stayed = withheld.get(event.pk, {})
+            entry = self.entry(event, stayed)
             deliveries = sent.get(event.pk, [])
             entry.sent = [self.fate(delivery, event) for delivery in deliveries]
             if not entry.is_own:
                 entry.remarks = [
-                    _remark(one, shows_text=_left_company(one, deliveries)) for one in event.comments
+                    _remark(one, shows_text=_left_company(one, deliveries), stayed=stayed, is_own=False)
+                    for one in event.comments
                 ]
             found.append(entry)
         self.name_origins(zip(found, events, strict=True))
@@ -278,6 +304,8 @@ class _Whole(_View):
             failure_code=lane.failure_code if is_head else "",
             failure=lane.failure_message if is_head else "",
             reason=delivery.skipped_reason,
+            file=file_trace(delivery),
+            stand_in=stand_in_of(delivery),
         )
 
 
@@ -307,10 +335,11 @@ class _Own(_View):
                 "name", "label"
             )
         )
+        withheld = self.withheld(full_by_id.values())
         found = []
         for event in events:
             if event.pk in full_by_id:
-                entry = self.entry(full_by_id[event.pk])
+                entry = self.entry(full_by_id[event.pk], withheld.get(event.pk, {}))
                 outward = [
                     one for one in sent.get(event.pk, []) if one.lane.target_id not in self._own_sides()
                 ]
@@ -333,7 +362,15 @@ class _Own(_View):
         fate = _fate(delivery, delivery.lane)
         if fate not in _OVER:
             fate = Fate.UNDER_WAY
-        return Sent(system.partner.name, system.kind_label, what_of(delivery), fate, at=delivery.done_at)
+        return Sent(
+            system.partner.name,
+            system.kind_label,
+            what_of(delivery),
+            fate,
+            at=delivery.done_at,
+            file=file_trace(delivery),
+            stand_in=stand_in_of(delivery),
+        )
 
     def received(self, event: SyncEvent, arrived: Sequence[Delivery], labels: Mapping[str, str]) -> Entry:
         """What reached the own system of a change on the other side, from the deliveries alone."""
@@ -357,12 +394,20 @@ class _Own(_View):
                 entry.author = comment.get("author", "")
                 entry.remarks.append(_remark(comment))
             elif file := envelope.get("file"):
-                entry.files.append(_file(file))
+                entry.files.append(_file(file, {}, is_own=False))
             else:
                 entry.changes += field_changes(envelope.get("fields", {}), {}, labels)
             own = self.by_side[delivery.lane.target_id].side.system
             entry.sent.append(
-                Sent(own.partner.name, own.name, what_of(delivery), Fate.DELIVERED, at=delivery.done_at)
+                Sent(
+                    own.partner.name,
+                    own.name,
+                    what_of(delivery),
+                    Fate.DELIVERED,
+                    at=delivery.done_at,
+                    file=file_trace(delivery),
+                    stand_in=stand_in_of(delivery),
+                )
             )
         return entry
 
@@ -409,6 +454,22 @@ def what_of(delivery: Delivery) -> str:
     return ", ".join(name.replace("_", " ") for name in names) or "update"
 
 
+def file_trace(delivery: Delivery) -> FileTrace | None:
+    """What of a delivered file really travelled; None where nothing did, or where a lost answer took it along."""
+    told = delivery.result.get("file") if delivery.state == Delivery.State.DONE else None
+    if not told or stand_in_of(delivery):
+        return None
+    return FileTrace(str(told["sha256"]), int(told["size_bytes"]))
+
+
+def stand_in_of(delivery: Delivery) -> StandIn | None:
+    """Why a note stands in the place of a delivered file; None where the file itself does."""
+    told = delivery.wanted.get("stand_in") if delivery.operation == Delivery.Op.FILE else None
+    if not told or delivery.state != Delivery.State.DONE:
+        return None
+    return StandIn(str(told["code"]), str(told["message"]))
+
+
 def field_labels(system: System) -> dict[str, str]:
     """How people know the system's fields, as far as it has told us."""
     return {one["name"]: one["label"] for one in system.metadata.get("fields", []) if one.get("label")}
@@ -437,15 +498,26 @@ def _beginning(text: str) -> str:
     return text if len(text) <= SHORT else text[: SHORT - 1].rstrip() + "…"
 
 
-def _remark(comment: Mapping[str, Any], *, shows_text: bool = True) -> Remark:
-    author = comment.get("author", "")
+def _remark(
+    comment: Mapping[str, Any],
+    *,
+    shows_text: bool = True,
+    stayed: Mapping[str, str] | None = None,
+    is_own: bool = True,
+) -> Remark:
+    author, stayed = comment.get("author", ""), stayed or {}
     if not shows_text:
         return Remark("", False, None)
+    attachments = comment.get("attachments", ())
+    body = comment.get("body")
+    if stayed and not is_own:
+        names = {str(file.get("name")) for file in attachments if file.get("id") in stayed}
+        body = without_names(body, names.__contains__)
     return Remark(
         author=author if isinstance(author, str) else text_of(author),
         is_public=bool(comment.get("is_public")),
-        body=blocks.from_value(comment.get("body")),
-        files=tuple(_file(file) for file in comment.get("attachments", ())),
+        body=blocks.from_value(body),
+        files=tuple(_file(file, stayed, is_own=is_own) for file in attachments),
     )
 
 
@@ -456,8 +528,11 @@ def _left_company(comment: Mapping[str, Any], deliveries: Sequence[Delivery]) ->
     return any(one.envelope.get("comment", {}).get("body") == comment.get("body") for one in deliveries)
 
 
-def _file(file: Mapping[str, Any]) -> File:
-    return File(str(file.get("name", "")), int(file.get("size_bytes") or 0))
+def _file(file: Mapping[str, Any], stayed: Mapping[str, str], *, is_own: bool) -> File:
+    reason = stayed.get(str(file.get("id")), "")
+    if reason and not is_own:
+        return File("", stayed=reason)
+    return File(str(file.get("name", "")), int(file.get("size_bytes") or 0), reason)
 
 
 def _by_event(deliveries: Iterable[Delivery]) -> dict[int, list[Delivery]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from integrations.engine.values import ConnectionView, SideView
+from integrations.mapping.files import FilePolicy
 from integrations.mapping.rules import NO_RULES, FieldRule, RuleSet, Transform, UpdateMode
 from integrations.models import Connection, MappingSet, PersonPair, Side, System
 from integrations.statements import Question
@@ -103,6 +104,9 @@ def rule_set_of(mapping_set: MappingSet) -> RuleSet:
         shares_files=mapping_set.shares_files,
         comment_heading=mapping_set.comment_heading,
         comments_become_public=mapping_set.comments_become_public,
+        files=FilePolicy(
+            mapping_set.file_max_bytes, tuple(mapping_set.files_only), tuple(mapping_set.files_never)
+        ),
     )
 
 
@@ -116,6 +120,7 @@ def _side_view(side: Side, rules: dict[tuple[int, str], RuleSet], people: Sequen
         outgoing=rules.get((side.pk, MappingSet.Direction.OUTGOING), NO_RULES),
         incoming=rules.get((side.pk, MappingSet.Direction.INCOMING), NO_RULES),
         person_fields=side.system.person_fields,
+        takes_files=side.system.takes_files,
         people=tuple(pair.acquaintance(side.position) for pair in people),
     )
 

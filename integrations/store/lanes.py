@@ -7,7 +7,7 @@ answered with False or None and changes nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from django.db import connection
@@ -296,7 +296,8 @@ def release(request: Release) -> bool:
             _undo_mark(sent)
         elif request.outcome is Outcome.UNKNOWN:
             # The call has come back, so nothing of it can leave any more: it settles from here.
-            sent.update(send_by=request.at)
+            trace = request.error.file if request.error else None
+            sent.update(send_by=request.at, **({"result": {"file": asdict(trace)}} if trace else {}))
     return True
 
 
@@ -442,6 +443,7 @@ def _result(written: Written) -> dict[str, object]:
         "change_ids": list(written.change_ids),
         "comment_id": written.comment_id,
         "attachment_id": written.attachment_id,
+        **({"file": asdict(written.file)} if written.file else {}),
     }
 
 

@@ -25,6 +25,7 @@ from integrations.models import (
     SyncEvent,
     Ticket,
     TicketSide,
+    Withheld,
 )
 from integrations.statements import Order, Question, insert_many, update_many
 from integrations.store import guard, queues, tickets
@@ -216,6 +217,7 @@ class _Storing:
         update_many(Delivery, ("unseen", "is_recognised"), unseen)
         self._begin()
         self._queue()
+        self._note_withheld()
         self._tell()
 
     def _ticket_row(self, one: _Reading) -> tuple[int, tuple[object, ...]]:
@@ -342,6 +344,24 @@ class _Storing:
             envelope=dict(planned.envelope),
             problem=dict(planned.problem),
             outgoing_id=planned.outgoing_id,
+        )
+
+    def _note_withheld(self) -> None:
+        insert_many(
+            [
+                Withheld(
+                    event=one.events[held.position],
+                    linked_ticket=one.linked(held.link),
+                    file_id=held.file.id[:200],
+                    code=held.refusal.code.value,
+                    reason=held.refusal.reason[:500],
+                    outgoing_id=held.outgoing_id,
+                )
+                for one in self.readings
+                for held in one.plan.withheld
+            ],
+            # A system may name a file both with a comment and by itself.
+            ignores_doubles=True,
         )
 
     def _tell(self) -> None:

@@ -53,7 +53,10 @@ class StampedForm(forms.Form):
 
     def _sentence(self, changed: list[str]) -> str:
         now = {name: self.shown[name] for name in changed if name in self.fields} if self.shown else {}
-        told = "; ".join(f"{self._label(name)} is now “{_words(value)}”" for name, value in now.items())
+        told = "; ".join(
+            f"{self._label(name)} is now “{_words(self.fields[name].prepare_value(value))}”"
+            for name, value in now.items()
+        )
         told = f" {told}." if told else ""
         return (
             f"Somebody changed this while you had it open.{told} Nothing is saved yet and what you typed is still here: "

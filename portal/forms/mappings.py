@@ -11,11 +11,14 @@ from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 
 from integrations.mapping.checks import FieldFacts, template_names
+from integrations.mapping.files import size_in_words
 from integrations.mapping.rules import FieldRule as Rule
 from integrations.mapping.rules import Transform, UpdateMode
 from integrations.models import FieldRule, MappingSet, Partner
+from integrations.services.mappings import files_taken
 from portal.access import partners_for
 from portal.forms.base import StampedForm
+from portal.forms.files import EXAMPLE, KindsField, SizeField
 from portal.forms.filters import FilterForm, words_field
 from portal.mappings import Facts
 from portal.models import User
@@ -213,7 +216,19 @@ class ValuesForm(StampedForm):
         return found
 
 
-class OutgoingOptionsForm(StampedForm):
+class OptionsForm(StampedForm):
+    """What both directions say of files besides."""
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse a kind that is on both lists, where it is meant to pass."""
+        never = self.cleaned_data.get("files_never", ())
+        if both := [kind for kind in self.cleaned_data.get("files_only", ()) if kind in never]:
+            names = ", ".join(f"“{kind}”" for kind in both)
+            self.add_error("files_only", f"{names} is on the list of files that never pass as well.")
+        return super().clean()
+
+
+class OutgoingOptionsForm(OptionsForm):
     """What leaves besides fields."""
 
     shares_public_comments = forms.BooleanField(label="Public comments leave", required=False)
@@ -222,10 +237,17 @@ class OutgoingOptionsForm(StampedForm):
         required=False,
         help_text="What your colleagues write among themselves. It stays internal on the other side.",
     )
-    shares_files = forms.BooleanField(label="Files leave", required=False)
+    shares_files = forms.BooleanField(
+        label="Files leave",
+        required=False,
+        help_text="Of a file that stays, the other side learns nothing, not even its name.",
+    )
+    file_max_bytes = SizeField(label="Largest file that leaves, in MB", help_text="Empty: of any size.")
+    files_only = KindsField(label="Only these files leave", help_text=f"{EXAMPLE} Empty: all.")
+    files_never = KindsField(label="These files never leave", help_text=EXAMPLE)
 
 
-class IncomingOptionsForm(StampedForm):
+class IncomingOptionsForm(OptionsForm):
     """What becomes of comments that come in."""
 
     comments_become_public = forms.BooleanField(
@@ -238,6 +260,12 @@ class IncomingOptionsForm(StampedForm):
         required=False,
         max_length=200,
         help_text="{author} and {partner} are filled in; empty for no such line.",
+    )
+    file_max_bytes = SizeField(label="Largest file taken, in MB")
+    files_only = KindsField(label="Only these files are taken", help_text=f"{EXAMPLE} Empty: all.")
+    files_never = KindsField(
+        label="These files are never taken",
+        help_text=f"{EXAMPLE} A note with the reason goes in the place of a file that is not taken.",
     )
 
     def clean_comment_heading(self) -> str:
@@ -254,7 +282,12 @@ def options_form(mapping_set: MappingSet, data: Any = None) -> OutgoingOptionsFo
     is_outgoing = mapping_set.direction == MappingSet.Direction.OUTGOING
     chosen = OutgoingOptionsForm if is_outgoing else IncomingOptionsForm
     shown = {name: getattr(mapping_set, name) for name in chosen.base_fields if name != "stamp"}
-    return chosen(data, shown=shown)
+    form = chosen(data, shown=shown)
+    if not is_outgoing:
+        system = mapping_set.side.system
+        largest = size_in_words(files_taken(system).max_bytes)
+        form.fields["file_max_bytes"].help_text = f"Empty: what {system} takes, {largest}."
+    return form
 
 
 class PublishForm(StampedForm):

@@ -400,8 +400,10 @@ def _in_words(found: list[Difference]) -> dict[str, Any]:
 def _content(rules: RuleSet) -> dict[str, Any]:
     """All that a version says, to tell whether it is still the same."""
     told = {name: getattr(rules, name) for name in services.OPTIONS}
+    files = rules.files
     return {
         **told,
+        "files": [files.max_bytes, list(files.only), list(files.never)],
         "rules": [
             [one.source, one.target, one.transform.value, one.mode.value, one.argument, dict(one.values)]
             for one in rules.rules

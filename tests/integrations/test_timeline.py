@@ -275,9 +275,9 @@ def test_the_timeline_costs_the_same_whatever_its_length(
         change = scenes.seen(matter.left_ticket, minute=minute)
         scenes.arrived(matter.to_right, change, envelope={"fields": {"title": "New"}})
 
-    # Sides, changes, deliveries.
-    with django_assert_num_queries(3):
+    # Sides, changes, deliveries, files that stayed.
+    with django_assert_num_queries(4):
         entries(matter, EVERYONE)
-    # Sides, keys of changes, own changes, deliveries, labels of the dictionary.
-    with django_assert_num_queries(5):
+    # Sides, keys of changes, own changes, deliveries, labels of the dictionary, files that stayed.
+    with django_assert_num_queries(6):
         entries(matter, own(matter.left))

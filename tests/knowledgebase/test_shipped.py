@@ -8,6 +8,7 @@ import pytest
 
 from integrations.connectors.errors import ConnectorError
 from integrations.mapping.drift import ChangeCode
+from integrations.mapping.files import FileCode
 from integrations.models import HookTrouble
 from integrations.secrets import SecretUnreadable
 from integrations.watch.conditions import Condition
@@ -17,7 +18,7 @@ from knowledgebase.shipped import BrokenArticle, parse, read_all
 # What stops a lane, or is shown to people, without an exception of its own.
 OTHER_CODES = {
     *("unmapped_value", "missing_rule", "outcome_unknown", "hook_signature", "echo_unattributed"),
-    *("attachment_too_large", "duplicate_twin", "lane_held", "amplification", "unforeseen"),
+    *("duplicate_twin", "lane_held", "amplification", "unforeseen"),
 }
 
 ARTICLE = """---
@@ -54,6 +55,7 @@ def test_every_failure_code_has_an_article() -> None:
         *codes_of(ConnectorError),
         SecretUnreadable.code,
         *ChangeCode,
+        *FileCode,
         *HookTrouble,
         *Condition,
         *OTHER_CODES,

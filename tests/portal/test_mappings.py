@@ -536,6 +536,116 @@ def test_a_heading_names_only_author_and_partner(client: Client, side: Side, hea
     }
 
 
+def save_files(client: Client, draft: MappingSet, **entered: str) -> Any:
+    form = client.get(at("mapping_edit", draft)).context["options"]
+    return client.post(at("mapping_edit", draft), {"stamp": form["stamp"].value(), **entered})
+
+
+def test_which_files_leave_is_saved_in_the_draft_as_it_is_written(
+    client: Client, side: Side, draft: MappingSet
+) -> None:
+    save_files(
+        client, draft, shares_files="on", file_max_bytes="1.5", files_only="PDF, *.png", files_never="image/*"
+    )
+
+    draft.refresh_from_db()
+    assert (draft.file_max_bytes, draft.files_only, draft.files_never) == (
+        1536 * 1024,
+        [".pdf", ".png"],
+        ["image/*"],
+    )
+    assert (published(side).file_max_bytes, published(side).files_only) == (0, [])
+    form = client.get(at("mapping_edit", draft)).context["options"]
+    assert [form[name].value() for name in ("file_max_bytes", "files_only", "files_never")] == [
+        "1.5",
+        ".pdf, .png",
+        "image/*",
+    ]
+    page = client.get(at("mapping_detail", draft)).content.decode()
+    assert "1.5\xa0MB" in page
+    assert ".pdf, .png" in page
+
+
+@pytest.mark.parametrize(
+    ("entered", "errors"),
+    [
+        (
+            {"files_only": "pdf, tar.gz ../x"},
+            {
+                "files_only": [
+                    "“tar.gz”, “../x”: neither an ending nor a type. Write .pdf, application/pdf or image/*."
+                ]
+            },
+        ),
+        (
+            {"files_only": ".pdf, .exe", "files_never": "EXE"},
+            {"files_only": ["“.exe” is on the list of files that never pass as well."]},
+        ),
+        (
+            {"file_max_bytes": "-1"},
+            {"file_max_bytes": ["Ensure this value is greater than or equal to 0.01."]},
+        ),
+        (
+            {"file_max_bytes": "9999"},
+            {"file_max_bytes": ["Ensure this value is less than or equal to 2048."]},
+        ),
+        ({"file_max_bytes": "big"}, {"file_max_bytes": ["Enter a number."]}),
+    ],
+)
+def test_what_is_wrong_about_files_is_said_at_its_place_and_what_was_typed_stays(
+    client: Client, draft: MappingSet, entered: dict[str, str], errors: dict[str, list[str]]
+) -> None:
+    response = save_files(client, draft, **entered)
+
+    assert response.status_code == 422
+    form = response.context["options"]
+    assert form.errors == errors
+    assert {name: form[name].value() for name in entered} == entered
+    draft.refresh_from_db()
+    assert (draft.file_max_bytes, draft.files_only, draft.files_never) == (0, [], [])
+
+
+def test_a_new_connection_lets_no_programs_in_and_says_what_the_system_takes(
+    client: Client, side: Side
+) -> None:
+    incoming = draft_rules(side, "incoming")
+    form = client.get(at("mapping_edit", incoming)).context["options"]
+
+    assert ".exe" in form["files_never"].value()
+    assert form["file_max_bytes"].help_text.endswith("50 MB.")
+    assert draft_rules(side, "outgoing").files_never == []
+
+
+def test_a_limit_above_what_the_system_takes_and_programs_let_in_are_among_the_checks(
+    client: Client, side: Side
+) -> None:
+    incoming = draft_rules(side, "incoming")
+    save_files(client, incoming, file_max_bytes="100")
+
+    findings = client.get(at("mapping_edit", incoming)).context["sheet"].findings
+    assert [one.message for one in findings if "let in" in one.message] == [
+        "Files up to 100 MB are let in, and the system takes 50 MB: a note goes in the place of a larger one.",
+        "Programs and scripts are let in: .bat, .cmd, .com, .cpl, .exe, .hta, .jar, .js and 14 more.",
+    ]
+
+
+def test_a_policy_that_lets_nothing_pass_is_not_published(client: Client, draft: MappingSet) -> None:
+    save_files(client, draft, shares_files="on", files_only=".png", files_never="image/*")
+
+    page = client.get(at("mapping_edit", draft))
+    assert page.context["sheet"].blocks
+    assert "No file can pass" in page.content.decode()
+
+
+def test_a_version_keeps_what_the_one_before_it_said_of_files(side: Side) -> None:
+    holds = published(side)
+    MappingSet.objects.filter(pk=holds.pk).update(file_max_bytes=5, files_only=[".pdf"], files_never=[".exe"])
+
+    draft = draft_rules(side, "outgoing")
+
+    assert (draft.file_max_bytes, draft.files_only, draft.files_never) == (5, [".pdf"], [".exe"])
+
+
 # --- Publishing ---
 
 

@@ -397,3 +397,19 @@ def test_a_delivery_of_another_partner_does_not_exist(client: Client, matter: Ma
 
     assert client.get(f"/queue/{delivery.pk}/").status_code == 404
     assert client.get("/queue/999999/").status_code == 404
+
+
+def test_a_file_that_is_not_taken_is_previewed_as_a_note(client: Client, matter: Matter, staff: User) -> None:
+    scenes.publish(matter.right, "incoming", {}, files_never=[".exe"])
+    delivery = scenes.queued(
+        matter.to_right,
+        scenes.seen(matter.left_ticket),
+        operation="file",
+        envelope={"file": {**scenes.file("plan.exe"), "is_public": True}},
+    )
+    client.force_login(staff)
+
+    page = client.get(reverse("delivery_detail", args=[delivery.pk]))
+
+    assert page.context["preview"].stand_in == "Files ending in .exe are not taken."
+    assert "A note in the place of the file: Files ending in .exe are not taken." in page.content.decode()

@@ -11,7 +11,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from integrations.models import LinkedTicket, Ticket, TicketSide
+from integrations.models import LinkedTicket, Ticket, TicketSide, Withheld
 from portal import audit
 from portal.models import AuditEntry, User
 from tests import factories
@@ -359,6 +359,63 @@ def test_the_page_of_a_matter_costs_the_same_whatever_its_length(
 
     # Session, user and whose; memberships, matrix; ticket, partners at both ends; sides, lanes; comparison: sides,
     # published sets with rules, maps and pairs, what is under way, dictionary, counts, credentials of both systems;
-    # agreements, facts of the clocks; timeline: sides, changes, deliveries; trail; other links of the case.
-    with django_assert_max_num_queries(31):
+    # agreements, facts of the clocks; timeline: sides, changes, deliveries, files that stayed; trail; other links of the case.
+    with django_assert_max_num_queries(32):
         client.get(reverse("ticket_detail", args=[matter.linked.pk]))
+
+
+# --- Files ---
+
+
+def carried(matter: Matter, name: str, **more: Any) -> None:
+    """A file of Mercuri's that has arrived."""
+    change = scenes.seen(matter.left_ticket, attachments=[scenes.file(name)])
+    envelope = {"file": scenes.file(name)}
+    scenes.arrived(matter.to_right, change, operation="file", envelope=envelope, **more)
+
+
+def test_the_page_tells_what_of_a_file_really_travelled(client: Client, matter: Matter, staff: User) -> None:
+    digest = "5e" * 32
+    carried(matter, "障害 (1)&,.txt", result={"file": {"sha256": digest, "size_bytes": 4096}})
+
+    told = page(client, staff, "ticket_detail", matter.linked.pk)
+
+    assert "障害 (1)&amp;,.txt · 4.0" in told
+    assert f'title="{digest}"' in told
+    assert "A note stands in its place" not in told
+
+
+def test_the_page_tells_why_a_note_stands_in_the_place_of_a_file(
+    client: Client, matter: Matter, staff: User, agent: User
+) -> None:
+    reason = "Files ending in .exe are not taken."
+    carried(matter, "plan.exe", wanted={"stand_in": {"code": "file_type_refused", "message": reason}})
+
+    for person in (staff, agent):
+        told = page(client, person, "ticket_detail", matter.linked.pk)
+        assert f"A note stands in its place: {reason}" in told
+        assert "SHA-256" not in told
+
+
+def test_the_other_company_does_not_learn_the_name_of_a_file_that_stayed(
+    client: Client, matter: Matter, staff: User, agent: User
+) -> None:
+    change = scenes.seen(
+        matter.left_ticket,
+        attachments=[scenes.file("secret plan.exe")],
+        comments=[scenes.comment("As agreed.", files=["secret list.exe"])],
+    )
+    for file_id in ("secret plan.exe", "secret list.exe"):
+        Withheld.objects.create(
+            event=change, linked_ticket=matter.linked, file_id=file_id, code="file_type_refused", reason="No."
+        )
+    owner = factories.make_user("mo", role=Role.PARTNER_AGENT, partner=matter.left.system.partner)
+
+    assert "secret" not in page(client, agent, "ticket_detail", matter.linked.pk)
+    told = page(client, staff, "ticket_detail", matter.linked.pk)
+    assert "secret" not in told
+    company = matter.left.system.partner
+    assert told.count(f"A file stayed at {company}: No.") == 2
+    own = page(client, owner, "ticket_detail", matter.linked.pk)
+    assert f"secret plan.exe stayed at {company}: No." in own
+    assert f"secret list.exe stayed at {company}: No." in own

@@ -52,6 +52,7 @@ from integrations.connectors.azure_devops.log import Log
 from integrations.connectors.azure_devops.writing import Patch, Writer
 from integrations.connectors.http import Http, SizedBody
 from integrations.connectors.protocol import (
+    MAX_READ_BYTES,
     Capabilities,
     FileDraft,
     Hook,
@@ -59,6 +60,7 @@ from integrations.connectors.protocol import (
     RegisteredHook,
     SettingSpec,
 )
+from integrations.file_names import safe_name
 
 # https://learn.microsoft.com/azure/devops/organizations/settings/work/object-limits
 MAX_ATTACHMENT_BYTES = 60 * 1024 * 1024
@@ -211,7 +213,7 @@ class AzureDevOpsConnector:
 
     def open_attachment(self, attachment: Attachment) -> Iterator[bytes]:
         """The file's bytes in chunks; one call.  May be repeated."""
-        with client.attachment_content(self._project, attachment.locator, MAX_ATTACHMENT_BYTES) as chunks:
+        with client.attachment_content(self._project, attachment.locator, MAX_READ_BYTES) as chunks:
             yield from chunks
 
     # --- Writing ---
@@ -276,14 +278,13 @@ class AzureDevOpsConnector:
 
     def attach(self, remote_id: str, file: FileDraft) -> Written:
         """Add a file, streamed; two calls.  Only the second leaves something: the link, which carries the marker."""
-        if file.size_bytes > MAX_ATTACHMENT_BYTES:
-            raise errors.TooLarge("The file is larger than the 60 MB that Azure DevOps takes.")
+        file.check_size(MAX_ATTACHMENT_BYTES)
         if not file.is_public:
             raise errors.Refused(
                 "Azure DevOps shows every file to everybody, and this one must not become public."
             )
         client.checked_number(remote_id)
-        name = files.clean_name(file.name)
+        name = safe_name(file.name)
         url = client.upload(self._project, name, SizedBody(file.chunks, file.size_bytes))
         patch = [files.link_to(url, name, file.marker)]
         _, made = self._seen(remote_id, lambda: self._writer.add(remote_id, patch, is_quiet=True))
@@ -296,6 +297,8 @@ class AzureDevOpsConnector:
         """What Azure DevOps holds after `value` was written to `field`.  Makes no call."""
         if field == "comment":
             return texts.settled_comment(value)
+        if field == "file":
+            return safe_name(str(value))
         return ado_fields.settled(field, value, self._knowledge.known(), self._people)
 
     def verify_hook(self, request: HookRequest, secrets: Sequence[str]) -> Hook:

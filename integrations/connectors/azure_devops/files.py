@@ -12,7 +12,6 @@ ATTACHED = "AttachedFile"
 # In a link's comment, which Azure DevOps gives back with the link.
 MARKER = "concord:"
 _GUID = re.compile(r"/attachments/([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})(?:[/?#]|$)")
-MAX_NAME_CHARS = 255
 
 
 def attachment(link: Mapping[str, object]) -> Attachment | None:
@@ -52,16 +51,6 @@ def link_to(url: str, name: str, marker: str) -> dict[str, object]:
         "path": "/relations/-",
         "value": {"rel": ATTACHED, "url": url, "attributes": attributes},
     }
-
-
-def clean_name(name: str) -> str:
-    """The name without a folder, without signs that end a line, and not longer than is kept."""
-    plain = " ".join(name.replace("\\", "/").rpartition("/")[2].split()) or "file"
-    if len(plain) <= MAX_NAME_CHARS:
-        return plain
-    stem, dot, ending = plain.rpartition(".")
-    ending = (dot + ending)[:20] if stem else ""
-    return plain[: MAX_NAME_CHARS - len(ending)] + ending
 
 
 def _attributes(link: Mapping[str, object]) -> Mapping[str, object]:

@@ -51,6 +51,7 @@ from integrations.connectors.jira.own_comments import OwnComments
 from integrations.connectors.jira.recall import Known, Workflows, known_from
 from integrations.connectors.jira.wording import Wording
 from integrations.connectors.protocol import (
+    MAX_READ_BYTES,
     Capabilities,
     FileDraft,
     Hook,
@@ -59,6 +60,7 @@ from integrations.connectors.protocol import (
     SettingSpec,
 )
 from integrations.connectors.recall import Recall
+from integrations.file_names import safe_name
 from integrations.richtext import blocks
 
 MAX_ATTACHMENT_BYTES = 20 * 1024 * 1024
@@ -223,7 +225,7 @@ class JiraConnector:
 
     def open_attachment(self, attachment: Attachment) -> Iterator[bytes]:
         """The file's bytes in chunks; one call, two when Jira sends us to its media host."""
-        with client.attachment_content(self._http, attachment.locator, MAX_ATTACHMENT_BYTES) as chunks:
+        with client.attachment_content(self._http, attachment.locator, MAX_READ_BYTES) as chunks:
             yield from chunks
 
     # Writing
@@ -313,8 +315,7 @@ class JiraConnector:
 
     def attach(self, remote_id: str, file: FileDraft) -> Written:
         """Add a file, sent while it is read; one call.  Jira has no place for the marker."""
-        if file.size_bytes > MAX_ATTACHMENT_BYTES:
-            raise errors.TooLarge(f"The file is larger than {MAX_ATTACHMENT_BYTES // 1024 // 1024} MB.")
+        file.check_size(MAX_ATTACHMENT_BYTES)
         if not file.is_public:
             raise errors.Refused(
                 "This Jira shows every file to everybody, and this one must not become public."
@@ -330,7 +331,7 @@ class JiraConnector:
 
     def settled(self, field: str, value: Value) -> Value:
         """What Jira holds after the value was written: one line for a summary, labels sorted, text through ADF."""
-        return jira_fields.settled(field, value)
+        return safe_name(str(value)) if field == "file" else jira_fields.settled(field, value)
 
     def verify_hook(self, request: HookRequest, secrets: Sequence[str]) -> Hook:
         """Prove a web hook by its signature and read which ticket it names; HookRefused for anything else."""

@@ -7,8 +7,8 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from integrations.connectors.file_names import safe_name
 from integrations.connectors.http import SizedBody
+from integrations.file_names import safe_name
 
 
 @dataclass(frozen=True, slots=True)

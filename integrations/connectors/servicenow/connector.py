@@ -30,7 +30,14 @@ from integrations.canonical import (
 )
 from integrations.connectors import errors
 from integrations.connectors.http import Http, SizedBody
-from integrations.connectors.protocol import Capabilities, FileDraft, Hook, HookRequest, SettingSpec
+from integrations.connectors.protocol import (
+    MAX_READ_BYTES,
+    Capabilities,
+    FileDraft,
+    Hook,
+    HookRequest,
+    SettingSpec,
+)
 from integrations.connectors.servicenow import (
     account,
     client,
@@ -48,6 +55,7 @@ from integrations.connectors.servicenow.batch import Batch, Outcome, Part, answe
 from integrations.connectors.servicenow.fields import Form
 from integrations.connectors.servicenow.metadata import Metadata
 from integrations.connectors.servicenow.people import GROUP_FIELDS, Directory
+from integrations.file_names import safe_name
 from integrations.richtext.blocks import from_value
 
 MAX_ATTACHMENT_BYTES = 50 * 1024 * 1024
@@ -251,7 +259,7 @@ class ServiceNowConnector:
 
     def open_attachment(self, attachment: Attachment) -> Iterator[bytes]:
         """The file's bytes in chunks; one call."""
-        with client.file_content(self._http, attachment.locator, MAX_ATTACHMENT_BYTES) as chunks:
+        with client.file_content(self._http, attachment.locator, MAX_READ_BYTES) as chunks:
             yield from chunks
 
     # Writing
@@ -316,8 +324,7 @@ class ServiceNowConnector:
 
     def attach(self, remote_id: str, file: FileDraft) -> Written:
         """Add a file, sent while it is read; one call.  ServiceNow has no place for the marker."""
-        if file.size_bytes > MAX_ATTACHMENT_BYTES:
-            raise errors.TooLarge(f"The file is larger than {MAX_ATTACHMENT_BYTES // 1024 // 1024} MB.")
+        file.check_size(MAX_ATTACHMENT_BYTES)
         if not file.is_public:
             raise errors.Refused(
                 "ServiceNow shows the files of a ticket to everybody who sees it, and this one must not become public."
@@ -327,7 +334,7 @@ class ServiceNowConnector:
             self._http,
             table,
             sys_id,
-            _file_name(file.name),
+            safe_name(file.name),
             _content_type(file.content_type),
             SizedBody(file.chunks, file.size_bytes),
         )
@@ -343,6 +350,8 @@ class ServiceNowConnector:
         journal.  Makes no call."""
         if field == "comment":
             return texts.settled_journal(value)
+        if field == "file":
+            return safe_name(str(value))
         if field == own_fields.TYPE:
             table = own_fields.table_of(value, self._tables)
             return own_fields.type_name(table) if table else value
@@ -476,11 +485,6 @@ def _table_names(text: str) -> tuple[str, ...]:
         if not records.is_table(name):
             raise errors.Refused(f"“{name}” is no name of a table in ServiceNow.")
     return names or ("incident",)
-
-
-def _file_name(name: str) -> str:
-    """The name without a folder and without characters that end a line."""
-    return " ".join(name.replace("\\", "/").rpartition("/")[2].split()) or "file"
 
 
 def _content_type(text: str) -> str:

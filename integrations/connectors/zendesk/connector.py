@@ -23,9 +23,9 @@ from integrations.canonical import (
     Written,
 )
 from integrations.connectors import errors
-from integrations.connectors.file_names import safe_name
 from integrations.connectors.http import Http, SizedBody
 from integrations.connectors.protocol import (
+    MAX_READ_BYTES,
     Capabilities,
     FileDraft,
     Hook,
@@ -38,6 +38,7 @@ from integrations.connectors.zendesk.account import problems
 from integrations.connectors.zendesk.cursors import ExportCursor, HistoryCursor
 from integrations.connectors.zendesk.fields import FieldTags
 from integrations.connectors.zendesk.people import People, id_of
+from integrations.file_names import safe_name
 from integrations.richtext.blocks import Document, File, from_value
 
 # Enough for any living ticket in one go; the rest follows at the next call.
@@ -263,8 +264,7 @@ class ZendeskConnector:
 
     def attach(self, remote_id: str, file: FileDraft) -> Written:
         """Add a file with a comment that names it, public or internal as it says; the file is streamed."""
-        if file.size_bytes > self.capabilities.max_attachment_bytes:
-            raise errors.TooLarge("The file is larger than the 50 MB that Zendesk takes.")
+        file.check_size(self.capabilities.max_attachment_bytes)
         name = safe_name(file.name)
         token, record = client.upload(
             self._http, name, _content_type(file.content_type), SizedBody(file.chunks, file.size_bytes)
@@ -295,8 +295,7 @@ class ZendeskConnector:
         """The file's bytes in chunks.  May be repeated."""
         if not attachment.locator:
             raise errors.Refused(f"Zendesk holds “{attachment.name}” back: its scan found malware in it.")
-        limit = self.capabilities.max_attachment_bytes
-        with client.attachment_content(self._http, attachment.locator, limit) as chunks:
+        with client.attachment_content(self._http, attachment.locator, MAX_READ_BYTES) as chunks:
             yield from chunks
 
     def find(self, marker: str) -> Written | None:
@@ -310,6 +309,8 @@ class ZendeskConnector:
 
     def settled(self, field: str, value: Value) -> Value:
         """What Zendesk holds after `value` was written to `field`.  Makes no call."""
+        if field == "file":
+            return safe_name(str(value))
         if field in fields.PEOPLE.values():
             return self._people.settled(value)
         settled = fields.settled(field, value)

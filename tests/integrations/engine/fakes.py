@@ -68,6 +68,9 @@ class FakeSystem:
         self.is_down = False
         self.search_lag_s = 0
         self.gives_markers = True
+        # Files by name, and whether reading one breaks off after the first bytes.
+        self.stored: dict[str, bytes] = {}
+        self.breaks_off = False
         # Statuses that a change to this one has to pass through.
         self.steps: dict[str, list[str]] = {}
         self.calls: list[str] = []
@@ -100,11 +103,25 @@ class FakeSystem:
     def person_comments(self, id_: str, text: str, *, by: str = "Mina", is_public: bool = True) -> None:
         self._comment(id_, blocks.from_plain(text).as_value(), by, is_public, "")
 
-    def person_attaches(self, id_: str, name: str, by: str = "Mina") -> None:
-        """Somebody adds a file."""
-        self.tickets[id_].files.append(name)
-        found = Attachment(f"f{next(self._comments)}", name, "text/plain", 0, name)
+    def person_attaches(
+        self,
+        id_: str,
+        name: str,
+        content: bytes = b"",
+        *,
+        by: str = "Mina",
+        content_type: str = "text/plain",
+        announced: int | None = None,
+    ) -> str:
+        """Somebody adds a file; `announced` is the size that the system tells of it.  The file's id."""
+        size = len(content) if announced is None else announced
+        found = self._new_file(id_, name, content_type, content, size)
         self._record(id_, by, ChangeKind.UPDATED, {}, "", attachments=(found,))
+        return found.id
+
+    def contents(self, id_: str) -> dict[str, bytes]:
+        """The files of a ticket by name."""
+        return {name: self.stored[name] for name in self.tickets[id_].files}
 
     def texts(self, id_: str) -> list[str]:
         """The comments as plain text, in order."""
@@ -154,15 +171,22 @@ class FakeSystem:
 
     def attach(self, remote_id: str, file: Any) -> Written:
         def act() -> Written:
-            self.tickets[remote_id].files.append(file.name)
-            found = Attachment(f"f{next(self._comments)}", file.name, file.content_type, 0, file.name)
+            content = b"".join(file.chunks)
+            found = self._new_file(remote_id, file.name, file.content_type, content, len(content))
             self._record(remote_id, "", ChangeKind.UPDATED, {}, file.marker, attachments=(found,))
             return Written(self._head(remote_id), attachment_id=found.id)
 
         return self._write(f"attach {remote_id}", act)
 
     def open_attachment(self, attachment: Attachment) -> Any:
-        return iter([b""])
+        self._read("open")
+        if attachment.locator not in self.stored:
+            raise errors.Gone("There is no such file.")
+        content = self.stored[attachment.locator]
+        for start in range(0, len(content), 4):
+            yield content[start : start + 4]
+            if self.breaks_off:
+                raise errors.Unavailable("The connection broke.")
 
     def settled(self, field_name: str, value: Value) -> Value:
         return value
@@ -211,6 +235,11 @@ class FakeSystem:
                 self.late.append((self.clock.now() + timedelta(seconds=35), act))
                 raise errors.TimedOut("No answer.", outcome_unknown=True)
         return act()
+
+    def _new_file(self, id_: str, name: str, content_type: str, content: bytes, size: int) -> Attachment:
+        self.tickets[id_].files.append(name)
+        self.stored[name] = content
+        return Attachment(f"f{next(self._comments)}", name, content_type, size, name)
 
     def _head(self, id_: str) -> TicketHead:
         return TicketHead(id_, f"{self.name}-{id_}", f"https://{self.name}.test/{id_}")

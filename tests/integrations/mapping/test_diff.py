@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from integrations.mapping.diff import Difference, Kind, differences, in_words, widens
+from integrations.mapping.files import MEGABYTE, FilePolicy
 from integrations.mapping.rules import NO_RULES, FieldRule, RuleSet, Transform, UpdateMode
 
 TITLE = FieldRule("subject", "title")
@@ -71,6 +72,45 @@ def test_options_are_told_in_words() -> None:
         Difference("Internal comments leave", Kind.CHANGED, (("Setting", "no", "yes"),)),
         Difference("Line above a comment", Kind.CHANGED, (("Setting", "", "From {partner}"),)),
     ]
+
+
+def test_what_changed_about_files_is_told_in_words() -> None:
+    before = replace(NO_RULES, files=FilePolicy(0, (), (".exe", ".js")))
+    after = replace(NO_RULES, files=FilePolicy(10 * MEGABYTE, (".pdf",), (".js", ".exe")))
+
+    assert differences(before, after) == [
+        Difference("Which files", Kind.CHANGED, (("Largest", "", "10 MB"), ("Only these", "", ".pdf")))
+    ]
+    assert differences(after, NO_RULES) == [
+        Difference(
+            "Which files",
+            Kind.CHANGED,
+            (("Largest", "10 MB", ""), ("Only these", ".pdf", ""), ("Never these", ".js, .exe", "")),
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        (FilePolicy(10), FilePolicy(20), ["Larger files"]),
+        (FilePolicy(10), FilePolicy(), ["Larger files"]),
+        (FilePolicy(), FilePolicy(10), []),
+        (FilePolicy(20), FilePolicy(10), []),
+        (FilePolicy(never=(".exe", ".js")), FilePolicy(never=(".js",)), ["More kinds of files"]),
+        (FilePolicy(never=(".js",)), FilePolicy(never=(".exe", ".js")), []),
+        (FilePolicy(only=(".pdf",)), FilePolicy(), ["More kinds of files"]),
+        (FilePolicy(only=(".pdf",)), FilePolicy(only=(".pdf", ".png")), ["More kinds of files"]),
+        (FilePolicy(only=(".pdf", ".png")), FilePolicy(only=(".pdf",)), []),
+        (FilePolicy(), FilePolicy(only=(".pdf",)), []),
+    ],
+)
+def test_that_more_files_leave_is_told(before: FilePolicy, after: FilePolicy, told: list[str]) -> None:
+    old, new = replace(NO_RULES, files=before), replace(NO_RULES, files=after)
+
+    assert widens(old, new) == told
+    assert widens(replace(old, shares_files=False), new) == ["Files leave"]
+    assert widens(old, replace(new, shares_files=False)) == []
 
 
 @pytest.mark.parametrize(

@@ -237,22 +237,6 @@ def test_no_text_breaks_the_reading(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "kept"),
-    [
-        ("../../etc/passwd", "passwd"),
-        ("C:\\temp\\a.txt", "a.txt"),
-        ("a\r\nb.txt", "a b.txt"),
-        ("", "file"),
-        ("x" * 300 + ".tar.gz", "x" * 252 + ".gz"),
-        ("障害 (1)&,.pdf", "障害 (1)&,.pdf"),
-    ],
-)
-def test_a_files_name_is_one_line_without_a_folder(name: str, kept: str) -> None:
-    assert files.clean_name(name) == kept
-    assert len(files.clean_name(name)) <= files.MAX_NAME_CHARS
-
-
-@pytest.mark.parametrize(
     "link",
     [
         {},

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from integrations.connectors.file_names import MAX_BYTES, safe_name
+from integrations.file_names import MAX_BYTES, safe_name
 
 
 @pytest.mark.parametrize(
