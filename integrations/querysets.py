@@ -185,3 +185,23 @@ class DeliveryQuerySet(models.QuerySet[Any]):
     def waiting(self) -> Self:
         """Deliveries that have not reached the other side yet, in their order."""
         return self.filter(number__gte=F("lane__head"), state__in=("new", "sent")).order_by("lane", "number")
+
+
+class DriftQuerySet(models.QuerySet[Any]):
+    """Questions about drift."""
+
+    def visible_to(self, user: User) -> Self:
+        """Drift on linked tickets in which a partner of the user takes part."""
+        partners = list(partners_of(user).values_list("pk", flat=True))
+        shared = _rows("PartnerTicket").filter(
+            linked_ticket=OuterRef("linked_ticket_id"), partner__in=partners
+        )
+        return self.filter(Exists(shared))
+
+    def live(self) -> Self:
+        """Drift that still holds, accepted and under repair among it."""
+        return self.exclude(state="closed")
+
+    def open(self) -> Self:
+        """Drift that nobody has decided about."""
+        return self.filter(state="open")

@@ -16,13 +16,15 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from integrations.runtime.worker import Worker
-from integrations.services import heartbeats, hints, hook_watch, metadata
+from integrations.services import heartbeats, hints, hook_watch, metadata, reconciliation
 from integrations.services.systems import open_connector_for
 
 logger = logging.getLogger(__name__)
 
 # A tick that finds work stays for this long, so that the sweep gets its turn in between.
 TICK_FOR_S = 10.0
+# A spell of bulk work is short, so that ticks get their turn in between.
+RECONCILE_FOR_S = 4.0
 # Between two wake-ups sent from one process: the tick that is awake sees the rest by itself.
 WAKE_EVERY_S = 0.1
 
@@ -54,6 +56,16 @@ def sweep() -> None:
         hints.forget_old_receipts(now)
         metadata.refresh_next_due(now)
         hook_watch.watch_next_due(now)
+
+
+@shared_task
+def reconcile() -> None:
+    """Begin what is to be compared at this hour of the night, and carry on with what was begun."""
+    with _database_may_be_away("reconcile"):
+        reconciliation.begin_nightly(timezone.now())
+        if reconciliation.carry_on(for_s=RECONCILE_FOR_S):
+            # What it queued is delivered by a tick.
+            wake()
 
 
 def wake() -> None:

@@ -215,6 +215,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "integrations.tasks.sweep", "schedule": 5.0, "options": {"expires": 10}},
     # Looks after everything else; `manage.py watch` does the same outside of the worker.
     "watch": {"task": "portal.tasks.watch", "schedule": 15.0, "options": {"expires": 30}},
+    "reconcile": {"task": "integrations.tasks.reconcile", "schedule": 5.0, "options": {"expires": 10}},
     "clocks": {"task": "slas.tasks.sweep_clocks", "schedule": 30.0, "options": {"expires": 60}},
     "drills": {"task": "portal.tasks.run_drills", "schedule": 1.0, "options": {"expires": 5}},
 }
@@ -315,6 +316,9 @@ SYNC_CALLS_IN_FLIGHT = whole("SYNC_CALLS_IN_FLIGHT", default=16)
 SYNC_POLL_S = whole("SYNC_POLL_S", default=60)
 # How long after a write the ticket is read back.
 SYNC_READ_BACK_S = whole("SYNC_READ_BACK_S", default=5)
+# When both sides of every link are compared: from this hour on (UTC), spread over so many hours.
+SYNC_NIGHT_BEGINS_H = whole("SYNC_NIGHT_BEGINS_H", default=1, at_least=0)
+SYNC_NIGHT_LASTS_H = whole("SYNC_NIGHT_LASTS_H", default=5)
 # Hosts in private networks that may be called; the operator's decision, so it is not on any page.
 SYNC_PRIVATE_HOSTS = words("SYNC_PRIVATE_HOSTS", default=("127.0.0.1", "localhost") if DEMO else ())
 # Where the operator runs sandboxes; the wizard offers them in place of a partner's own system.
@@ -327,6 +331,10 @@ PORTAL_BASE_URL = web_address(
 if SYNC_REQUEST_TIMEOUT_S + 10 > SYNC_LANE_LEASE_S:
     raise ImproperlyConfigured(
         "SYNC_LANE_LEASE_S must be at least 10 seconds more than SYNC_REQUEST_TIMEOUT_S."
+    )
+if SYNC_NIGHT_BEGINS_H > 23 or SYNC_NIGHT_LASTS_H > 24:
+    raise ImproperlyConfigured(
+        "SYNC_NIGHT_BEGINS_H is an hour of the day, and a night lasts 24 hours at most."
     )
 # A task ends by itself before its lane can be taken over.
 CELERY_TASK_SOFT_TIME_LIMIT = SYNC_LANE_LEASE_S - 10

@@ -31,10 +31,10 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Return:
-    """One change that covered a value of ours: which field of which ticket, and the return that had led to it."""
+    """One change that covered a value of ours: in the field `name` of which ticket, and the return that led to it."""
 
     fact: Fact
-    field: str
+    name: str
     depth: int
     before: Return | None = field(default=None, repr=False)
 

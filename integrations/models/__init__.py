@@ -8,6 +8,7 @@ from integrations.models.hooks import HookStanding
 from integrations.models.mappings import DictionaryField, FieldRule, MappingSet, ValueMap, ValuePair
 from integrations.models.partners import Partner, PartnerGroupObjectPermission, PartnerUserObjectPermission
 from integrations.models.people import PersonPair
+from integrations.models.reconciliation import Drift, Examination, Reconciliation
 from integrations.models.systems import Heartbeat, HookReceipt, System, SystemSecret
 from integrations.models.tickets import LinkedTicket, PartnerTicket, Ticket, TicketSide
 from integrations.models.wizard import ConnectionDraft
@@ -19,7 +20,9 @@ __all__ = [
     "ConnectionDraft",
     "Delivery",
     "DictionaryField",
+    "Drift",
     "Effect",
+    "Examination",
     "FieldRule",
     "Heartbeat",
     "HookReceipt",
@@ -33,6 +36,7 @@ __all__ = [
     "PartnerTicket",
     "PartnerUserObjectPermission",
     "PersonPair",
+    "Reconciliation",
     "Side",
     "SyncEvent",
     "System",

@@ -17,8 +17,15 @@ class Connection(models.Model):
         PAUSED = "paused", "Paused"
 
     name = models.CharField(max_length=160, unique=True)
+
+    class DriftPolicy(models.TextChoices):
+        ASK = "ask", "Ask before it repairs"
+        REPAIR = "repair", "Repair by itself"
+
     state = models.CharField(max_length=20, choices=State, default=State.DRAFT)
     note = models.TextField(blank=True)
+    # What becomes of drift that a reconciliation finds.
+    drift_policy = models.CharField(max_length=10, choices=DriftPolicy, default=DriftPolicy.ASK)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = ConnectionQuerySet.as_manager()

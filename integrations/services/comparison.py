@@ -1,21 +1,20 @@
 """Compares both sides of a linked ticket, field by field, in the words of the data dictionary.
 
-What counts is not whether two values are the same text but whether the rules of both sides make one of the other:
-`in_right(out_left(left)) == right`, or the same the other way round.  Reads the database only.
+Reads the database only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
 from integrations.canonical import Value
 from integrations.connectors.errors import ConnectorError
 from integrations.connectors.protocol import Connector
-from integrations.mapping.plan import compare_value, release, text_of
-from integrations.mapping.rules import NO_RULES, FieldRule, RuleSet, UpdateMode
+from integrations.mapping.agreement import End, Settle, Verdict, own_value, rule_to, verdict
+from integrations.mapping.plan import release, text_of
+from integrations.mapping.rules import NO_RULES, RuleSet
 from integrations.models import (
     Delivery,
     DictionaryField,
@@ -29,25 +28,7 @@ from integrations.models import (
 from integrations.services.systems import open_connector_for
 from integrations.store.configuration import rule_set_of
 
-# What a system will hold after a value is written to a field: system id, field, value.
-Settle = Callable[[int, str, Value], Value]
-
 OUTGOING, INCOMING = MappingSet.Direction.OUTGOING, MappingSet.Direction.INCOMING
-
-
-class Verdict(StrEnum):
-    """How one field's two values stand to each other."""
-
-    EQUAL = "equal"
-    # Not the same text, but the rules make one of the other.
-    MAPPED = "mapped"
-    DIFFERS = "differs"
-    # Goes in one direction only, and the receiving side has changed it since.
-    ONE_WAY = "one-way"
-    # No rule keeps the two in step: each side has its own.
-    OWN = "own value"
-    # The ticket does not exist on the other side yet.
-    ABSENT = "not there yet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,17 +78,6 @@ class Comparison:
         return sum(row.verdict is Verdict.DIFFERS for row in self.rows)
 
 
-@dataclass(frozen=True, slots=True)
-class _End:
-    """One side with what its ticket holds and what it published."""
-
-    actual: Mapping[str, Value]
-    exists: bool
-    system_id: int
-    outgoing: RuleSet
-    incoming: RuleSet
-
-
 def as_written(system_id: int, field: str, value: Value) -> Value:
     """The settle function where no system can be asked: it will hold what was written."""
     return value
@@ -134,10 +104,10 @@ def compare(linked_ticket: LinkedTicket, *, settled: Settle = as_written) -> Com
             FieldRow(
                 name=field.name,
                 label=field.label,
-                left=_own_value(left_end, field.name),
-                right=_own_value(right_end, field.name),
+                left=own_value(left_end, field.name),
+                right=own_value(right_end, field.name),
                 agreed=next((said for end in speakers if (said := _agreed(end, field.name))), ""),
-                verdict=_verdict(field.name, left_end, right_end, settled),
+                verdict=verdict(field.name, left_end, right_end, settled),
                 is_under_way=field.name in under_way,
             )
             for field in dictionary
@@ -179,9 +149,9 @@ def _published(side_ids: list[int]) -> dict[tuple[int, str], RuleSet]:
     }
 
 
-def _end(one: TicketSide, rules: Mapping[tuple[int, str], RuleSet]) -> _End:
+def _end(one: TicketSide, rules: Mapping[tuple[int, str], RuleSet]) -> End:
     ticket: Ticket | None = one.ticket
-    return _End(
+    return End(
         actual=ticket.actual if ticket else {},
         exists=ticket is not None and not ticket.is_gone,
         system_id=one.side.system_id,
@@ -190,56 +160,12 @@ def _end(one: TicketSide, rules: Mapping[tuple[int, str], RuleSet]) -> _End:
     )
 
 
-def _own_value(end: _End, name: str) -> str:
-    """What a side holds, in its own words: in the field it sends from, else in the one it writes to."""
-    sent = _rule_to(end.outgoing, name)
-    own = sent.source if sent else ""
-    own = own or next((rule.target for rule in end.incoming.rules if rule.source == name), "")
-    return text_of(end.actual.get(own)) if own else ""
-
-
-def _agreed(end: _End, name: str) -> str:
+def _agreed(end: End, name: str) -> str:
     """What a side says in the words of the data dictionary; empty when it says nothing, or its rules cannot tell."""
-    rule = _rule_to(end.outgoing, name)
+    rule = rule_to(end.outgoing, name)
     if rule is None:
         return ""
     return text_of(release(replace(end.outgoing, rules=(rule,)), end.actual).fields.get(name))
-
-
-def _verdict(name: str, left: _End, right: _End, settled: Settle) -> Verdict:
-    if not (left.exists and right.exists):
-        return Verdict.ABSENT
-    forth, back = _agrees(name, left, right, settled), _agrees(name, right, left, settled)
-    if forth or back:
-        return Verdict.EQUAL if _own_value(left, name) == _own_value(right, name) else Verdict.MAPPED
-    if forth is None and back is None:
-        return Verdict.OWN
-    return Verdict.ONE_WAY if forth is None or back is None else Verdict.DIFFERS
-
-
-def _agrees(name: str, sender: _End, receiver: _End, settled: Settle) -> bool | None:
-    """Whether the receiver holds what the sender's value becomes there; None where no rules carry the field."""
-    out, into = _rule_to(sender.outgoing, name), _rule_from(receiver.incoming, name)
-    if out is None or into is None:
-        return None
-    released = release(replace(sender.outgoing, rules=(out,)), sender.actual)
-    if name not in released.fields:
-        # Nothing to send: an empty field, or a value without a row in the value map.
-        return False if released.problem else not text_of(receiver.actual.get(into.target))
-    writes, value = compare_value(receiver.incoming, released.fields, into.target)
-    held = receiver.actual.get(into.target)
-    return writes and held == settled(receiver.system_id, into.target, value)
-
-
-def _rule_to(rules: RuleSet, name: str) -> FieldRule | None:
-    return next((rule for rule in rules.rules if rule.target == name), None)
-
-
-def _rule_from(rules: RuleSet, name: str) -> FieldRule | None:
-    """The rule that keeps a field of the receiver in step.  Rules for new tickets, empty fields and lists do not."""
-    return next(
-        (rule for rule in rules.rules if rule.source == name and rule.mode is UpdateMode.OVERWRITE), None
-    )
 
 
 def _under_way(linked_ticket: LinkedTicket) -> set[str]:

@@ -50,7 +50,7 @@ def explain(linked_ticket: LinkedTicket) -> Explanation | None:
     fight = fight_on(linked_ticket.pk)
     if fight is None:
         return None
-    fields = {one.fact.id: one.field for one in fight.returns}
+    fields = {one.fact.id: one.name for one in fight.returns}
     seen: dict[int, list[SyncEvent]] = {}
     events = SyncEvent.objects.filter(pk__in=fields).select_related("ticket__system__partner")
     for event in events.order_by("pk"):

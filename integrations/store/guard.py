@@ -81,7 +81,7 @@ def _case(linked_ticket_id: int) -> set[int]:
 
 def _stand_in(linked_ticket_ids: Iterable[int]) -> set[int]:
     rows = TicketSide.objects.filter(linked_ticket__in=list(linked_ticket_ids), ticket__isnull=False)
-    return set(rows.values_list("ticket_id", flat=True))  # type: ignore[arg-type]
+    return set(rows.values_list("ticket_id", flat=True))
 
 
 def _park(lanes: Sequence[Lane], message: str) -> Sequence[Lane]:

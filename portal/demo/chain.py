@@ -13,8 +13,9 @@ from typing import Any
 
 from django.db import transaction
 
+from integrations.mapping.agreement import Verdict
 from integrations.models import Connection, LinkedTicket, System
-from integrations.services.comparison import Verdict, compare, settled_by
+from integrations.services.comparison import compare, settled_by
 from integrations.services.connections import SideData
 from portal.demo import seed
 from portal.demo.seed import AZURE_DEVOPS, JIRA, SERVICENOW, ZENDESK

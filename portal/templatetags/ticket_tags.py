@@ -10,10 +10,10 @@ from django.utils import timezone
 from django.utils.dateformat import format as format_date
 from django.utils.safestring import SafeString, mark_safe
 
+from integrations.mapping.agreement import Verdict
 from integrations.models import Delivery, Lane
 from integrations.richtext.blocks import Document
 from integrations.richtext.html import to_html
-from integrations.services.comparison import Verdict
 from integrations.services.timeline import Entry, Fate
 from knowledgebase.rendering import render_markdown
 from portal.clocks import Drawing

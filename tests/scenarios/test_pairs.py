@@ -16,10 +16,11 @@ import pytest
 from django.utils import timezone
 
 from integrations.connectors import registry
+from integrations.mapping.agreement import Verdict
 from integrations.models import Connection, Delivery, Lane, LinkedTicket, Side, System, Ticket, TicketSide
 from integrations.richtext import blocks
 from integrations.runtime.worker import Worker
-from integrations.services.comparison import Verdict, compare, settled_by
+from integrations.services.comparison import compare, settled_by
 from integrations.services.connections import SideData, activate_connection, open_connection
 from integrations.services.systems import SystemData, add_system, open_connector_for, test_system
 from integrations.store.tickets import note_hints

@@ -78,7 +78,7 @@ def test_a_fight_is_explained_from_what_was_seen() -> None:
 
     assert fight is not None
     assert len(fight.returns) == MOST_RETURNS + 1
-    assert {one.field for one in fight.returns} == {"status"}
+    assert {one.name for one in fight.returns} == {"status"}
     assert fight.lasted <= timedelta(seconds=60)
 
 
