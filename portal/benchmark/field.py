@@ -14,9 +14,11 @@ from pathlib import Path
 from django.conf import settings
 from django.urls import reverse
 
-from integrations.models import Heartbeat, Ticket
+from integrations.connectors import registry
+from integrations.models import Heartbeat, System, Ticket
 from integrations.sandbox.client import Sandbox
 from integrations.sandbox.jira.settings import simplified_transitions
+from portal.benchmark.work import WORKS, Work
 from portal.demo import database, processes, seed
 from portal.demo.processes import Processes
 
@@ -29,9 +31,15 @@ class Field:
 
     processes: Processes
     variables: Mapping[str, str]
-    zendesk: Sandbox
-    jira: Sandbox
+    left: Sandbox
+    right: Sandbox
+    kinds: tuple[str, str]
     sign_in: Mapping[str, str]
+
+    @property
+    def work(self) -> Work:
+        """What people do in the left system."""
+        return WORKS[self.kinds[0]]
 
     def group(self, name: str) -> int:
         """The process group of a part."""
@@ -51,17 +59,17 @@ class Field:
 
     def is_idle(self) -> bool:
         """Whether no web hook is on its way and no ticket is to be read."""
-        pending = sum(sandbox.hooks()["delivery"]["pending"] for sandbox in (self.zendesk, self.jira))
+        pending = sum(sandbox.hooks()["delivery"]["pending"] for sandbox in (self.left, self.right))
         return not pending and not Ticket.objects.filter(read_due_at__isnull=False).exists()
 
     def calls(self) -> int:
         """Requests that both sandboxes have answered since the counters were reset."""
-        return int(self.zendesk.calls()["total"]) + int(self.jira.calls()["total"])
+        return int(self.left.calls()["total"]) + int(self.right.calls()["total"])
 
 
 @contextmanager
-def prepared(variables: Mapping[str, str]) -> Iterator[Field]:
-    """Start everything in the present place and stop it at the end."""
+def prepared(variables: Mapping[str, str], kinds: tuple[str, str] = ("zendesk", "jira")) -> Iterator[Field]:
+    """Start everything in the present place, the first kind's tickets beginning, and stop it at the end."""
     running = Processes(Path(settings.DATA_DIR) / "log")
     try:
         database.check_broker()
@@ -69,29 +77,27 @@ def prepared(variables: Mapping[str, str]) -> Iterator[Field]:
         seed.seed_companies("benchmark")
         listener = processes.listen(0)
         port = listener.getsockname()[1]
-        children = {
-            "zendesk": running.start_sandbox("zendesk", "Zendesk", 0),
-            "jira": running.start_sandbox("jira", "Jira", 0),
-        }
+        children = [running.start_sandbox(kind, registry.label(kind), 0) for kind in kinds]
         environment = {**variables, "PORTAL_BASE_URL": f"http://{processes.HOST}:{port}"}
         running.start_web(listener, environment)
         running.start_worker(settings.CELERY_TASK_DEFAULT_QUEUE, environment)
-        companies = {"zendesk": (seed.MERCURI, seed.ZENDESK), "jira": (seed.INFINITY, seed.JIRA)}
-        clients = {}
-        systems = {}
-        for kind, child in children.items():
-            company, name = companies[kind]
-            systems[kind] = seed.ready_system(company, kind, name, child.sign_in)
-            clients[kind] = child.client()
-        seed.seed_connection(systems["zendesk"], systems["jira"])
-        for kind, system in systems.items():
+        clients: list[Sandbox] = []
+        systems: list[System] = []
+        for company, kind, child in zip((seed.MERCURI, seed.INFINITY), kinds, children, strict=True):
+            label = f"{company.partition(' ')[0]} {registry.label(kind)}"
+            systems.append(seed.ready_system(company, kind, label, child.sign_in))
+            clients.append(child.client())
+        seed.seed_connection(*systems)
+        for kind, system, client in zip(kinds, systems, clients, strict=True):
             address = f"http://{processes.HOST}:{port}" + reverse("hook", args=[system.hook_token])
             # Several at once and in no order, as the vendors send them.
-            clients[kind].hooks(url=address, secret=seed.hook_secret_for(system), workers=4)
-        # What a new Jira project begins with; the sandbox's own workflow asks for steps that only people know.
-        clients["jira"].settings(transitions=simplified_transitions())
+            client.hooks(url=address, secret=seed.hook_secret_for(system), workers=4)
+            if kind == "jira":
+                # What a new Jira project begins with; the sandbox's own workflow asks for steps that only people know.
+                client.settings(transitions=simplified_transitions())
         _wait_for_the_worker(running)
-        yield Field(running, environment, clients["zendesk"], clients["jira"], children["zendesk"].sign_in)
+        left, right = clients
+        yield Field(running, environment, left, right, kinds, children[0].sign_in)
     finally:
         running.stop()
         database.remove_passing()

@@ -1,19 +1,17 @@
-"""The work: new tickets with three updates each, done by people in the Zendesk sandbox, carried to Jira."""
+"""The work: new tickets with three updates each, done by people in one sandbox, carried to the other."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from integrations.models import Attempt, Delivery
 from integrations.sandbox.client import Sandbox
+from portal.benchmark.work import CHANGES_A_TICKET, Work
 
-AGENT = "Mina Berg <mina@mercuri.example>"
-UPDATES: tuple[Mapping[str, str], ...] = ({"status": "open"}, {"priority": "urgent"}, {"subject": ""})
-CHANGES_A_TICKET = 1 + len(UPDATES)
 BATCH = 20
 LOOK_EVERY_S = 0.05
 
@@ -24,33 +22,76 @@ class Done:
 
     made_at: dict[tuple[str, str], datetime] = field(default_factory=dict)
     tickets: list[str] = field(default_factory=list)
+    changes: int = 0
 
     def note(self, answer: Mapping[str, Any], at: datetime) -> None:
         """Remember one action's changes."""
+        self.changes += 1
         for change in answer["changes"]:
             self.made_at[str(answer["ticket"]), str(change)] = at
 
 
-def burst(sandbox: Sandbox, tickets: int) -> Done:
+def burst(sandbox: Sandbox, work: Work, tickets: int) -> Done:
     """Everything as fast as the sandbox takes it; each ticket's own changes in their order."""
     done = Done()
     for start in range(0, tickets, BATCH):
         numbers = range(start, min(start + BATCH, tickets))
-        _act(sandbox, done, [_creation(number) for number in numbers], creates=True)
-    for update in UPDATES:
+        _act(sandbox, done, [work.creation(number) for number in numbers], creates=True)
+    for step in range(CHANGES_A_TICKET - 1):
         for start in range(0, tickets, BATCH):
-            _act(sandbox, done, [_update(id_, update) for id_ in done.tickets[start : start + BATCH]])
+            some = done.tickets[start : start + BATCH]
+            _act(sandbox, done, [work.updates(id_)[step] for id_ in some])
     return done
 
 
-def paced(sandbox: Sandbox, tickets: int, rate: float) -> Done:
+def paced(sandbox: Sandbox, work: Work, tickets: int, rate: float) -> Done:
     """One change after the other, `rate` a second; never two at once."""
-    done = Done()
-    began = time.monotonic()
-    for number, (action, creates) in enumerate(_one_by_one(done, tickets)):
-        time.sleep(max(0.0, began + number / rate - time.monotonic()))
-        _act(sandbox, done, [action], creates=creates)
+    done, pace = Done(), _Pace(rate)
+    for number in range(tickets):
+        pace.wait()
+        _act(sandbox, done, [work.creation(number)], creates=True)
+        for update in work.updates(done.tickets[-1]):
+            pace.wait()
+            _act(sandbox, done, [update])
     return done
+
+
+def one_by_one(
+    sandbox: Sandbox, work: Work, tickets: int, rate: float, carried: Callable[[Done], object]
+) -> Done:
+    """Each change only when `carried` tells that the one before has arrived, and at most `rate` a second."""
+    done = Done()
+    for number in range(tickets):
+        _act_and_wait(sandbox, done, work.creation(number), rate, carried, creates=True)
+        for update in work.updates(done.tickets[-1]):
+            _act_and_wait(sandbox, done, update, rate, carried)
+    return done
+
+
+def _act_and_wait(
+    sandbox: Sandbox,
+    done: Done,
+    action: Mapping[str, Any],
+    rate: float,
+    carried: Callable[[Done], object],
+    *,
+    creates: bool = False,
+) -> None:
+    began = time.monotonic()
+    _act(sandbox, done, [action], creates=creates)
+    carried(done)
+    time.sleep(max(0.0, began + 1 / rate - time.monotonic()))
+
+
+class _Pace:
+    """Lets one thing after the other through, `rate` a second from the first one on."""
+
+    def __init__(self, rate: float) -> None:
+        self._rate, self._count, self._began = rate, 0, time.monotonic()
+
+    def wait(self) -> None:
+        time.sleep(max(0.0, self._began + self._count / self._rate - time.monotonic()))
+        self._count += 1
 
 
 def wait_until_carried(expected: int, check: Callable[[], None], patience_s: float) -> float:
@@ -97,33 +138,9 @@ def percentile(values: list[float], share: float) -> float:
     return values[low] + (values[high] - values[low]) * (place - low)
 
 
-def _one_by_one(done: Done, tickets: int) -> Iterator[tuple[Mapping[str, Any], bool]]:
-    for number in range(tickets):
-        yield _creation(number), True
-        for update in UPDATES:
-            yield _update(done.tickets[number], update), False
-
-
 def _act(sandbox: Sandbox, done: Done, actions: list[Mapping[str, Any]], *, creates: bool = False) -> None:
     at = datetime.now(UTC)
     for answer in sandbox.act(*actions):
         done.note(answer, at)
         if creates:
             done.tickets.append(str(answer["ticket"]))
-
-
-def _creation(number: int) -> Mapping[str, Any]:
-    return {
-        "do": "create",
-        "as": AGENT,
-        "fields": {"subject": f"Parcel {number} has not arrived", "priority": "normal", "type": "incident"},
-        "comment": {
-            "html": f"<p>The customer of <b>order {number}</b> asks where it is.</p>",
-            "public": True,
-        },
-    }
-
-
-def _update(id_: str, update: Mapping[str, str]) -> Mapping[str, Any]:
-    fields = {name: value or f"Parcel of ticket {id_} is found" for name, value in update.items()}
-    return {"do": "update", "ticket": id_, "as": AGENT, "fields": fields}

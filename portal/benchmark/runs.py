@@ -11,6 +11,7 @@ from integrations.models import Delivery, LinkedTicket
 from portal.benchmark import load, meters
 from portal.benchmark.field import Field
 from portal.benchmark.limit import bare_changes_a_second
+from portal.benchmark.work import AGENT, CHANGES_A_TICKET, WORKS, last_title
 
 PATIENCE_S = 60.0
 
@@ -48,14 +49,14 @@ class Delay:
 
 def throughput(field: Field, tickets: int, remote_ms: int) -> Throughput:
     """Make the changes as fast as the sandbox takes them and wait until all are carried."""
-    _prepare(field, remote_ms)
+    prepare(field, remote_ms)
     before = _costs(field)
     linked_before, issues_before = LinkedTicket.objects.count(), _count(field)
     began = time.monotonic()
-    done = load.burst(field.zendesk, tickets)
-    seconds = load.wait_until_carried(_deliveries(done), field.processes.check, PATIENCE_S) - began
+    done = load.burst(field.left, field.work, tickets)
+    seconds = load.wait_until_carried(deliveries(field, done), field.processes.check, PATIENCE_S) - began
     after = _costs(field)
-    changes = tickets * load.CHANGES_A_TICKET
+    changes = tickets * CHANGES_A_TICKET
     made = _count(field) - issues_before
     worker, web = (_spent(one, two, changes) for one, two in zip(before, after, strict=True))
     return Throughput(
@@ -76,15 +77,17 @@ def throughput(field: Field, tickets: int, remote_ms: int) -> Throughput:
 
 def delay(field: Field, tickets: int, rate: float, remote_ms: int) -> Delay:
     """Make the changes one by one at a steady rate."""
-    _prepare(field, remote_ms)
-    done = load.paced(field.zendesk, tickets, rate)
-    load.wait_until_carried(_deliveries(done), field.processes.check, PATIENCE_S)
+    prepare(field, remote_ms)
+    done = load.paced(field.left, field.work, tickets, rate)
+    load.wait_until_carried(deliveries(field, done), field.processes.check, PATIENCE_S)
     delays = load.delays_ms(done)
+    # What was written is read back some seconds later, and belongs to what it cost.
+    rest(field)
     return Delay(
         remote_ms=remote_ms,
         rate=rate,
         changes=len(delays),
-        calls_a_change=round(field.calls() / (tickets * load.CHANGES_A_TICKET), 2),
+        calls_a_change=round(field.calls() / (tickets * CHANGES_A_TICKET), 2),
         p50_ms=round(load.percentile(delays, 0.50), 1),
         p95_ms=round(load.percentile(delays, 0.95), 1),
         p99_ms=round(load.percentile(delays, 0.99), 1),
@@ -93,11 +96,11 @@ def delay(field: Field, tickets: int, rate: float, remote_ms: int) -> Delay:
 
 def limit(field: Field) -> float:
     """Changes a second of the bare loop against the idle sandbox."""
-    _prepare(field, 0)
-    ticket = field.zendesk.act(
+    prepare(field, 0)
+    ticket = field.left.act(
         {
             "do": "create",
-            "as": load.AGENT,
+            "as": AGENT,
             "fields": {"subject": "Limit"},
             "comment": {"text": "-"},
             "hooks": False,
@@ -111,30 +114,38 @@ def as_json(result: Throughput | Delay) -> dict[str, object]:
     return {"database": connection.vendor, **asdict(result)}
 
 
-def _prepare(field: Field, remote_ms: int) -> None:
-    """Let the last run come to rest, so that nothing of it is counted here."""
+def rest(field: Field) -> None:
+    """Wait until nothing is under way any more, what we wrote has been read back with it."""
     while not field.is_idle():
         field.processes.check()
         time.sleep(0.2)
-    for sandbox in (field.zendesk, field.jira):
+
+
+def prepare(field: Field, remote_ms: int) -> None:
+    """Let the last run come to rest, so that nothing of it is counted here."""
+    rest(field)
+    for sandbox in (field.left, field.right):
         sandbox.faults(latency_ms=remote_ms)
         sandbox.reset_calls()
 
 
-def _deliveries(done: load.Done) -> int:
+def deliveries(field: Field, done: load.Done) -> int:
     """Each change of a ticket gives one delivery; the first is its creation."""
-    earlier = Delivery.objects.exclude(event__ticket__remote_id__in=done.tickets).count()
-    return earlier + len(done.tickets) * load.CHANGES_A_TICKET
+    prefix = field.work.prefix
+    ours = [prefix + id_ for id_ in done.tickets]
+    earlier = Delivery.objects.exclude(event__ticket__remote_id__in=ours).count()
+    return earlier + done.changes
 
 
 def _count(field: Field) -> int:
-    return sum(1 for _ in field.jira.tickets())
+    return sum(1 for _ in field.right.tickets())
 
 
 def _unequal(field: Field, done: load.Done) -> int:
     """Tickets whose last title did not arrive."""
-    arrived = {issue["fields"]["summary"] for issue in field.jira.tickets()}
-    return sum(f"Parcel of ticket {id_} is found" not in arrived for id_ in done.tickets)
+    there = WORKS[field.kinds[1]]
+    arrived = {there.title_in(content) for content in field.right.tickets()}
+    return sum(last_title(id_) not in arrived for id_ in done.tickets)
 
 
 def _costs(field: Field) -> tuple[meters.Cost | None, meters.Cost | None]:

@@ -7,7 +7,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from portal.benchmark.load import CHANGES_A_TICKET, Done, burst, paced, percentile
+from portal.benchmark.load import Done, burst, one_by_one, paced, percentile
+from portal.benchmark.work import CHANGES_A_TICKET, WORKS
+
+WORK = WORKS["zendesk"]
 
 
 @pytest.mark.parametrize(
@@ -51,7 +54,7 @@ class Notebook:
 def test_a_burst_makes_all_tickets_first_and_every_change_of_a_ticket_in_its_order() -> None:
     sandbox = Notebook()
 
-    done = burst(sandbox, 25)  # type: ignore[arg-type]
+    done = burst(sandbox, WORK, 25)  # type: ignore[arg-type]
 
     names = [f"t{number}" for number in range(25)]
     assert done.tickets == names
@@ -65,7 +68,7 @@ def test_a_burst_makes_all_tickets_first_and_every_change_of_a_ticket_in_its_ord
 def test_the_paced_work_is_one_change_after_the_other() -> None:
     sandbox = Notebook()
 
-    done = paced(sandbox, 2, rate=1e6)  # type: ignore[arg-type]
+    done = paced(sandbox, WORK, 2, rate=1e6)  # type: ignore[arg-type]
 
     changes = ["create", *["update"] * (CHANGES_A_TICKET - 1)]
     assert sandbox.told == [(do, name) for name in ("t0", "t1") for do in changes]
@@ -78,4 +81,20 @@ def test_every_change_is_remembered_by_its_ticket() -> None:
 
     done.note({"ticket": 7, "changes": [1, 2]}, at)
 
-    assert done.made_at == {("7", "1"): at, ("7", "2"): at}
+    assert (done.made_at, done.changes) == ({("7", "1"): at, ("7", "2"): at}, 1)
+
+
+def test_one_by_one_each_change_waits_until_the_one_before_has_arrived() -> None:
+    sandbox = Notebook()
+    waited: list[tuple[int, int]] = []
+
+    one_by_one(
+        sandbox,  # type: ignore[arg-type]
+        WORK,
+        2,
+        1e6,
+        lambda done: waited.append((done.changes, len(sandbox.told))),
+    )
+
+    assert waited == [(number, number) for number in range(1, 2 * CHANGES_A_TICKET + 1)]
+    assert [do for do, _ in sandbox.told] == ["create", *["update"] * (CHANGES_A_TICKET - 1)] * 2

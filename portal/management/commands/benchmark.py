@@ -6,6 +6,8 @@ import json
 import os
 import sys
 from argparse import ArgumentParser
+from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -13,8 +15,9 @@ from django.db import connection
 from django.utils import timezone
 from rich.table import Table
 
-from portal.benchmark import meters, runs
+from portal.benchmark import meters, pairs, runs
 from portal.benchmark.field import prepared
+from portal.benchmark.work import WORKS
 from portal.console import console
 from portal.demo import passing, place, processes
 
@@ -40,6 +43,15 @@ class Command(BaseCommand):
         parser.add_argument(
             "--remote-ms", type=int, nargs="+", default=[0, 50], help="how far away the systems are"
         )
+        parser.add_argument(
+            "--pairs",
+            action="store_true",
+            help="count the remote calls of a change for every ordered pair of systems instead, one by one, "
+            "--rate a second at most, and under load, --tickets each; exit code 0 when no pair needs more than 3, otherwise 1",
+        )
+        parser.add_argument(
+            "--kinds", nargs="+", default=[], choices=sorted(WORKS), help="only the pairs of these systems"
+        )
         parser.add_argument("--json", action="store_true", help="print the figures as JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -47,27 +59,24 @@ class Command(BaseCommand):
         if not place.is_passing():
             sys.exit(passing.run_again())
         try:
-            results = _measure(options)
+            results = _count_pairs(options, self.stderr.write) if options["pairs"] else _measure(options)
         except processes.Trouble as trouble:
             raise CommandError(str(trouble)) from trouble
         except TimeoutError as standstill:
             raise CommandError(f"The work came to a standstill: {standstill}") from standstill
         if options["json"]:
             self.stdout.write(json.dumps(results, indent=2))
+        elif options["pairs"]:
+            _show_pairs(results)
         else:
             _show(results)
+        if options["pairs"]:
+            sys.exit(0 if results["holds"] else 1)
 
 
 def _measure(options: dict[str, Any]) -> dict[str, Any]:
     with prepared({}) as field, processes.stoppable():
-        results: dict[str, Any] = {
-            "date": f"{timezone.localdate()}",
-            "machine": meters.machine(),
-            "database": connection.vendor,
-            "broker": os.environ.get("CELERY_BROKER_URL", "filesystem").partition(":")[0],
-            "throughput": [],
-            "delay": [],
-        }
+        results: dict[str, Any] = {**_place(), "throughput": [], "delay": []}
         for remote_ms in options["remote_ms"]:
             results["throughput"].append(runs.as_json(runs.throughput(field, options["tickets"], remote_ms)))
             results["delay"].append(
@@ -75,6 +84,53 @@ def _measure(options: dict[str, Any]) -> dict[str, Any]:
             )
         results["limit_changes_a_second"] = runs.limit(field)
         return results
+
+
+def _count_pairs(options: dict[str, Any], say: Callable[[str], None]) -> dict[str, Any]:
+    chosen = pairs.all_pairs(tuple(options["kinds"]))
+    with processes.stoppable():
+        found = list(pairs.counted(chosen, options["tickets"], options["rate"], say))
+    return {
+        **_place(),
+        "tickets": options["tickets"],
+        "rate": options["rate"],
+        "pairs": [{**asdict(one), "holds": one.holds} for one in found],
+        "holds": all(one.holds for one in found),
+    }
+
+
+def _place() -> dict[str, Any]:
+    return {
+        "date": f"{timezone.localdate()}",
+        "machine": meters.machine(),
+        "database": connection.vendor,
+        "broker": os.environ.get("CELERY_BROKER_URL", "filesystem").partition(":")[0],
+    }
+
+
+def _show_pairs(results: dict[str, Any]) -> None:
+    out = console()
+    out.print(
+        f"{results['date']}, {results['machine']}, {results['database']}, broker {results['broker']}. "
+        f"{results['tickets']} new tickets with 3 updates each, one change after the other and all at once."
+    )
+    table = Table(title="Remote calls a change")
+    for name in ("from", "to", "one by one", "under load", "lost", "doubled"):
+        table.add_column(name, justify="left" if name in ("from", "to") else "right")
+    for row in results["pairs"]:
+        names = ("source", "target", "one_by_one", "under_load", "lost", "doubled")
+        table.add_row(*(str(row[name]) for name in names), style="" if row["holds"] else "red")
+    out.print(table)
+    most = pairs.MOST_CALLS_A_CHANGE
+    if results["holds"]:
+        out.print(f"Not above {most:g} for any pair, and everything arrived once.")
+        return
+    failing = [row for row in results["pairs"] if not row["holds"]]
+    out.print(
+        f"Above {most:g}, or lost or doubled: "
+        + ", ".join(f"{row['source']} → {row['target']}" for row in failing)
+        + "."
+    )
 
 
 def _show(results: dict[str, Any]) -> None:

@@ -103,7 +103,7 @@ class Command(BaseCommand):
 def _stage(options: dict[str, Any]) -> Iterator[Stage]:
     if options["alone"]:
         with prepared({}) as field:
-            stage = Stage(Connection.objects.get(), field.zendesk, field.jira, field.processes.check)
+            stage = Stage(Connection.objects.get(), field.left, field.right, field.processes.check)
             if options["kill_every"]:
                 stage.check = _killing(stage, field, options["kill_every"])
             yield stage
