@@ -110,12 +110,14 @@ class History:
 
     The cursor is the connector's own text; it never points past a change that is not in `changes`.
     `has_more` is true when the connector stopped at its page limit: ask again with the new cursor.
+    `mark` is the state of the ticket that was read, as `Changed.marks` names it; "" where the system does not tell.
     """
 
     changes: tuple[Change, ...]
     cursor: str
     head: TicketHead
     has_more: bool = False
+    mark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,11 +153,15 @@ class FieldSpec:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """Tickets that a system says have changed, and the cursor to continue from."""
+    """Tickets that a system says have changed, and the cursor to continue from.
+
+    `marks` tells for some of them which state it was: no two states of a ticket have the same one.
+    """
 
     remote_ids: tuple[str, ...]
     cursor: str
     has_more: bool = False
+    marks: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,10 +207,14 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who we are in a system and what is missing or too much: the answer of a connection test."""
+    """Who we are in a system and what is missing or too much: the answer of a connection test.
+
+    `alias` is another name by which web hooks call the same account; "" where they use its id.
+    """
 
     id: str
     name: str
     time_zone: str = "UTC"
     problems: tuple[str, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
+    alias: str = ""

@@ -35,6 +35,8 @@ class Capabilities:
     `search_lag_s`: how long a new ticket may be missing from the search that finds it by marker.
     `idempotent_create`: a repeated create with the same marker gives the first ticket again.
     `has_internal_comments`: internal notes exist; a comment that is not public is refused elsewhere.
+    `guards_writes`: a change is refused when the ticket is no longer as it was read; see `GuardsWrites`.
+    `steps`: fields that are led through a workflow, so that the present value decides how another is reached.
     """
 
     idempotent_create: bool
@@ -43,6 +45,8 @@ class Capabilities:
     search_lag_s: int
     max_attachment_bytes: int
     poll_overlap_s: int
+    guards_writes: bool = False
+    steps: frozenset[str] = frozenset({"status"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,14 @@ class RegisteredHook:
     is_active: bool
     secret: str = field(default="", repr=False)
     event: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What a change is built on: the history read up to `cursor`, and changes of our own that followed it."""
+
+    cursor: str
+    own_changes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +235,17 @@ class RegistersHooks(Protocol):
 
     def unregister_hooks(self, url: str) -> None:
         """Take all web hooks to this address away.  May be repeated."""
+        ...
+
+
+@runtime_checkable
+class GuardsWrites(Protocol):
+    """What a connector offers besides, where the system compares before it sets (`Capabilities.guards_writes`)."""
+
+    def update_on(
+        self, basis: Basis, remote_id: str, fields: Fields, *, current: Fields, marker: str
+    ) -> Written:
+        """Set these fields; Stale, and nothing is written, when anything but `basis` happened to the ticket."""
         ...
 
 

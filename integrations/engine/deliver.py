@@ -1,6 +1,6 @@
 """Carries out the deliveries of one lane in their order.  Read this first.
 
-For each delivery at the head of the lane: read the target's history (pull before push), decide what is still to be
+For each delivery at the head of the lane: read the target's history (pull before push; `unread` tells when not), decide what is still to be
 written, record the attempt, send under guard, commit under fence.  A write whose outcome is unknown is looked for
 in the receiver's own history, and sent again only when it can no longer turn up by itself.
 """
@@ -23,7 +23,8 @@ from integrations.connectors.errors import (
     TooLarge,
     Unauthorized,
 )
-from integrations.engine import effects, timing
+from integrations.connectors.protocol import Capabilities
+from integrations.engine import effects, timing, unread
 from integrations.engine.answers import answers_to
 from integrations.engine.effects import Steps
 from integrations.engine.ports import ClaimedLane, Context
@@ -131,6 +132,12 @@ class _Delivering:
     # Fields.
 
     def _set_fields(self, target: TicketState) -> _Step:
+        known = unread.without_reading(self.head, self.context.clock.now(), self.context.systems)
+        if known is None:
+            return (yield from self._set_read_fields(target))
+        return (yield from self._write(known.target, [known.share], is_read=False))
+
+    def _set_read_fields(self, target: TicketState) -> _Step:
         head = yield from self._pull(target)
         if head is None or head.target is None:
             return None
@@ -144,7 +151,7 @@ class _Delivering:
             return (yield from self._wait_to_settle())
         return (yield from self._write(target, with_followers(own, target, self.context.systems)))
 
-    def _write(self, target: TicketState, shares: Sequence[Share]) -> _Step:
+    def _write(self, target: TicketState, shares: Sequence[Share], *, is_read: bool = True) -> _Step:
         """Write what is open of all shares at once; each delivery keeps its own attempt and its own end."""
         sent = [share for share in shares if share.open]
         if not sent:
@@ -159,9 +166,12 @@ class _Delivering:
                 fields={name: value for share in sent for name, value in share.open.items()},
                 current=target.actual,
                 marker=sent[0].head.marker,
+                basis=unread.basis_of(target, self.head.own_writes, self._capabilities()),
             )
         except ConnectorError as error:
             ids = tuple(share.head.delivery_id for share in sent)
+            if isinstance(error, Refused) and not is_read:
+                return (yield from self._write_read(target, ids, error))
             if isinstance(error, Refused) and len(shares) > 1:
                 return (yield from self._write_alone(target, shares[0], ids, error))
             return (yield from self._failed(error, sent=ids))
@@ -179,6 +189,14 @@ class _Delivering:
             self.head = replace(self.head, tries=self.head.tries + 1)
             own = replace(own, head=self.head)
         return (yield from self._write(target, [own]))
+
+    def _write_read(self, target: TicketState, sent: tuple[int, ...], error: ConnectorError) -> _Step:
+        """What was refused without a reading may fit what really stands there."""
+        now = self.context.clock.now()
+        (withdrawn,) = yield (effects.Withdraw(self.lane.id, self.lane.fence, sent, now, error),)
+        if not withdrawn:
+            return None
+        return (yield from self._set_read_fields(target))
 
     def _mark_all_sent(
         self, target: TicketState, shares: Sequence[Share]
@@ -329,6 +347,9 @@ class _Delivering:
         self.head = head
         return head
 
+    def _capabilities(self) -> Capabilities:
+        return self.context.systems.capabilities(self.system_id)
+
     def _settled(self, fields: Mapping[str, Value]) -> dict[str, Value]:
         settled = self.context.systems.settled
         return {name: settled(self.system_id, name, value) for name, value in fields.items()}
@@ -337,8 +358,7 @@ class _Delivering:
         return self.context.clock.now() < self._settles_at()
 
     def _settles_at(self) -> datetime:
-        capabilities = self.context.systems.capabilities(self.system_id)
-        window_s = timing.settle_s(capabilities, self.head.operation, self.context.request_timeout_s)
+        window_s = timing.settle_s(self._capabilities(), self.head.operation, self.context.request_timeout_s)
         # Counted from the last moment at which the guard let the bytes leave, not from the record of the attempt.
         last_leaving = self.head.send_by or self.context.clock.now()
         return last_leaving + timedelta(seconds=window_s)

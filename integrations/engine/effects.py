@@ -14,6 +14,7 @@ from typing import Any
 
 from integrations.canonical import Attachment, CommentDraft, Draft, Fields, History, Value, Written
 from integrations.connectors.errors import ConnectorError
+from integrations.connectors.protocol import Basis
 from integrations.engine.values import Answer, DeliveryState, Outcome
 
 # Remote calls.
@@ -51,12 +52,13 @@ class CreateTicket(Call):
 
 @dataclass(frozen=True, slots=True)
 class UpdateTicket(Call):
-    """-> Written."""
+    """-> Written.  With a `basis` the system refuses it when anything else happened to the ticket."""
 
     remote_id: str = ""
     fields: Fields | None = None
     current: Fields | None = None
     marker: str = ""
+    basis: Basis | None = None
 
 
 @dataclass(frozen=True, slots=True)

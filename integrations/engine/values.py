@@ -140,6 +140,9 @@ class TicketState:
     winners: Mapping[str, Winner]
     marker: str = ""
     is_gone: bool = False
+    # When the last reading began, and when somebody last told that the ticket had changed.
+    read_at: datetime | None = None
+    hinted_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +195,8 @@ class TicketView:
 class HeadView:
     """The delivery at the head of a lane and everything needed to carry it out.
 
-    `followers` are those that wait right behind it, as far as they were asked for.
+    `followers` are those that wait right behind it, as far as they were asked for; `is_last`: none waits there.
+    `own_writes` are those of ours to the target that its history has not shown entirely, where that may matter.
     """
 
     lane_id: int
@@ -216,6 +220,8 @@ class HeadView:
     target: TicketState | None
     source_system_id: int
     followers: tuple[HeadView, ...] = ()
+    is_last: bool = False
+    own_writes: tuple[OpenWrite, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

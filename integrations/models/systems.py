@@ -50,6 +50,7 @@ class System(models.Model):
     paused_until = models.DateTimeField(null=True, blank=True)
     # Our own account there, as its history names it; learnt by the connection test.
     account_id = models.CharField(max_length=200, blank=True)
+    account_alias = models.CharField(max_length=200, blank=True)
     account_name = models.CharField(max_length=200, blank=True)
     checked_at = models.DateTimeField(null=True, blank=True)
     check_problems = models.JSONField(default=list, blank=True)

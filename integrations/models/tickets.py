@@ -25,6 +25,8 @@ class Ticket(models.Model):
     url = models.CharField(max_length=500, blank=True)
     title = models.CharField(max_length=300, blank=True)
     cursor = models.TextField(blank=True)
+    # Which state of it was read last, where the system names states; polling names the same one.
+    mark = models.CharField(max_length=80, blank=True)
     version = models.PositiveIntegerField(default=0)
     event_count = models.PositiveIntegerField(default=0)
     actual = models.JSONField(default=dict, blank=True)
@@ -36,6 +38,8 @@ class Ticket(models.Model):
     changed_at = models.DateTimeField(null=True, blank=True)
     # When the latest reason to read arose, and when to read; no due time means what we know is current.
     stale_since = models.DateTimeField(null=True, blank=True)
+    # When a web hook or polling last named it; writes of our own do not count here.
+    hinted_at = models.DateTimeField(null=True, blank=True)
     read_due_at = models.DateTimeField(null=True, blank=True)
     read_at = models.DateTimeField(null=True, blank=True)
     read_failures = models.PositiveIntegerField(default=0)

@@ -6,7 +6,7 @@ from typing import Any
 
 from integrations.connectors import http
 from integrations.connectors.errors import ConnectorError, Garbled
-from integrations.connectors.protocol import Connector
+from integrations.connectors.protocol import Connector, GuardsWrites
 from integrations.engine import effects
 from integrations.engine.ports import Clock
 from integrations.runtime.connectors import Connectors
@@ -50,7 +50,11 @@ def _write(call: effects.Call, connector: Connector, connectors: Connectors) -> 
     match call:
         case effects.CreateTicket(draft=draft) if draft is not None:
             return connector.create(draft)
-        case effects.UpdateTicket(fields=fields, current=current) if fields is not None:
+        case effects.UpdateTicket(fields=fields, current=current, basis=basis) if fields is not None:
+            if basis is not None and isinstance(connector, GuardsWrites):
+                return connector.update_on(
+                    basis, call.remote_id, fields, current=current or {}, marker=call.marker
+                )
             return connector.update(call.remote_id, fields, current=current or {}, marker=call.marker)
         case effects.AddComment(draft=draft) if draft is not None:
             return connector.comment(call.remote_id, draft)

@@ -38,7 +38,7 @@ def take_hook(system: System, hook: Hook, now: datetime) -> bool:
     One that was taken before changes nothing.  One about a change that our own account made is not stored at all:
     whatever we write is read back by whoever wrote it, and asking the system finds what others did in our name.
     """
-    if system.account_id and hook.actor_id == system.account_id:
+    if hook.actor_id and hook.actor_id in (system.account_id, system.account_alias):
         _note_alive(system, now)
         return False
     return _desk.take(_Arrival(system, hook, now))
@@ -118,7 +118,7 @@ def _note_alive(system: System, now: datetime) -> None:
 
 
 def poll_due_systems(now: datetime) -> int:
-    """Ask every system in use that is due what changed; returns the number of tickets named.
+    """Ask every system in use that is due what changed; returns the number of tickets to be read for it.
 
     What web hooks failed to tell is found here, so synchronisation is complete without them.
     """
@@ -146,9 +146,9 @@ def _poll(system: System, now: datetime) -> int:
             changed = connector.changed_since(cursor)
             cursor = changed.cursor
             with transaction.atomic():
-                tickets.note_hints(system.pk, changed.remote_ids, now)
+                marks = {remote_id: changed.marks.get(remote_id, "") for remote_id in changed.remote_ids}
+                named += tickets.note_polled(system.pk, marks, now)
                 System.objects.filter(pk=system.pk).update(poll_cursor=cursor, polled_at=now)
-            named += len(changed.remote_ids)
             if not changed.has_more:
                 break
         else:

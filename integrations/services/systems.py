@@ -269,7 +269,8 @@ def test_system(system: System, *, now: datetime) -> Checkup:
     system.checked_at, system.check_problems = now, problems
     system.failure_code = system.failure_message = ""
     system.failed_at, system.fail_streak, system.paused_until = None, 0, None
-    changed = ["account_id", "account_name", "checked_at", "check_problems"]
+    system.account_alias = account.alias[:200]
+    changed = ["account_id", "account_alias", "account_name", "checked_at", "check_problems"]
     changed += ["failure_code", "failure_message", "failed_at", "fail_streak", "paused_until"]
     system.save(update_fields=changed)
     if specs:

@@ -7,7 +7,7 @@ answered with False or None and changes nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from django.db import connection
@@ -48,6 +48,7 @@ _HEAD_FIELDS = (
     "lane__connection_id",
     "lane__head",
     "lane__tries",
+    "lane__tail",
     "pk",
     "number",
     "operation",
@@ -73,6 +74,7 @@ def load_heads(requests: Sequence[LoadHead], config: Configuration) -> list[Head
     heads = {lane: queue[0] for lane, queue in queues.items() if queue[0]["number"] == queue[0]["lane__head"]}
     targets = _targets(list(heads.values()))
     effects = _known_effects(list(heads.values()), targets)
+    writes = tickets.open_writes(_update_targets(heads.values(), targets))
     views: list[HeadView | None] = []
     for request in requests:
         row = heads.get(request.lane_id)
@@ -83,10 +85,17 @@ def load_heads(requests: Sequence[LoadHead], config: Configuration) -> list[Head
         target = targets.get((row["lane__linked_ticket_id"], row["lane__target_id"]))
         has_effect = target is not None and (target.id, row["origin"]) in effects
         followers = tuple(
-            _head_view(one, target, False, config)
-            for one in queues[request.lane_id][1 : 1 + request.followers]
+            _head_view(one, target, config) for one in queues[request.lane_id][1 : 1 + request.followers]
         )
-        views.append(_head_view(row, target, has_effect, config, followers))
+        view = _head_view(row, target, config)
+        views.append(
+            replace(
+                view,
+                has_effect=has_effect and view.operation in (Operation.COMMENT, Operation.FILE),
+                followers=followers,
+                own_writes=tuple(writes.get(target.id, ())) if target else (),
+            )
+        )
     return views
 
 
@@ -95,27 +104,30 @@ def _targets(heads: Sequence[Mapping]) -> dict[tuple[int, int], TicketState]:
     return {(linked, side): tickets.ticket_state(*state) for linked, side, *state in rows}
 
 
+def _update_targets(heads: Iterable[Mapping], targets: Mapping) -> list[int]:
+    """The tickets to which updates lead: what we wrote there before may matter to them."""
+    places = [
+        (row["lane__linked_ticket_id"], row["lane__target_id"])
+        for row in heads
+        if row["operation"] == Operation.UPDATE
+    ]
+    return sorted({targets[place].id for place in places if place in targets})
+
+
 def _known_effects(heads: Sequence[Mapping], targets: Mapping) -> set[tuple[int, str]]:
     """Additions among the heads that have reached their ticket already, by whatever way."""
     origins = [row["origin"] for row in heads if row["operation"] in (Operation.COMMENT, Operation.FILE)]
     return set(_effects_of(tickets=[ticket.id for ticket in targets.values()], origins=origins))
 
 
-def _head_view(
-    row: Mapping,
-    target: TicketState | None,
-    has_effect: bool,
-    config: Configuration,
-    followers: tuple[HeadView, ...] = (),
-) -> HeadView:
+def _head_view(row: Mapping, target: TicketState | None, config: Configuration) -> HeadView:
     connection = config.connections[row["lane__connection_id"]]
     sender = connection.other(row["lane__target_id"])
-    operation = Operation(row["operation"])
     return HeadView(
         lane_id=row["lane_id"],
         delivery_id=row["pk"],
         number=row["number"],
-        operation=operation,
+        operation=Operation(row["operation"]),
         state=DeliveryState(row["state"]),
         marker=row["marker"],
         origin=row["origin"],
@@ -124,7 +136,7 @@ def _head_view(
         problem=row["problem"],
         wanted=row["wanted"],
         is_recognised=row["is_recognised"],
-        has_effect=has_effect and operation in (Operation.COMMENT, Operation.FILE),
+        has_effect=False,
         send_by=row["send_by"],
         tries=row["tries"],
         lane_tries=row["lane__tries"],
@@ -132,7 +144,7 @@ def _head_view(
         sender=sender,
         target=target,
         source_system_id=sender.system_id,
-        followers=followers,
+        is_last=row["number"] == row["lane__tail"],
     )
 
 

@@ -36,6 +36,7 @@ CREATE_UNDER_WAY_S = 2
 
 _TICKET_FIELDS = (
     "cursor",
+    "mark",
     "version",
     "event_count",
     "actual",
@@ -50,7 +51,7 @@ _TICKET_FIELDS = (
     "read_failures",
     "read_due_at",
 )
-_QUIET_FIELDS = ("cursor", "read_at", "read_failures", "read_due_at")
+_QUIET_FIELDS = ("cursor", "mark", "read_at", "read_failures", "read_due_at")
 
 
 @dataclass(slots=True)
@@ -138,7 +139,13 @@ def _is_being_created(ticket: Ticket, first: Change, config: Configuration) -> b
 
 def _quiet_row(ticket: Ticket, request: StoreReading, now: datetime) -> tuple[int, tuple[object, ...]]:
     """Nothing new: only the cursor and the due time move."""
-    return ticket.pk, (request.history.cursor, now, 0, _next_due(ticket, request, now))
+    history = request.history
+    return ticket.pk, (history.cursor, _mark(history), request.started_at, 0, _next_due(ticket, request, now))
+
+
+def _mark(history: History) -> str:
+    """The state that was read: all of it only when there is no more to read."""
+    return "" if history.has_more else history.mark[:80]
 
 
 def _next_due(ticket: Ticket, request: StoreReading, now: datetime) -> datetime | None:
@@ -223,6 +230,7 @@ class _Storing:
     def _ticket_row(self, one: _Reading) -> tuple[int, tuple[object, ...]]:
         ticket, plan, head = one.ticket, one.plan, one.request.history.head
         ticket.cursor = plan.cursor
+        ticket.mark = _mark(one.request.history)
         ticket.version += 1
         ticket.event_count = plan.event_count
         ticket.actual = plan.actual
@@ -233,7 +241,7 @@ class _Storing:
         ticket.is_gone = plan.is_gone
         ticket.opened_at = plan.opened_at or ticket.opened_at
         ticket.changed_at = plan.changed_at or ticket.changed_at
-        ticket.read_at = self.now
+        ticket.read_at = one.request.started_at
         ticket.read_failures = 0
         ticket.read_due_at = _next_due(ticket, one.request, self.now)
         return ticket.pk, tuple(getattr(ticket, name) for name in _TICKET_FIELDS)

@@ -32,6 +32,8 @@ STATE_FIELDS = (
     "winners",
     "marker",
     "is_gone",
+    "read_at",
+    "hinted_at",
 )
 
 
@@ -46,6 +48,8 @@ def ticket_state(
     winners: dict,
     marker: str,
     is_gone: bool,
+    read_at: datetime | None,
+    hinted_at: datetime | None,
 ) -> TicketState:
     """A row's `STATE_FIELDS` as the engine's value."""
     return TicketState(
@@ -59,6 +63,8 @@ def ticket_state(
         winners=winners_from(winners, actual),
         marker=marker,
         is_gone=is_gone,
+        read_at=read_at,
+        hinted_at=hinted_at,
     )
 
 
@@ -159,16 +165,38 @@ def note_hints(system_id: int, remote_ids: Iterable[str], now: datetime) -> None
     if updated < len(wanted):
         insert_many(
             [
-                Ticket(system_id=system_id, remote_id=remote_id, stale_since=now, read_due_at=now)
+                Ticket(
+                    system_id=system_id,
+                    remote_id=remote_id,
+                    stale_since=now,
+                    hinted_at=now,
+                    read_due_at=now,
+                )
                 for remote_id in wanted
             ],
             ignores_doubles=True,
         )
 
 
+def note_polled(system_id: int, marks: Mapping[str, str], now: datetime) -> int:
+    """The system says that these tickets changed: read those whose state is not the one that was read last.
+
+    `marks` holds "" for a ticket whose state it did not name.  Returns how many are to be read; may be repeated.
+    """
+    read = dict(_marks(system=system_id, remote_ids=list(marks)))
+    wanted = [remote_id for remote_id, mark in marks.items() if not mark or read.get(remote_id) != mark]
+    note_hints(system_id, wanted, now)
+    return len(wanted)
+
+
 def _hinted(rows: QuerySet[Ticket], now: datetime, due: datetime) -> tuple[QuerySet[Ticket], dict]:
     earlier = When(read_due_at__lte=due, then=F("read_due_at"))
     return rows, {"stale_since": now, "read_due_at": Case(earlier, default=Value(due))}
+
+
+def _told(rows: QuerySet[Ticket], now: datetime) -> tuple[QuerySet[Ticket], dict]:
+    rows, changes = _hinted(rows, now, now)
+    return rows, {**changes, "hinted_at": now}
 
 
 lock = Question(
@@ -185,6 +213,11 @@ _standing = Question(
     lambda tickets: TicketSide.objects.filter(ticket__in=tickets).order_by().values_list("ticket_id")
 )
 _read_until = Order(lambda keys, now, due: _hinted(Ticket.objects.filter(pk__in=keys), now, due))
+_marks = Question(
+    lambda system, remote_ids: Ticket.objects.filter(system=system, remote_id__in=remote_ids).values_list(
+        "remote_id", "mark"
+    )
+)
 _lock_known = Question(
     lambda system, remote_ids: (
         Ticket.objects.filter(system=system, remote_id__in=remote_ids)
@@ -194,7 +227,5 @@ _lock_known = Question(
     )
 )
 _read_known_until = Order(
-    lambda system, remote_ids, now: _hinted(
-        Ticket.objects.filter(system=system, remote_id__in=remote_ids), now, now
-    )
+    lambda system, remote_ids, now: _told(Ticket.objects.filter(system=system, remote_id__in=remote_ids), now)
 )

@@ -58,11 +58,24 @@ def test_a_hook_that_comes_again_changes_nothing(system: System) -> None:
     assert due() == {"1": None}
 
 
-def test_a_hook_about_our_own_change_is_not_stored_but_shows_that_hooks_arrive(system: System) -> None:
-    assert not hints.take_hook(system, hook("a", "1", actor_id=system.account_id), NOW)
+@pytest.mark.parametrize("name", ["account-7", "concord@partner.example"])
+def test_a_hook_about_our_own_change_is_not_stored_but_shows_that_hooks_arrive(
+    system: System, name: str
+) -> None:
+    system.account_id, system.account_alias = "account-7", "concord@partner.example"
+
+    assert not hints.take_hook(system, hook("a", "1", actor_id=name), NOW)
 
     assert (due(), HookReceipt.objects.count()) == ({}, 0)
     assert System.objects.get(pk=system.pk).hooked_at == NOW
+
+
+def test_a_hook_that_names_nobody_counts_as_somebody_elses(system: System) -> None:
+    system.account_id = system.account_alias = ""
+
+    assert hints.take_hook(system, hook("a", "1", actor_id=""), NOW)
+
+    assert due() == {"1": NOW}
 
 
 def test_hooks_that_wait_for_one_another_are_stored_together(
@@ -139,6 +152,17 @@ def _taken(arrivals: list[hints._Arrival]) -> list[str]:
     for one in arrivals:
         one.is_new = True
     return [one.hook.delivery_id for one in arrivals]
+
+
+def test_polling_has_only_those_read_whose_state_was_not_read_yet(system: System) -> None:
+    Ticket.objects.create(system=system, remote_id="read", mark="7")
+    Ticket.objects.create(system=system, remote_id="changed", mark="7")
+    Ticket.objects.create(system=system, remote_id="no mark", mark="")
+
+    told = store.note_polled(system.pk, {"read": "7", "changed": "8", "no mark": "", "new": "1"}, NOW)
+
+    assert told == 3
+    assert due() == {"read": None, "changed": NOW, "no mark": NOW, "new": NOW}
 
 
 def test_what_was_written_to_a_ticket_in_the_middle_of_a_chain_is_read_back_at_once(

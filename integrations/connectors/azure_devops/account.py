@@ -46,7 +46,8 @@ def check(project: Project, type_: str) -> Account:
                     "The account may bypass the rules of work items, which Concord never needs."
                 )
     me = me if me.id else _who(project)
-    return Account(me.id, me.name, problems=tuple(problems), facts=facts)
+    # Some web hooks tell people as texts, in which only the mail address names them.
+    return Account(me.id, me.name, problems=tuple(problems), facts=facts, alias=me.email)
 
 
 def _type_problems(types: list[str], type_: str) -> Iterator[str]:

@@ -254,9 +254,9 @@ def query(project: Project, wiql: str, limit: int) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """A page of the feed of revisions: the work items, where the next page begins, and whether there is one now."""
+    """A page of the feed: work items and their latest revision, where the next page begins, whether there is one now."""
 
-    ids: tuple[str, ...]
+    revs: Mapping[str, str]
     token: str
     has_more: bool
 
@@ -273,12 +273,14 @@ def revisions(project: Project, *, since: str = "", token: str = "") -> Feed:
     values, next_ = value.get("values"), value.get("continuationToken")
     if not isinstance(values, list):
         raise answer.garbled("Azure DevOps' feed of revisions holds no list.")
-    ids = dict.fromkeys(
-        str(one["id"]) for one in values if isinstance(one, dict) and isinstance(one.get("id"), int)
-    )
+    revs = {
+        str(one["id"]): str(one.get("rev") or "")
+        for one in values
+        if isinstance(one, dict) and isinstance(one.get("id"), int)
+    }
     # A missing end mark counts as the end: asking on and on would use up what the account may ask.
     has_more = value.get("isLastBatch") is False and isinstance(next_, str) and next_ != token
-    return Feed(tuple(ids), next_ if isinstance(next_, str) else "", has_more)
+    return Feed(revs, next_ if isinstance(next_, str) else "", has_more)
 
 
 def _values(answer: Answer) -> list[dict]:

@@ -53,6 +53,7 @@ from integrations.connectors.azure_devops.writing import Patch, Writer
 from integrations.connectors.http import Http, SizedBody
 from integrations.connectors.protocol import (
     MAX_READ_BYTES,
+    Basis,
     Capabilities,
     FileDraft,
     Hook,
@@ -84,6 +85,7 @@ class AzureDevOpsConnector:
         search_lag_s=0,
         max_attachment_bytes=MAX_ATTACHMENT_BYTES,
         poll_overlap_s=120,
+        guards_writes=True,
     )
     settings: ClassVar[Sequence[SettingSpec]] = (
         SettingSpec(
@@ -153,7 +155,7 @@ class AzureDevOpsConnector:
         page, has_more = self._seen(remote_id, lambda: self._log.updates(remote_id, start))
         found = updates.changes(page, start, with_known, self._log.comments(remote_id, page))
         self._writer.was_read(remote_id, page.cursor.rev, page.cursor.type)
-        return History(found, page.cursor.text(), self._head(remote_id), has_more)
+        return History(found, page.cursor.text(), self._head(remote_id), has_more, str(page.cursor.rev))
 
     def read(self, remote_id: str) -> Snapshot:
         """The ticket as it stands now; two calls unless it has very many comments.  May be repeated."""
@@ -193,7 +195,10 @@ class AzureDevOpsConnector:
         overlap = timedelta(seconds=self.capabilities.poll_overlap_s)
         # Between the pages of one reading only the watermark moves: what they hold is not read yet.
         since = place.since if feed.has_more else max(place.since, now - overlap)
-        return Changed(feed.ids, FeedCursor(feed.token or place.token, since).text(), feed.has_more)
+        marks = {id_: rev for id_, rev in feed.revs.items() if rev}
+        return Changed(
+            tuple(feed.revs), FeedCursor(feed.token or place.token, since).text(), feed.has_more, marks
+        )
 
     def find(self, marker: str) -> Written | None:
         """The ticket created with this marker; the oldest, should there be several.  Two calls when there is one."""
@@ -252,6 +257,22 @@ class AzureDevOpsConnector:
             raise errors.Invalid(
                 "The type of a work item stays as it was created.", fields={"type": "It cannot be changed."}
             )
+        return self._update(remote_id, fields, current)
+
+    def update_on(
+        self, basis: Basis, remote_id: str, fields: Fields, *, current: Fields, marker: str
+    ) -> Written:
+        """The same, built on what `basis` says was read: Stale when the revision is another one."""
+        place = HistoryCursor.read(basis.cursor)
+        rev = place.rev
+        for made in sorted(int(one) for one in basis.own_changes if one.isdecimal()):
+            if made > rev + 1:
+                raise errors.Stale("Somebody else changed the work item between two changes of ours.")
+            rev = max(rev, made)
+        self._writer.was_read(remote_id, rev, place.type)
+        return self.update(remote_id, fields, current=current, marker=marker)
+
+    def _update(self, remote_id: str, fields: Fields, current: Fields) -> Written:
         # No type told beside a new ticket means the one that it has.
         wanted = {name: value for name, value in fields.items() if name != "type"}
         return Written(

@@ -151,13 +151,15 @@ class JiraConnector:
         raw = self._issue(remote_id)
         head = self._remember(raw)
         embedded = history.embedded_entries(raw, cursor)
+        # Of a long changelog that is read by itself some entries may only come with the next reading.
+        mark = polling.mark_of(raw) if embedded is not None else ""
         if embedded is None:
             embedded = history.settle_entries(raw, client.changelog(self._http, remote_id)), True
         comments = self._comments(raw, remote_id)
         markers = self._own_comments.markers(history.new_comments(comments, cursor))
         issue = history.Issue(raw, embedded[0], comments, has_all_entries=embedded[1])
         found, after = history.read_history(issue, cursor, markers)
-        return History(found, after.text(), head)
+        return History(found, after.text(), head, mark=mark)
 
     def _issue(self, remote_id: str) -> dict:
         with self._missing_explained():
@@ -192,7 +194,8 @@ class JiraConnector:
                 raise
             # A page token lives for seven days; the search is begun again.
             ids, after = self._changed_page(place.from_the_start(), now)
-        return Changed(ids, after.text(), has_more=bool(after.page_token))
+        marks = {id_: after.seen[id_] for id_ in ids if after.seen.get(id_)}
+        return Changed(ids, after.text(), has_more=bool(after.page_token), marks=marks)
 
     def _changed_page(self, place: polling.Place, now: datetime) -> tuple[tuple[str, ...], polling.Place]:
         jql = polling.changed_jql(self._project, place, now)

@@ -84,8 +84,7 @@ def next_place(
     seen = dict(place.seen)
     ids: list[str] = []
     for issue in _issues(page):
-        issue_id, fields = str(issue.get("id", "")), issue.get("fields")
-        updated = str(fields.get("updated", "")) if isinstance(fields, dict) else ""
+        issue_id, updated = str(issue.get("id", "")), mark_of(issue)
         if not issue_id or (updated and seen.get(issue_id) == updated):
             continue
         seen[issue_id] = updated
@@ -94,6 +93,12 @@ def next_place(
     if isinstance(token, str) and token and page.get("isLast") is not True:
         return tuple(ids), Place(place.since, seen, token, jql, started)
     return tuple(ids), Place(started, _recent(seen, started - REMEMBERED))
+
+
+def mark_of(issue: Mapping[str, object]) -> str:
+    """What names the state of an issue: the time of its last change, to the millisecond; "" where it is not told."""
+    fields = issue.get("fields")
+    return str(fields.get("updated") or "") if isinstance(fields, dict) else ""
 
 
 def _recent(seen: Mapping[str, str], limit: datetime) -> dict[str, str]:

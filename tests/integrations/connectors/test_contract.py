@@ -588,7 +588,44 @@ def test_very_many_changes_are_told_page_by_page(desk: Bench) -> None:
     assert changed_ids(desk, cursor)[0] == made
 
 
+def test_a_state_that_was_read_has_the_mark_that_polling_gives_it(desk: Bench) -> None:
+    """Where both name states: two that are alike are the same, and what anybody did since makes another."""
+    _, cursor = changed_ids(desk, "")
+    remote_id = desk.act("create", fields={desk.case.title: "One"})["ticket"]
+    marks = []
+    for do, more in (
+        ("update", {"fields": {desk.case.title: "Two"}}),
+        ("comment", {"comment": {"text": "More", "public": True}}),
+        ("attach", {"file": {"name": "a.txt", "text": "a line"}}),
+    ):
+        before = desk.connector.history(remote_id, "")
+        desk.act(do, remote_id, **more)
+        desk.clock.advance(1)
+        polled = desk.connector.changed_since(cursor)
+        after = desk.connector.history(remote_id, "")
+        marks.append((before.mark, polled.marks.get(remote_id, ""), after.mark))
+    if desk.case.kind in ("jira", "azure_devops"):
+        assert all(polled == read != earlier for earlier, polled, read in marks)
+    else:
+        assert not any(read for _, _, read in marks)
+
+
 # --- Web hooks ---
+
+
+def test_a_hook_about_a_write_of_ours_names_our_account(desk: Bench) -> None:
+    account = desk.connector.check()
+    with Receiver() as receiver:
+        desk.sandbox.hooks(url=receiver.url, secret="s3cret")
+        remote_id = desk.ticket()
+        desk.update(remote_id, **{desk.case.title: "Ours"})
+        desk.update(remote_id, **{desk.case.status: desk.case.journey[0]})
+        desk.comment(remote_id, "Our comment")
+        desk.attach(remote_id, "a.txt", b"a line")
+        assert desk.sandbox.state.hooks.wait_idle(5)
+        read = [desk.connector.verify_hook(as_request(desk, one), ["s3cret"]) for one in receiver.arrived]
+    assert read
+    assert {one.actor_id for one in read} <= {account.id, account.alias} - {""}
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from integrations.canonical import (
     Written,
 )
 from integrations.connectors import errors, wire
-from integrations.connectors.protocol import Capabilities
+from integrations.connectors.protocol import Basis, Capabilities
 from integrations.richtext import blocks
 
 OUR_ACCOUNT = "account-of-concord"
@@ -69,6 +69,8 @@ class FakeSystem:
         self.is_down = False
         self.search_lag_s = 0
         self.gives_markers = True
+        # Whether a change is refused that is not built on the present state.
+        self.guards = False
         # Files by name, and whether reading one breaks off after the first bytes.
         self.stored: dict[str, bytes] = {}
         self.breaks_off = False
@@ -91,6 +93,7 @@ class FakeSystem:
             search_lag_s=self.search_lag_s,
             max_attachment_bytes=10_000_000,
             poll_overlap_s=60,
+            guards_writes=self.guards,
         )
 
     # What people of the partner do.
@@ -189,6 +192,21 @@ class FakeSystem:
             return Written(made[-1].head, change_ids=tuple(id_ for one in made for id_ in one.change_ids))
 
         return self._write(f"update {remote_id} {sorted(fields)}", act)
+
+    def update_on(
+        self,
+        basis: Basis,
+        remote_id: str,
+        fields: Mapping[str, Value],
+        *,
+        current: Mapping[str, Value],
+        marker: str,
+    ) -> Written:
+        since = self.tickets[remote_id].history[int(basis.cursor or 0) :]
+        if [change.id for change in since] != [id_ for id_ in basis.own_changes if id_ in _ids(since)]:
+            self.calls.append(f"conflict {remote_id}")
+            raise errors.Stale("Somebody else changed it meanwhile.", status=412)
+        return self.update(remote_id, fields, current=current, marker=marker)
 
     def comment(self, remote_id: str, draft: CommentDraft) -> Written:
         return self._write(
@@ -310,3 +328,7 @@ class FakeSystem:
 
     def _person(self, by: str) -> Person:
         return Person(f"person-{by}", by) if by else Person(OUR_ACCOUNT, "Concord")
+
+
+def _ids(changes: list[Change]) -> set[str]:
+    return {change.id for change in changes}

@@ -148,6 +148,8 @@ def test_refused_credentials_stop_the_whole_system_until_a_person_has_looked() -
     raised = story(world)
     world.run()
     world.board.read_faults.append("401")
+    # Long enough after the last reading for the next write to be preceded by another.
+    world.clock.advance(5)
     world.desk.person_sets(raised, subject="three")
     world.run()
     world.board_row.refresh_from_db()

@@ -16,7 +16,7 @@ from integrations.connectors import errors
 from integrations.connectors.azure_devops import client
 from integrations.connectors.azure_devops.connector import AzureDevOpsConnector
 from integrations.connectors.http import Http
-from integrations.connectors.protocol import FileDraft, HookRequest, RegistersHooks
+from integrations.connectors.protocol import Basis, FileDraft, HookRequest, RegistersHooks
 from integrations.richtext.blocks import Paragraph, Run, from_plain, from_value
 from tests.integrations.connectors.bench import (
     LOOPBACK,
@@ -228,6 +228,34 @@ def test_a_change_on_top_of_somebody_elses_is_refused_until_it_was_read(desk: Be
     assert desk.connector.read(remote_id).fields["title"] == "Theirs"
     desk.update(remote_id, title="Ours")
     assert desk.connector.read(remote_id).fields["title"] == "Ours"
+
+
+def test_what_was_read_is_the_basis_and_not_what_this_process_remembers(desk: Bench) -> None:
+    remote_id = desk.ticket()
+    read = desk.connector.history(remote_id, "")
+    current = desk.current(remote_id)
+    own = [
+        id_
+        for title in ("One", "Two")
+        for id_ in desk.connector.update(remote_id, {"title": title}, current=current, marker="m").change_ids
+    ]
+
+    def write(basis: Basis, title: str) -> errors.ConnectorError | None:
+        return outcome(
+            lambda: desk.connector.update_on(  # type: ignore[attr-defined]
+                basis, remote_id, {"title": title}, current=current, marker="m"
+            )
+        )
+
+    assert isinstance(write(Basis(read.cursor), "Ours"), errors.Stale)
+    assert isinstance(write(Basis(read.cursor, tuple(own[1:])), "Ours"), errors.Stale)
+    assert desk.connector.read(remote_id).fields["title"] == "Two"
+    assert write(Basis(read.cursor, tuple(reversed(own))), "Three") is None
+    desk.act("update", remote_id, fields={"title": "Theirs"})
+    # Another reading of the same ticket, by somebody who has not judged it yet.
+    desk.connector.history(remote_id, "")
+    assert isinstance(write(Basis(read.cursor, tuple(own)), "Ours"), errors.Stale)
+    assert desk.connector.read(remote_id).fields["title"] == "Theirs"
 
 
 def test_a_comment_does_not_lift_the_guard_over_somebody_elses_change(desk: Bench) -> None:
