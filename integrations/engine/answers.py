@@ -16,15 +16,17 @@ from integrations.mapping import plan as mapping
 
 
 def answers_to(share: Share, target: TicketState) -> tuple[Answer, ...]:
-    """The winners that overtook parts of a delivery; empty when nothing newer stands there.
+    """The winners that overtook parts of a delivery, and texts with more in them than was sent.
+
+    Empty when nothing newer stands there.  What is written first is told once the history shows it.
 
     Every answer carries a newer stamp than what it answers, so an answer to an answer ends.  May be repeated.
     """
-    if share.head.operation is Operation.REPAIR:
-        # It was for the ticket it stands in: nobody sent it.
-        return ()
-    winners = {name: target.winners[name] for name in share.overtaken if name in target.winners}
-    newer = {name: winner for name, winner in winners.items() if winner.stamp > share.head.stamp}
+    told = dict(share.told)
+    if share.head.operation is not Operation.REPAIR:
+        # What puts a value back was sent by nobody.
+        told |= {name: target.winners[name] for name in share.overtaken if name in target.winners}
+    newer = {name: winner for name, winner in told.items() if winner.stamp > share.head.stamp}
     return winners_told(share.head.side, target.actual, newer)
 
 

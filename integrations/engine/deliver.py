@@ -205,7 +205,14 @@ class _Delivering:
             self._mark(
                 share.head,
                 share.open,
-                {"fields": self._settled(share.open)},
+                {
+                    "fields": self._settled(share.open),
+                    **(
+                        {"over": {name: one.as_value() for name, one in share.over.items()}}
+                        if share.over
+                        else {}
+                    ),
+                },
                 {name: target.actual.get(name) for name in share.open},
             )
             for share in shares
@@ -222,7 +229,8 @@ class _Delivering:
                 share.end,
                 at=now,
                 written=written if share.open else None,
-                accepted=None if share.open else self._settled(share.equal),
+                accepted=None if share.open else share.equal,
+                accepted_stamps={name: told.stamp for name, told in share.told.items()},
                 answers=answers_to(share, target),
             )
             for share in shares

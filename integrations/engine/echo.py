@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from integrations.canonical import Attachment, Change, ChangeKind, Comment
 from integrations.engine.values import OpenWrite
+from integrations.richtext.blocks import is_document
 
 
 @dataclass(slots=True)
@@ -57,7 +58,9 @@ def attribute(change: Change, writes: Sequence[OpenWrite], account_id: str) -> A
         if candidates := exact or alike or ours:
             cause = max(candidates, key=lambda write: write.stamp)
             found.fields[name] = cause
-            if cause.fields[name] != value:
+            # No workflow leads to a text over other texts: it is ours as the system shows it, which may be with
+            # people and pictures that our own model has no word for.
+            if cause.fields[name] != value and not is_document(value):
                 found.steps.add(name)
     for comment in change.comments:
         if write := _comment_cause(comment, proven, writes, is_ours or comment.author.id == account_id):
@@ -82,6 +85,8 @@ def remaining(write: OpenWrite, change: Change, found: Attribution) -> Mapping:
     left: dict = {}
     if fields and not created:
         left["fields"] = fields
+        if over := {name: made_of.as_value() for name, made_of in write.over.items() if name in fields}:
+            left["over"] = over
     if write.comment is not None and not saw_comment:
         left["comment"] = write.comment
     # Some systems show a file only as part of the comment that brought it.

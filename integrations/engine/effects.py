@@ -8,14 +8,14 @@ their results.  The same steps run in production and under simulation.
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from integrations.canonical import Attachment, CommentDraft, Draft, Fields, History, Value, Written
 from integrations.connectors.errors import ConnectorError
 from integrations.connectors.protocol import Basis
-from integrations.engine.values import Answer, DeliveryState, Outcome
+from integrations.engine.values import Answer, DeliveryState, Outcome, Stamp
 
 # Remote calls.
 
@@ -132,8 +132,9 @@ class MarkSent(Request):
     """-> bool.  Write-ahead: the attempt is recorded before any byte may leave.
 
     `number` counts the delivery's attempts from 1.  `unseen` is what the receiver's history will have to show:
-    `{"fields": {...}, "comment": {...}, "file": name, "creates": true}`.  For a note in the place of a file `wanted` is
-    `{"stand_in": StandIn.as_value()}`.
+    `{"fields": {...}, "comment": {...}, "file": name, "creates": true}`; `{"over": {field: [ms, system, text]}}`
+    beside it tells which texts those in `fields` were merged into.  For a note in the
+    place of a file `wanted` is `{"stand_in": StandIn.as_value()}`.
     """
 
     lane_id: int
@@ -164,7 +165,8 @@ class StoreCreated(Request):
 class Finish(Request):
     """-> bool.  The delivery is over; the lane moves on.
 
-    `accepted` are fields that already held what was wanted.  False as well, and nothing is stored, when the delivery
+    `accepted` are fields that already held what was wanted: they take the delivery's stamp, or the one in
+    `accepted_stamps`.  False as well, and nothing is stored, when the delivery
     is not the head of its lane or when the ticket no longer holds what is accepted without a write: then it was
     decided on something that has changed meanwhile, and the step looks again.  `answers` go back to the sender.
     """
@@ -176,6 +178,7 @@ class Finish(Request):
     at: datetime
     written: Written | None = None
     accepted: Mapping[str, Value] | None = None
+    accepted_stamps: Mapping[str, Stamp] = field(default_factory=dict)
     answers: tuple[Answer, ...] = ()
     reason: str = ""
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from integrations.canonical import Attachment, Change, ChangeKind, Comment, History, Value
-from integrations.engine import echo
+from integrations.engine import echo, texts
 from integrations.engine.answers import winners_told
 from integrations.engine.values import (
     NO_STAMP,
@@ -168,14 +168,19 @@ def _judge(
     )
 
     stamp = _stamp(view.ticket.system_id, plan.winners, change, found)
+    before = {name: plan.actual.get(name) for name in change.fields}
     repairs = _settle_fields(plan, change, found, stamp)
-    news = _News(view.ticket, change, found, stamp, position)
+    news = _News(view.ticket, change, found, stamp, position, before)
     for link in links:
         _plan_link(plan, link, news)
-        for name, winner in repairs.items():
-            if found.fields[name].connection_id == link.key.connection_id:
-                plan.deliveries.append(_repair(link, news, name, winner))
-                plan.deliveries += _answers(plan, link, news, found.fields[name], {name: winner})
+        for name, cause in found.fields.items():
+            if cause.connection_id != link.key.connection_id:
+                continue
+            if name in repairs:
+                plan.deliveries.append(_repair(plan, link, news, name, repairs[name]))
+            if name in repairs or (name in cause.over and cause.over[name].stamp > cause.stamp):
+                # The sender has something else than what stands here, or will.
+                plan.deliveries += _answers(plan, link, news, cause, {name: plan.winners[name]})
     for link in _beginning(view, plan, links):
         links.append(link)
         plan.new_links.append(NewLink(link.key.connection_id, link.here.id, link.there.id))
@@ -204,7 +209,7 @@ def _settle_fields(
     repairs: dict[str, Winner] = {}
     for name, value in change.fields.items():
         cause = found.fields.get(name)
-        plan.actual[name] = value
+        before, plan.actual[name] = plan.actual.get(name), value
         if name in found.steps:
             # On the way to what we wrote: what should stand is decided when it is there.
             continue
@@ -215,6 +220,15 @@ def _settle_fields(
             # itself, must give way to the delivery that is still at work on it.
             is_settled = name in cause.fields and cause.fields[name] == value
             plan.winners[name] = Winner(value, cause.stamp if is_settled else NO_STAMP)
+        elif name in cause.over:
+            covered = Winner(before, plan.winners[name].stamp if name in plan.winners else NO_STAMP)
+            written = Winner(value, cause.stamp)
+            made_of = cause.over[name]
+            plan.winners[name] = texts.with_covered(
+                written, covered, made_of=made_of, system_id=stamp.system_id
+            )
+            if plan.winners[name].value != value:
+                repairs[name] = plan.winners[name]
         elif name in plan.winners and cause.stamp < plan.winners[name].stamp:
             repairs[name] = plan.winners[name]
         else:
@@ -231,6 +245,8 @@ class _News:
     found: echo.Attribution
     stamp: Stamp
     position: int
+    # What the fields that changed held until then.
+    before: Mapping[str, Value]
 
     def sole_cause(self) -> int | None:
         """The delivery that caused the whole change, if one did."""
@@ -247,13 +263,14 @@ class _News:
 def _plan_link(plan: ReadingPlan, link: _Link, news: _News) -> None:
     """Queue for one link what is news to it: everything but what came over this very link."""
     change, found, connection_id = news.change, news.found, link.key.connection_id
-    fresh: dict[int, list[str]] = {}
-    causes: dict[int, OpenWrite] = {}
+    fresh: dict[tuple[int, str], list[str]] = {}
+    causes: dict[tuple[int, str], OpenWrite] = {}
     for name in change.fields:
         cause = found.fields.get(name)
         if name not in found.steps and (cause is None or cause.connection_id != connection_id):
-            # Parts of one write stay together; what is nobody's write of ours goes under no key.
-            key = cause.delivery_id if cause else 0
+            # Parts of one write stay together, but for merged texts, whose stamps are their own; what is nobody's
+            # write of ours goes under no key.
+            key = (cause.delivery_id if cause else 0, name if cause and name in cause.over else "")
             fresh.setdefault(key, []).append(name)
             if cause:
                 causes[key] = cause
@@ -290,13 +307,24 @@ def _plan_fields(
             operation=Operation.UPDATE,
             position=news.position,
             origin=cause.origin if cause else news.origin("fields"),
-            stamp=cause.stamp if cause else news.stamp,
+            stamp=_stamp_on(cause, names) if cause else news.stamp,
             hops=cause.hops + 1 if cause else 1,
-            envelope={"fields": mapped.fields, "changed": list(names)},
+            envelope={
+                "fields": mapped.fields,
+                "changed": list(names),
+                **texts.released_bases(
+                    link.here.outgoing, {**plan.actual, **news.before}, mapped.fields, changed=names
+                ),
+            },
             problem=mapped.problem.as_value() if mapped.problem else {},
             outgoing_id=link.here.outgoing.id,
         )
     )
+
+
+def _stamp_on(cause: OpenWrite, names: Sequence[str]) -> Stamp:
+    """With which stamp parts of a write of ours travel on."""
+    return max([cause.stamp, *(cause.over[name].stamp for name in names if name in cause.over)])
 
 
 def _plan_comment(
@@ -361,7 +389,7 @@ def _addition(
     )
 
 
-def _repair(link: _Link, news: _News, name: str, winner: Winner) -> NewDelivery:
+def _repair(plan: ReadingPlan, link: _Link, news: _News, name: str, winner: Winner) -> NewDelivery:
     """Put the newer value back on this very ticket: the lane towards our own side of the link."""
     return NewDelivery(
         link=link.key,
@@ -371,7 +399,10 @@ def _repair(link: _Link, news: _News, name: str, winner: Winner) -> NewDelivery:
         origin=news.origin(f"repair:{name}"),
         stamp=winner.stamp,
         hops=1,
-        envelope={"fields": {name: winner.value}},
+        envelope={
+            "fields": {name: winner.value},
+            **texts.as_bases({name: plan.actual[name]}, {name: winner.value}),
+        },
     )
 
 
@@ -486,4 +517,5 @@ def _reduced(write: OpenWrite, left: Mapping) -> OpenWrite:
         comment_id=write.comment_id,
         attachment_id=write.attachment_id,
         done_at=write.done_at,
+        over=write.over,
     )

@@ -9,11 +9,20 @@ set is still written, in its order, and nothing that somebody could see is left 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from integrations.canonical import Value
+from integrations.engine import texts
 from integrations.engine.ports import Systems
-from integrations.engine.values import NO_STAMP, DeliveryState, HeadView, Operation, TicketState
+from integrations.engine.values import (
+    NO_STAMP,
+    DeliveryState,
+    HeadView,
+    Operation,
+    Stamp,
+    TicketState,
+    Winner,
+)
 from integrations.mapping import plan as mapping
 from integrations.mapping.people import with_local_people
 from integrations.mapping.rules import UpdateMode
@@ -24,12 +33,18 @@ MOST_IN_ONE_WRITE = 10
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """One delivery's part: `open` is still to be written, `equal` stands there already, the rest was overtaken."""
+    """One delivery's part: `open` is still to be written, `equal` stands there already, the rest was overtaken.
+
+    Of `open`, `over` holds the texts that were merged: what stood there, with the stamp of what it becomes.  Of `equal`,
+    `told` are the texts that are something else than the sender has, with the stamp that they take.
+    """
 
     head: HeadView
     wanted: Mapping[str, Value]
     open: Mapping[str, Value]
     equal: Mapping[str, Value]
+    over: Mapping[str, Winner] = field(default_factory=dict)
+    told: Mapping[str, Winner] = field(default_factory=dict)
 
     @property
     def overtaken(self) -> tuple[str, ...]:
@@ -52,15 +67,34 @@ def share_of(
     if problem:
         return problem
     system_id = head.side.system_id
+    newer = {name for name in wanted if _is_newer(head, target, name)}
+    merged = texts.merged(wanted, _bases(head, present), target, newer=newer)
+    becomes = {**wanted, **{name: text.value for name, text in merged.items()}}
+    # A text that nothing is written into is equal as it is, with all that our model has no word for.
     equal = {
-        name: value
-        for name, value in wanted.items()
+        name: target.actual.get(name)
+        for name, value in becomes.items()
         if target.actual.get(name) == systems.settled(system_id, name, value)
+        or (name in merged and target.actual.get(name) == value)
     }
     left = {
-        name: value for name, value in wanted.items() if name not in equal and _is_newer(head, target, name)
+        name: value
+        for name, value in becomes.items()
+        if name not in equal and (name in newer or name in merged)
     }
-    return Share(head, wanted, left, equal)
+    stamps = {name: _merged_stamp(head, target, name, text) for name, text in merged.items()}
+    return Share(
+        head,
+        becomes,
+        left,
+        equal,
+        over={name: Winner(target.actual.get(name), stamps[name]) for name in merged if name in left},
+        told={
+            name: Winner(equal[name], stamps[name])
+            for name, text in merged.items()
+            if text.is_concurrent and name in equal
+        },
+    )
 
 
 def with_followers(own: Share, target: TicketState, systems: Systems) -> list[Share]:
@@ -69,7 +103,7 @@ def with_followers(own: Share, target: TicketState, systems: Systems) -> list[Sh
     Ends at the first that is something else, may be there already, cannot be mapped, or wants a field that one
     before it writes, or found there already with a newer stamp.
     """
-    shares, taken = [own], set(own.open)
+    shares, taken = [own], {*own.open, *own.told}
     # A value that stands there already takes the stamp of the delivery that wanted it.
     stands = dict.fromkeys(own.equal, own.head.stamp)
     if own.head.tries and own.open:
@@ -85,7 +119,7 @@ def with_followers(own: Share, target: TicketState, systems: Systems) -> list[Sh
         if any(stands.get(name, NO_STAMP) > follower.stamp for name in share.wanted):
             break
         shares.append(share)
-        taken |= set(share.open)
+        taken |= {*share.open, *share.told}
         stands |= dict.fromkeys(share.equal, follower.stamp)
         present |= share.open
     return shares
@@ -123,9 +157,31 @@ def _wanted(
     return mapped.fields, mapped.problem
 
 
-def _is_newer(head: HeadView, target: TicketState, name: str) -> bool:
+def _bases(head: HeadView, present: Mapping[str, Value]) -> Mapping[str, Value]:
+    """What the sender's texts said before this change, in the receiver's fields."""
+    bases = head.envelope.get("base")
+    if not bases or head.operation is Operation.REPAIR:
+        # What puts a value back speaks of the ticket in its own words.
+        return bases or {}
+    fields = {**head.envelope["fields"], **bases}
+    return mapping.receive(head.side.incoming, fields, current=present, is_new=False).fields
+
+
+def _merged_stamp(head: HeadView, target: TicketState, name: str, text: texts.MergedText) -> Stamp:
+    stands = _stamp_of(target, name)
+    # Another text than the one that stands there never goes by the same stamp.
+    if text.is_concurrent or stands >= head.stamp:
+        return texts.merged_stamp(head.stamp, stands, target.system_id)
+    return head.stamp
+
+
+def _stamp_of(target: TicketState, name: str) -> Stamp:
     winner = target.winners.get(name)
-    stamp = winner.stamp if winner else NO_STAMP
+    return winner.stamp if winner else NO_STAMP
+
+
+def _is_newer(head: HeadView, target: TicketState, name: str) -> bool:
+    stamp = _stamp_of(target, name)
     if head.operation is Operation.REPAIR:
         return stamp == head.stamp
     return stamp < head.stamp

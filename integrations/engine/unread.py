@@ -102,5 +102,6 @@ def _as_written(target: TicketState, writes: Sequence[OpenWrite]) -> TicketState
         for name, value in write.fields.items():
             actual[name] = value
             standing = winners[name].stamp if name in winners else NO_STAMP
-            winners[name] = Winner(value, max(standing, write.stamp))
+            stamp = write.over[name].stamp if name in write.over else write.stamp
+            winners[name] = Winner(value, max(standing, stamp))
     return replace(target, actual=actual, winners=winners)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -83,6 +83,15 @@ class Winner:
     value: Value
     stamp: Stamp
 
+    def as_value(self) -> list:
+        """The JSON form: the stamp's, and the value behind it."""
+        return [*self.stamp.as_value(), self.value]
+
+
+def winner_from(stored: Sequence) -> Winner:
+    """A winner from its JSON form."""
+    return Winner(stored[2], stamp_from(stored))
+
 
 @dataclass(frozen=True, slots=True)
 class SideView:
@@ -159,7 +168,8 @@ class LinkState:
 class OpenWrite:
     """A write of ours to a ticket that its history has not shown entirely yet.
 
-    `fields` are the settled values still expected; `comment` is the body expected (None when nothing is), `file` the
+    `fields` are the settled values still expected; `over` tells of texts that were merged which text, with its stamp,
+    they were merged into; `comment` is the body expected (None when nothing is), `file` the
     name; `creates` is true until the ticket's creation was seen.  The ids are known once the system has answered.
     """
 
@@ -178,6 +188,7 @@ class OpenWrite:
     comment_id: str = ""
     attachment_id: str = ""
     done_at: datetime | None = None
+    over: Mapping[str, Winner] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

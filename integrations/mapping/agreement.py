@@ -14,6 +14,8 @@ from integrations.canonical import Value
 from integrations.mapping.people import Acquaintance, with_local_people
 from integrations.mapping.plan import compare_value, release, text_of
 from integrations.mapping.rules import FieldRule, RuleSet, UpdateMode
+from integrations.richtext.blocks import from_value, is_document
+from integrations.richtext.merge import says_the_same
 
 # What a system will hold after a value is written to a field: system id, field, value.
 Settle = Callable[[int, str, Value], Value]
@@ -117,6 +119,9 @@ def _same(held: Value, value: Value, is_person: bool) -> bool:
     if is_person and isinstance(held, dict) and isinstance(value, dict):
         # A person is the same whatever they are called meanwhile.
         return held.get("id") == value.get("id")
+    if is_document(held) and is_document(value):
+        # A text is the same by its words: each system keeps boxes, tables and people of its own.
+        return says_the_same(from_value(held), from_value(value))
     return held == value
 
 

@@ -8,7 +8,7 @@ Between base and incoming every difference counts.  Between base and current onl
 quotation on the way, or a person who became a name, is still the same part.  So a paragraph edited on one side changes
 one paragraph on the other; inside boxes, lists and tables the same holds for their parts.
 
-Where both sides edited the same part, the incoming one is taken, and the other is told in `overruled`.  What one side
+Where both sides edited the same part, the newer one is taken, and the other is told in `overruled`.  What one side
 took away and the other edited is kept.
 """
 
@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
 from integrations.richtext.alignment import matches, paired
@@ -44,21 +44,59 @@ from integrations.richtext.words import words_of
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """The other side's text with the edits in it.  `overruled` holds its own edits that had to give way."""
+    """The other side's text with the edits in it.  `overruled` holds the edits that had to give way."""
 
     document: Document
     overruled: tuple[Block, ...] = ()
 
 
-def merge(base: Document, incoming: Document, current: Document) -> Merged:
+def merge(base: Document, incoming: Document, current: Document, *, incoming_wins: bool = True) -> Merged:
     """`current` with what changed from `base` to `incoming`.  Never raises; a base that equals `current` gives
     `incoming`, but for people that it names in plain text.
     """
     if base == incoming:
         return Merged(current)
-    overruled: list[Block] = []
-    blocks = _blocks(base.blocks, incoming.blocks, current.blocks, overruled)
-    return Merged(Document(blocks, incoming.losses), tuple(overruled))
+    clashes = _Clashes(incoming_wins)
+    blocks = _blocks(base.blocks, incoming.blocks, current.blocks, clashes)
+    return Merged(Document(blocks, incoming.losses), tuple(clashes.overruled))
+
+
+def merge_newest(base: Document, incoming: Document, current: Document, *, incoming_is_newer: bool) -> Merged:
+    """The same where both sides may have edited: of the same part the newer edit stands.
+
+    The other side merges what is edited here into what it sent.  Where the two would differ, such as in the order of
+    what both added at one place, the older edit goes into the newer text on either side.
+    """
+    here = merge(base, incoming, current, incoming_wins=incoming_is_newer)
+    if not incoming_is_newer or says_the_same(base, current):
+        return here
+    # Only what the other side says differently is an edit of it, not how its system shows the same.
+    there = merge(base, dressed(current, base), incoming, incoming_wins=False)
+    if says_the_same(here.document, there.document):
+        return here
+    return Merged(dressed(there.document, current), there.overruled)
+
+
+def dressed(incoming: Document, current: Document) -> Document:
+    """The words of `incoming`, in the other side's own blocks wherever those say the same."""
+    keys = [_BLOCKS.key(block) for block in incoming.blocks], [_BLOCKS.key(block) for block in current.blocks]
+    blocks = list(incoming.blocks)
+    for i, c in matches(*keys):
+        blocks[i] = current.blocks[c]
+    return Document(tuple(blocks), incoming.losses)
+
+
+def says_the_same(one: Document, other: Document) -> bool:
+    """Whether two texts have the same words in the same order, whatever stands around them."""
+    return words_of(one.blocks) == words_of(other.blocks)
+
+
+@dataclass(slots=True)
+class _Clashes:
+    """Which side wins where both edited the same part, and what had to give way."""
+
+    incoming_wins: bool
+    overruled: list[Block] = field(default_factory=list)
 
 
 Part = TypeVar("Part", bound=Hashable)
@@ -69,7 +107,7 @@ class _Kind(Generic[Part]):
     """How parts of one kind are told apart: the blocks in one, and one edited into another."""
 
     inside: Callable[[Part], tuple[Block, ...]]
-    edit: Callable[[Part, Part, Part, list[Block]], Part]
+    edit: Callable[[Part, Part, Part, _Clashes], Part]
 
     def key(self, part: Part) -> Hashable:
         """The same for parts that say the same; a part without words is known by what it is."""
@@ -82,7 +120,7 @@ def _parts(
     base: Sequence[Part],
     incoming: Sequence[Part],
     current: Sequence[Part],
-    overruled: list[Block],
+    clashes: _Clashes,
 ) -> tuple[Part, ...]:
     if incoming == current:
         # It arrived already, or somebody over there wrote the same.
@@ -101,11 +139,15 @@ def _parts(
             # Their own addition.
             result.append(part)
         elif b in became and base[b] != incoming[became[b]]:
-            inner: list[Block] = []
-            edited = kind.edit(base[b], incoming[became[b]], part, inner)
-            is_overruled = kind.key(edited) == keys_i[became[b]] != keys_c[at] != keys_b[b]
+            theirs = incoming[became[b]]
+            inner = _Clashes(clashes.incoming_wins)
+            edited = kind.edit(base[b], theirs, part, inner)
+            took_theirs = kind.key(edited) == keys_i[became[b]]
+            both_edited = keys_c[at] != keys_b[b] and (took_theirs or keys_i[became[b]] != keys_b[b])
+            is_overruled = both_edited and keys_i[became[b]] != keys_c[at]
+            gave_way = kind.inside(part if took_theirs else theirs) if is_overruled else ()
             # Of a box that was looked into, only the parts that gave way are told.
-            overruled += inner or (kind.inside(part) if is_overruled else ())
+            clashes.overruled += inner.overruled or gave_way
             result.append(edited)
         elif b in became or keys_b[b] != keys_c[at]:
             # Untouched over there; or taken away there, and edited here.
@@ -167,13 +209,16 @@ def _blocks(
     base: tuple[Block, ...],
     incoming: tuple[Block, ...],
     current: tuple[Block, ...],
-    overruled: list[Block],
+    clashes: _Clashes,
 ) -> tuple[Block, ...]:
-    return _parts(_BLOCKS, base, incoming, current, overruled)
+    return _parts(_BLOCKS, base, incoming, current, clashes)
 
 
-def _edit_block(base: Block, incoming: Block, current: Block, overruled: list[Block]) -> Block:
+def _edit_block(base: Block, incoming: Block, current: Block, clashes: _Clashes) -> Block:
+    keeps = not clashes.incoming_wins and words_of((base,)) != words_of((current,))
     match base, incoming, current:
+        case _ if keeps and not _is_box_thrice(base, incoming, current):
+            return current
         case ((Paragraph() | Heading()), (Paragraph() | Heading()), (Paragraph() | Heading())):
             inlines = _with_people(incoming.inlines, current.inlines)
             # The same kind over there before and now: then ours keeps its own.
@@ -181,31 +226,38 @@ def _edit_block(base: Block, incoming: Block, current: Block, overruled: list[Bl
         case CodeBlock(), CodeBlock(), CodeBlock():
             return replace(incoming, language=_chosen(base.language, incoming.language, current.language))
         case ((Quote() | Panel()), (Quote() | Panel()), (Quote() | Panel())):
-            inside = _blocks(base.blocks, incoming.blocks, current.blocks, overruled)
+            inside = _blocks(base.blocks, incoming.blocks, current.blocks, clashes)
             return replace(current if _frame(base) == _frame(incoming) else incoming, blocks=inside)
         case ((BulletList() | OrderedList()), (BulletList() | OrderedList()), (BulletList() | OrderedList())):
-            items = _parts(_ITEMS, base.items, incoming.items, current.items, overruled)
+            items = _parts(_ITEMS, base.items, incoming.items, current.items, clashes)
             return replace(current if _numbers(base) == _numbers(incoming) else incoming, items=items)
         case Table(), Table(), Table():
-            return Table(_parts(_ROWS, base.rows, incoming.rows, current.rows, overruled))
+            return Table(_parts(_ROWS, base.rows, incoming.rows, current.rows, clashes))
         case _:
             return incoming
 
 
-def _edit_item(base: Item, incoming: Item, current: Item, overruled: list[Block]) -> Item:
-    inside = _blocks(base.blocks, incoming.blocks, current.blocks, overruled)
+def _is_box_thrice(*blocks: Block) -> bool:
+    """Whether all three hold blocks of the same kind inside, so that those are looked at one by one."""
+    kinds = ((Quote, Panel), (BulletList, OrderedList), (Table,))
+    return any(all(isinstance(block, kind) for block in blocks) for kind in kinds)
+
+
+def _edit_item(base: Item, incoming: Item, current: Item, clashes: _Clashes) -> Item:
+    inside = _blocks(base.blocks, incoming.blocks, current.blocks, clashes)
     return Item(inside, _chosen(base.is_done, incoming.is_done, current.is_done))
 
 
 Row = tuple[Cell, ...]
 
 
-def _edit_row(base: Row, incoming: Row, current: Row, overruled: list[Block]) -> Row:
+def _edit_row(base: Row, incoming: Row, current: Row, clashes: _Clashes) -> Row:
     if not len(base) == len(incoming) == len(current):
-        return incoming
+        keeps = not clashes.incoming_wins and _ROWS.key(base) != _ROWS.key(current)
+        return current if keeps else incoming
     return tuple(
         Cell(
-            _blocks(was.blocks, comes.blocks, ours.blocks, overruled),
+            _blocks(was.blocks, comes.blocks, ours.blocks, clashes),
             _chosen(was.is_header, comes.is_header, ours.is_header),
         )
         for was, comes, ours in zip(base, incoming, current, strict=True)

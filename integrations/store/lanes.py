@@ -30,6 +30,7 @@ from integrations.engine.values import (
     HeadView,
     Operation,
     Outcome,
+    Stamp,
     TicketState,
     Winner,
     stamp_from,
@@ -252,7 +253,7 @@ def finish(requests: Sequence[Finish], now: datetime) -> list[bool]:
     held = _held(requests, lanes)
     effects: list[Effect] = []
     changes: list[tuple[int, tuple[object, ...]]] = []
-    accepted: list[tuple[_Held, list, Mapping]] = []
+    accepted: list[tuple[_Held, Stamp, Finish]] = []
     ended: dict[int, Finish] = {}
     refused: set[int] = set()
     for request in requests:
@@ -267,7 +268,7 @@ def finish(requests: Sequence[Finish], now: datetime) -> list[bool]:
         if one.target_id and one.was_sent and one.operation in (Operation.COMMENT, Operation.FILE):
             effects.append(_effect(pk, one.target_id, one.origin, result))
         if request.accepted and request.state is DeliveryState.DONE:
-            accepted.append((held[lane.pk], one.stamp, request.accepted))
+            accepted.append((held[lane.pk], stamp_from(one.stamp), request))
         _advance(lane, now)
     _take_stamps(accepted)
     update_many(Delivery, ("state", "done_at", "skipped_reason", "result"), changes)
@@ -459,16 +460,19 @@ def _result(written: Written) -> dict[str, object]:
     }
 
 
-def _take_stamps(accepted: Sequence[tuple[_Held, list, Mapping]]) -> None:
+def _take_stamps(accepted: Sequence[tuple[_Held, Stamp, Finish]]) -> None:
     """Targets held these values already: from now on they stand there with the newer stamp."""
     changed: dict[int, dict] = {}
-    for held, written_at, values in accepted:
+    for held, written_at, request in accepted:
         winners = tickets.winners_from(held.winners, held.actual)
-        stamp = stamp_from(written_at)
+        came = {
+            name: Winner(value, request.accepted_stamps.get(name, written_at))
+            for name, value in (request.accepted or {}).items()
+        }
         newer = {
-            name: Winner(value, stamp)
-            for name, value in values.items()
-            if name not in winners or winners[name].stamp < stamp
+            name: winner
+            for name, winner in came.items()
+            if name not in winners or winners[name].stamp < winner.stamp
         }
         if newer:
             held.winners = tickets.winners_value({**winners, **newer}, held.actual)

@@ -16,6 +16,7 @@ from integrations.engine.values import (
     TicketState,
     Winner,
     stamp_from,
+    winner_from,
 )
 from integrations.models import Delivery, Ticket, TicketSide
 from integrations.statements import Order, Question, insert_many
@@ -136,6 +137,7 @@ def _open_write(
         comment_id=result.get("comment_id", ""),
         attachment_id=result.get("attachment_id", ""),
         done_at=done_at,
+        over={name: winner_from(made_of) for name, made_of in unseen.get("over", {}).items()},
     )
 
 

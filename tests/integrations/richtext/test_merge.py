@@ -27,7 +27,7 @@ from integrations.richtext.blocks import (
     Table,
 )
 from integrations.richtext.html import from_html, to_html
-from integrations.richtext.merge import Merged, merge
+from integrations.richtext.merge import Merged, dressed, merge, merge_newest
 from integrations.richtext.words import words_of
 from tests.integrations.richtext.documents import DOCUMENTS
 from tests.integrations.richtext.work import grows_with_size
@@ -317,3 +317,22 @@ def test_a_list_of_lists_is_merged_at_any_depth() -> None:
 
     merged = merge(doc(nested("a b", 15)), doc(nested("a c", 15)), doc(nested("a b", 15), Rule()))
     assert merged == Merged(doc(nested("a c", 15), Rule()))
+
+
+def test_of_two_edits_of_one_paragraph_the_newer_stands_and_the_older_is_told() -> None:
+    base, incoming, current = doc("a b c", "x"), doc("a b new", "x"), doc("a b old", "x")
+    assert merge_newest(base, incoming, current, incoming_is_newer=True) == Merged(incoming, (p("a b old"),))
+    assert merge_newest(base, incoming, current, incoming_is_newer=False) == Merged(current, (p("a b new"),))
+
+
+def test_additions_at_the_same_place_have_the_same_order_on_both_sides() -> None:
+    base, one, other = doc("a"), doc("a", "of one"), doc("a", "of the other")
+    here = merge_newest(base, one, other, incoming_is_newer=True)
+    there = merge_newest(base, other, one, incoming_is_newer=False)
+    assert here.document == there.document
+    assert Counter(here.document.blocks) == Counter(doc("a", "of one", "of the other").blocks)
+
+
+def test_a_text_taken_as_a_whole_keeps_the_other_sides_own_blocks_where_they_say_the_same() -> None:
+    incoming = doc("The printer smokes.", *THERE.blocks[2:])
+    assert dressed(incoming, OWN) == doc("The printer smokes.", *OWN.blocks[2:])
