@@ -4,6 +4,7 @@
     +-- Unavailable        try again later; the lane waits at this delivery
     |   +-- TimedOut       no answer in time
     |   +-- RateLimited    retry_after_s: seconds the vendor asked for, or None
+    |   |   +-- HeldBack   our own budget: not sent, so that the system need not refuse it
     |   +-- Garbled        the answer could not be read
     |   +-- Stale          somebody changed the ticket in between: read again, decide again
     |   +-- NotSent        our own guard closed before the bytes left: nothing happened
@@ -65,15 +66,31 @@ class TimedOut(Unavailable):
 
 
 class RateLimited(Unavailable):
-    """The system asked us to slow down."""
+    """The system asked us to slow down; `is_for_ticket` with this one ticket alone."""
 
     code = "rate_limited"
 
     def __init__(
-        self, message: str, *, retry_after_s: float | None = None, status: int | None = 429, detail: str = ""
+        self,
+        message: str,
+        *,
+        retry_after_s: float | None = None,
+        status: int | None = 429,
+        detail: str = "",
+        is_for_ticket: bool = False,
     ) -> None:
         super().__init__(message, status=status, detail=detail)
         self.retry_after_s = retry_after_s
+        self.is_for_ticket = is_for_ticket
+
+
+class HeldBack(RateLimited):
+    """The budget of calls is used up for the moment.  Nothing was sent, and nothing is wrong with the system."""
+
+    code = "held_back"
+
+    def __init__(self, message: str, *, retry_after_s: float) -> None:
+        super().__init__(message, retry_after_s=retry_after_s, status=None)
 
 
 class Garbled(Unavailable):

@@ -13,6 +13,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 import requests
@@ -25,7 +26,9 @@ from integrations.connectors.answers import (
     redacted,
     retry_after_s,
 )
+from integrations.connectors.gate import Gate
 from integrations.connectors.mishaps import mapped
+from integrations.connectors.rates import RatesReader
 from integrations.connectors.wire import (
     Call,
     GuardedAdapter,
@@ -111,10 +114,11 @@ class _Told:
 
 
 class Http:
-    """One system's door.  Thread-safe: connections are pooled, nothing else is shared.
+    """One system's door.  Thread-safe: connections are pooled and calls counted at the gate, nothing else is shared.
 
     `allowed_private_hosts` names the hosts ("name" or "name:port") on private addresses that the operator allows;
-    every other private, loopback or link-local address is refused.  `timeout_s` is for a whole answer.
+    every other private, loopback or link-local address is refused.  `timeout_s` is for a whole answer.  Every request
+    to the system's own host passes the `gate`, which hears what `read_rates` reads in every answer's headers.
     """
 
     def __init__(
@@ -128,9 +132,12 @@ class Http:
         read_error: ErrorReader | None = None,
         on_exchange: Callable[[Exchange], None] | None = None,
         pool_size: int = 32,
+        gate: Gate | None = None,
     ) -> None:
         self.base_url = base_url.strip().rstrip("/")
         self.read_error = read_error
+        self.read_rates: RatesReader | None = None
+        self.gate = gate or Gate()
         self.on_exchange = on_exchange
         self._timeout_s = timeout_s
         self._allowed = frozenset(host.lower() for host in allowed_private_hosts)
@@ -231,7 +238,10 @@ class Http:
         # The bytes as they are stored: an encoding for the way would hide their number.
         headers = {**_HEADERS, "Accept": "*/*", "Accept-Encoding": "identity"}
         auth = None
-        if _origin(self._checked(address)) == _origin(_split(self.base_url)):
+        self._checked(address)
+        if self._is_own(address):
+            # A file's own host is somebody else's, and counts for itself.
+            self.gate.enter()
             headers = {**self._headers, **headers}
             auth = self._auth
         return self._send(requests.Request("GET", address, auth=auth, headers=headers), call)
@@ -240,6 +250,7 @@ class Http:
         return Call(self._allowed, writes, self._timeout_s)
 
     def _exchange(self, request: requests.Request, call: Call) -> tuple[int, Mapping[str, str], bytes]:
+        self.gate.enter()
         started = time.perf_counter()
         status = None
         received = 0
@@ -263,16 +274,25 @@ class Http:
             if call.is_write or not call.is_reused or call.has_answer or not is_small:
                 raise
         # The server had closed an idle connection.  What only reads may simply be sent again.
+        if self._is_own(request.url or ""):
+            self.gate.enter()
         return self._send_once(request, call)
 
     def _send_once(self, request: requests.Request, call: Call) -> requests.Response:
         timeouts_s = (min(CONNECT_TIMEOUT_S, self._timeout_s), self._timeout_s)
+        sent_at = time.monotonic()
         try:
             with mapped(call), calling(call):
-                return self._adapter.send(request.prepare(), timeout=timeouts_s, stream=True)
+                prepared = request.prepare()
+                response = self._adapter.send(prepared, timeout=timeouts_s, stream=True)
         except errors.ConnectorError:
             call.hang_up()
             raise
+        if self.read_rates and self._is_own(prepared.url or ""):
+            self.gate.hear(
+                self.read_rates(response.status_code, response.headers, datetime.now(UTC)), sent_at
+            )
+        return response
 
     def _chunks(
         self, response: requests.Response, call: Call, limit_bytes: int, pause_s: float | None = None
@@ -295,10 +315,14 @@ class Http:
                 )
             yield chunk
 
+    def _is_own(self, address: str) -> bool:
+        return _origin(_split(address)) == _origin(_split(self.base_url))
+
     def _own_address(self, path: str) -> str:
         if not path.startswith(("http://", "https://")):
             path = self.base_url + path
-        if _origin(self._checked(path)) != _origin(_split(self.base_url)):
+        self._checked(path)
+        if not self._is_own(path):
             raise errors.Refused("The system pointed to another host; credentials are not sent there.")
         return path
 

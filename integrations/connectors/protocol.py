@@ -28,6 +28,15 @@ MAX_READ_BYTES = 2 * 1024**3
 
 
 @dataclass(frozen=True, slots=True)
+class TicketWrites:
+    """How many writes to one ticket a system takes: `count` in `window_s` seconds.  One of ours may cost `each`."""
+
+    count: int
+    window_s: int
+    each: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Capabilities:
     """What a system can do and how far it can be trusted to be quick.
 
@@ -37,6 +46,7 @@ class Capabilities:
     `has_internal_comments`: internal notes exist; a comment that is not public is refused elsewhere.
     `guards_writes`: a change is refused when the ticket is no longer as it was read; see `GuardsWrites`.
     `steps`: fields that are led through a workflow, so that the present value decides how another is reached.
+    `ticket_writes`: the limit for writes to one ticket, where there is one.
     """
 
     idempotent_create: bool
@@ -47,6 +57,7 @@ class Capabilities:
     poll_overlap_s: int
     guards_writes: bool = False
     steps: frozenset[str] = frozenset({"status"})
+    ticket_writes: TicketWrites | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from integrations.connectors import errors
 from integrations.connectors.azure_devops.connector import AzureDevOpsConnector
+from integrations.connectors.gate import Gate
 from integrations.connectors.http import Exchange, Http
 from integrations.connectors.jira.connector import JiraConnector
 from integrations.connectors.protocol import Connector
@@ -43,8 +44,9 @@ def open_connector(
     allowed_private_hosts: frozenset[str] = frozenset(),
     on_exchange: Callable[[Exchange], None] | None = None,
     pool_size: int = 32,
+    gate: Gate | None = None,
 ) -> Connector:
-    """Open a system with its partner's settings.  No call is made yet.
+    """Open a system with its partner's settings.  No call is made yet; `gate` is what its calls will pass.
 
     Refused when the kind is unknown or a required setting is empty.
     """
@@ -59,5 +61,6 @@ def open_connector(
         allowed_private_hosts=allowed_private_hosts,
         on_exchange=on_exchange,
         pool_size=pool_size,
+        gate=gate,
     )
     return connector({**settings, **given}, http)

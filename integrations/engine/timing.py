@@ -5,7 +5,7 @@ from __future__ import annotations
 import random as random_module
 from datetime import datetime, timedelta
 
-from integrations.connectors.errors import ConnectorError, RateLimited, Stale
+from integrations.connectors.errors import ConnectorError, HeldBack, RateLimited, Stale
 from integrations.connectors.protocol import Capabilities
 from integrations.engine.values import Operation
 
@@ -19,6 +19,8 @@ def backoff_s(tries: int, error: ConnectorError | None, random: random_module.Ra
     """Full jitter up to five minutes; never earlier than the system asked for; at once when the ticket moved."""
     if isinstance(error, Stale) and tries < 5:
         return 0.0
+    if isinstance(error, HeldBack) and error.retry_after_s is not None:
+        return error.retry_after_s
     wait_s = random.uniform(0, min(LONGEST_BACKOFF_S, 2 ** min(tries, 9)))
     if isinstance(error, RateLimited) and error.retry_after_s is not None:
         return max(error.retry_after_s, wait_s)

@@ -5,16 +5,19 @@ from __future__ import annotations
 import random as random_module
 from datetime import datetime, timedelta
 
-from integrations.connectors.errors import NotSent, RateLimited, Refused, Stale, Unauthorized
+from integrations.connectors.errors import HeldBack, NotSent, RateLimited, Refused, Stale, Unauthorized
 from integrations.engine import timing
 from integrations.engine.effects import NoteSystemAnswer, NoteSystemFailure
 from integrations.models import System
 
 
 def note_failure(request: NoteSystemFailure, random: random_module.Random, now: datetime) -> None:
-    """Count towards the breaker.  A refusal, a conflict or our own guard says nothing about the system's health."""
+    """Count towards the breaker.  A refusal, a conflict or our own guard or budget says nothing about the system's health."""
     error = request.error
-    if isinstance(error, NotSent | Stale | Refused):
+    if isinstance(error, NotSent | Stale | Refused | HeldBack):
+        return
+    if isinstance(error, RateLimited) and error.is_for_ticket:
+        # One ticket waits, and everything else may go on.
         return
     system = System.objects.select_for_update().get(pk=request.system_id)
     system.fail_streak += 1

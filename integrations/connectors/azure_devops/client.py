@@ -7,21 +7,18 @@ must not be repeated blindly says so.
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from urllib.parse import quote
 
 from integrations.connectors import errors
-from integrations.connectors.http import Answer, Http, SizedBody, retry_after_s
+from integrations.connectors.http import Answer, Http, SizedBody
 
 VERSION = "7.1"
 COMMENTS_VERSION = "7.1-preview.4"
 PAGE_SIZE = 200
 MAX_PAGES = 100
-# A delay beyond this would be somebody's mistake; the vendor's own are up to half a minute.
-LONGEST_PAUSE_S = 120.0
 # Tells the gate in front of every service not to send us to a page where people sign in.
 _HEADERS = {"X-TFS-FedAuthRedirect": "Suppress"}
 
@@ -30,17 +27,10 @@ Params = Mapping[str, str | int | Sequence[str]]
 
 @dataclass(slots=True)
 class Project:
-    """One project of one organisation, and the pace that Azure DevOps asks of us.
-
-    Before it refuses anything Azure DevOps delays answers and says so in them: `Retry-After` with status 200.  Whoever
-    goes on is slowed down more, so the next call waits its turn without being sent.
-    https://learn.microsoft.com/azure/devops/integrate/concepts/rate-limits
-    """
+    """One project of one organisation."""
 
     http: Http
     name: str
-    clock: Callable[[], float] = time.monotonic
-    _not_before: float = field(default=0.0, init=False)
 
     def call(
         self,
@@ -56,10 +46,8 @@ class Project:
         version: str = VERSION,
     ) -> Answer:
         """Send a request below the project's own address, or below the organisation's where it starts with `/_apis`."""
-        if (left_s := self._not_before - self.clock()) > 0:
-            raise errors.RateLimited("Azure DevOps asked us to slow down.", retry_after_s=left_s, status=None)
         address = path if path.startswith("/_apis") else f"/{_part(self.name)}/_apis/wit{path}"
-        answer = self.http.request(
+        return self.http.request(
             method,
             address,
             params={**(params or {}), "api-version": version},
@@ -69,9 +57,6 @@ class Project:
             expect=expect,
             is_write=is_write,
         )
-        if pause_s := retry_after_s(answer.headers):
-            self._not_before = self.clock() + min(pause_s, LONGEST_PAUSE_S)
-        return answer
 
 
 # Not described by the vendor, but called by each of its own clients first.

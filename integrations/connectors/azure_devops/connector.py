@@ -37,6 +37,7 @@ from integrations.connectors.azure_devops import (
     faults,
     files,
     queries,
+    rates,
     subscriptions,
     texts,
     times,
@@ -121,9 +122,10 @@ class AzureDevOpsConnector:
         self._now = now
         self._type = settings.get("work_item_type", "").strip() or "Bug"
         http.read_error = faults.read_error
+        http.read_rates = rates.read_rates
         # https://learn.microsoft.com/azure/devops/integrate/get-started/authentication : the user's name is left empty.
         http.sign_in_as("", settings["api_token"])
-        self._project = client.Project(http, settings["project"].strip(), clock)
+        self._project = client.Project(http, settings["project"].strip())
         self._people = People()
         self._knowledge = Knowledge(self._project, clock)
         is_quiet = settings.get("notify", "").strip().lower() not in ("yes", "true", "on", "1")

@@ -48,6 +48,7 @@ from integrations.connectors.jira.faults import read_error
 from integrations.connectors.jira.journey import Journeys
 from integrations.connectors.jira.multipart import file_form
 from integrations.connectors.jira.own_comments import OwnComments
+from integrations.connectors.jira.rates import read_rates
 from integrations.connectors.jira.recall import Known, Workflows, known_from
 from integrations.connectors.jira.wording import Wording
 from integrations.connectors.protocol import (
@@ -58,6 +59,7 @@ from integrations.connectors.protocol import (
     HookRequest,
     RegisteredHook,
     SettingSpec,
+    TicketWrites,
 )
 from integrations.connectors.recall import Recall
 from integrations.file_names import safe_name
@@ -83,6 +85,9 @@ class JiraConnector:
         search_lag_s=90,
         max_attachment_bytes=MAX_ATTACHMENT_BYTES,
         poll_overlap_s=120,
+        # An update may take a workflow step and an edit.
+        # https://developer.atlassian.com/cloud/jira/platform/rate-limiting/#per-issue-on-write-rate-limits
+        ticket_writes=TicketWrites(20, 2, each=2),
     )
     settings: ClassVar[Sequence[SettingSpec]] = (
         SettingSpec("base_url", "Address", "The site's address, such as https://example.atlassian.net"),
@@ -114,6 +119,7 @@ class JiraConnector:
         self._issue_type = settings.get("issue_type", "").strip() or "Task"
         self._now = now
         http.read_error = read_error
+        http.read_rates = read_rates
         http.sign_in_as(self._email, settings["api_token"])
         self._known: Recall[str, Known] = Recall(REMEMBERED, TRANSITIONS_FRESH_S, clock)
         self._heads: Recall[str, TicketHead] = Recall(REMEMBERED, HOUR_S, clock)

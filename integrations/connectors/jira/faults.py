@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from integrations.connectors import errors
-from integrations.connectors.http import redacted
+from integrations.connectors.http import redacted, retry_after_s
+from integrations.connectors.jira.rates import is_for_issue
 
 _REQUIRED = re.compile(
     r"\brequired\b|must (?:specify|provide)|^specify an?\b|can(?:not| ?not|'t) be empty", re.IGNORECASE
@@ -54,11 +55,25 @@ def read_error(status: int, headers: Mapping[str, str], body: bytes) -> errors.C
             status=status,
             detail=detail,
         )
-    if status == 429 and not headers.get("Retry-After") and (wait_s := _reset_s(headers)) is not None:
-        return errors.RateLimited(
-            "Jira asked us to slow down.", retry_after_s=wait_s, status=status, detail=detail
-        )
+    if status == 429:
+        return _limited(headers, detail)
     return None
+
+
+def _limited(headers: Mapping[str, str], detail: str) -> errors.RateLimited | None:
+    asked_s, is_narrow = retry_after_s(headers), is_for_issue(headers)
+    wait_s = _reset_s(headers) if asked_s is None else asked_s
+    if (asked_s is not None and not is_narrow) or wait_s is None:
+        return None
+    return errors.RateLimited(
+        "Jira takes no more changes to this issue for a moment."
+        if is_narrow
+        else "Jira asked us to slow down.",
+        retry_after_s=wait_s,
+        status=429,
+        detail=detail,
+        is_for_ticket=is_narrow,
+    )
 
 
 def _invalid(messages: list[str], fields: dict[str, str], detail: str) -> errors.Invalid:

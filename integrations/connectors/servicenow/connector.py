@@ -45,6 +45,7 @@ from integrations.connectors.servicenow import (
     history,
     metadata,
     polling,
+    rates,
     records,
     texts,
     webhooks,
@@ -128,6 +129,7 @@ class ServiceNowConnector:
         self._now = now
         self._clock = clock
         http.read_error = faults.read_error
+        http.read_rates = rates.read_rates
         http.sign_in_as(self._user_name, settings["password"])
         self._batch = Batch(http, clock)
         self._directory = Directory(self._look_up)

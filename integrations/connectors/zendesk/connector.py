@@ -32,8 +32,18 @@ from integrations.connectors.protocol import (
     HookRequest,
     RegisteredHook,
     SettingSpec,
+    TicketWrites,
 )
-from integrations.connectors.zendesk import audits, client, faults, fields, registration, texts, webhooks
+from integrations.connectors.zendesk import (
+    audits,
+    client,
+    faults,
+    fields,
+    rates,
+    registration,
+    texts,
+    webhooks,
+)
 from integrations.connectors.zendesk.account import problems
 from integrations.connectors.zendesk.cursors import ExportCursor, HistoryCursor
 from integrations.connectors.zendesk.fields import FieldTags
@@ -63,6 +73,8 @@ class ZendeskConnector:
         search_lag_s=0,
         max_attachment_bytes=50 * 1024 * 1024,
         poll_overlap_s=120,
+        # https://developer.zendesk.com/api-reference/introduction/rate-limits/#update-ticket
+        ticket_writes=TicketWrites(30, 600),
     )
     settings: ClassVar[Sequence[SettingSpec]] = (
         SettingSpec("base_url", "Address", "Such as https://example.zendesk.com"),
@@ -75,6 +87,7 @@ class ZendeskConnector:
     def __init__(self, settings: Mapping[str, str], http: Http) -> None:
         self._http = http
         http.read_error = faults.read_error
+        http.read_rates = rates.read_rates
         # https://developer.zendesk.com/api-reference/introduction/security-and-auth/#api-token
         http.sign_in_as(f"{settings['email']}/token", settings["api_token"])
         self._people = People(lambda ids: client.users(http, ids))

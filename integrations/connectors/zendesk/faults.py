@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 from integrations.connectors import errors
 from integrations.connectors.answers import MAX_DETAIL_CHARS
-from integrations.connectors.http import redacted
+from integrations.connectors.http import redacted, retry_after_s
 from integrations.connectors.zendesk.fields import CUSTOM, PEOPLE
 from integrations.connectors.zendesk.people import id_of
 
@@ -23,6 +23,8 @@ _TOO_LONG = re.compile(
     r"too long|ValueTooLong|AttachmentTooLarge|exceeds? the|maximum (?:is|size|length)", re.IGNORECASE
 )
 _FULL = re.compile(r"limit of \d+ comments|TooManyComments|maximum number of comments", re.IGNORECASE)
+# As opposed to the account's calls a minute.
+_TICKET_LIMIT = re.compile(r"ticket updates|updates? (?:to|of|on|for|per) .{0,20}ticket", re.IGNORECASE)
 _NO_STATUS = re.compile(r"^Status: (?!.*(?:blank|included in the list))", re.IGNORECASE)
 
 
@@ -41,6 +43,14 @@ def read_error(status: int, headers: Mapping[str, str], body: bytes) -> errors.C
         )
     if status in (400, 422):
         return _invalid(status, text, fields, detail)
+    if status == 429 and _TICKET_LIMIT.search(text):
+        return errors.RateLimited(
+            "Zendesk takes no more updates of this ticket for the moment.",
+            retry_after_s=retry_after_s(headers),
+            status=status,
+            detail=detail,
+            is_for_ticket=True,
+        )
     if status == 403:
         return errors.Forbidden(
             "Our Zendesk account lacks the right to do this.", status=status, detail=detail

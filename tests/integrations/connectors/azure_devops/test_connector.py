@@ -15,6 +15,7 @@ from integrations.canonical import ChangeKind, CommentDraft, Draft, FieldKind
 from integrations.connectors import errors
 from integrations.connectors.azure_devops import client
 from integrations.connectors.azure_devops.connector import AzureDevOpsConnector
+from integrations.connectors.gate import Gate
 from integrations.connectors.http import Http
 from integrations.connectors.protocol import Basis, FileDraft, HookRequest, RegistersHooks
 from integrations.richtext.blocks import Paragraph, Run, from_plain, from_value
@@ -660,8 +661,8 @@ def test_an_answer_that_was_held_back_makes_the_next_call_wait() -> None:
             peer.send(slow)
 
     with raw_server(handle) as server:
-        http = Http(server.url, allowed_private_hosts=LOOPBACK)
-        connector = AzureDevOpsConnector({**SIGN_IN, "base_url": server.url}, http, clock=lambda: now[0])
+        http = Http(server.url, allowed_private_hosts=LOOPBACK, gate=Gate(lambda: now[0]))
+        connector = AzureDevOpsConnector({**SIGN_IN, "base_url": server.url}, http)
         assert connector.find("m") is None
         now[0] += 10
         error = outcome(lambda: connector.find("m"))
@@ -676,7 +677,7 @@ def test_a_budget_that_runs_low_is_told_before_anything_is_refused(desk: Bench) 
     desk.connector.check()
     change(desk, tstu_limit=1, tstu_delay_ms=0)
     found = [outcome(desk.connector.fields) for _ in range(4)]
-    assert {type(one) for one in found} <= {errors.RateLimited, type(None)}
+    assert {type(one) for one in found} <= {errors.HeldBack, type(None)}
     slowed = [one for one in found if isinstance(one, errors.RateLimited)]
     assert slowed
     assert all(one.retry_after_s and one.retry_after_s > 0 for one in slowed)

@@ -125,3 +125,9 @@ def test_a_limit_without_retry_after_is_waited_for_until_its_reset() -> None:
 @pytest.mark.parametrize("headers", [{"Retry_After": "5"}, {"X_RateLimit_Reset": "soon"}, {}])
 def test_other_limits_are_read_as_everywhere(headers: dict[str, str]) -> None:
     assert told(429, {}, **headers) is None
+
+
+def test_a_limit_of_one_issue_is_told_apart_from_the_sites() -> None:
+    error = told(429, {}, **{"Retry-After": "2", "RateLimit-Reason": "jira-per-issue-on-write"})
+    assert isinstance(error, errors.RateLimited)
+    assert (error.retry_after_s, error.is_for_ticket) == (2.0, True)

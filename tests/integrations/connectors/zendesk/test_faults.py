@@ -111,3 +111,9 @@ JSON = st.recursive(
 def test_no_body_is_too_odd(status: int, body: bytes) -> None:
     error = read_error(status, {}, body)
     assert error is None or isinstance(error, errors.ConnectorError)
+
+
+def test_a_limit_of_one_ticket_is_told_apart_from_the_accounts() -> None:
+    error = read(429, {"error": "TooManyRequests", "description": "Rate limit for ticket updates exceeded"})
+    assert isinstance(error, errors.RateLimited)
+    assert error.is_for_ticket
