@@ -24,7 +24,7 @@ from integrations.connectors.errors import (
     Unauthorized,
 )
 from integrations.connectors.protocol import Capabilities
-from integrations.engine import effects, timing, unread
+from integrations.engine import effects, pace, timing, unread
 from integrations.engine.answers import answers_to
 from integrations.engine.effects import Steps
 from integrations.engine.ports import ClaimedLane, Context
@@ -156,6 +156,8 @@ class _Delivering:
         sent = [share for share in shares if share.open]
         if not sent:
             return (yield from self._end(target, shares))
+        if (yield from self._keeps_pace()):
+            return None
         if not (yield from self._mark_all_sent(target, sent)):
             return None
         try:
@@ -264,6 +266,8 @@ class _Delivering:
         stand_in_on: TicketState | None = None,
         stand_in: StandIn | None = None,
     ) -> _Step:
+        if (yield from self._keeps_pace()):
+            return None
         wanted: dict[str, Value] = {"stand_in": dict(stand_in.as_value())} if stand_in else {}
         if not (yield from self._mark_sent(wanted, unseen, {})):
             return None
@@ -358,6 +362,22 @@ class _Delivering:
     def _capabilities(self) -> Capabilities:
         return self.context.systems.capabilities(self.system_id)
 
+    def _keeps_pace(self) -> Generator[effects.Effect, Any, bool]:
+        """Give the lane back where the system would refuse one more write to this ticket now; true when it did."""
+        limit, now = self._capabilities().ticket_writes, self.context.clock.now()
+        if limit is None or (at := pace.may_write_at(self.head.recent_writes, limit, now)) <= now:
+            return False
+        yield (
+            effects.Release(
+                self.lane.id,
+                self.lane.fence,
+                next_at=at,
+                at=now,
+                waits_for=(pace.CODE, pace.reason(limit)),
+            ),
+        )
+        return True
+
     def _settled(self, fields: Mapping[str, Value]) -> dict[str, Value]:
         settled = self.context.systems.settled
         return {name: settled(self.system_id, name, value) for name, value in fields.items()}
@@ -405,7 +425,8 @@ class _Delivering:
         if now >= self.send_by:
             yield (effects.Release(self.lane.id, self.lane.fence, next_at=now, at=now),)
             return False
-        return all((yield tuple(marks)))
+        # One moment for all that one write carries: it is one write to the ticket.
+        return all((yield tuple(replace(mark, at=now) for mark in marks)))
 
     def _finish(
         self,

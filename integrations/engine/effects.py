@@ -14,6 +14,7 @@ from typing import Any
 
 from integrations.canonical import Attachment, CommentDraft, Draft, Fields, History, Value, Written
 from integrations.connectors.errors import ConnectorError
+from integrations.connectors.gate import Tidings
 from integrations.connectors.protocol import Basis
 from integrations.engine.values import Answer, DeliveryState, Outcome, Stamp
 
@@ -187,7 +188,7 @@ class Finish(Request):
 class Release(Request):
     """-> bool.  Give the lane back; it is due again at `next_at`.
 
-    With `outcome` the attempts under way end like that; `unknown` keeps the deliveries in state sent.
+    `waits_for` is a code and a sentence for people where it waits although nothing failed.  With `outcome` the attempts under way end like that; `unknown` keeps the deliveries in state sent.
     """
 
     lane_id: int
@@ -197,6 +198,7 @@ class Release(Request):
     outcome: Outcome | None = None
     delivery_ids: tuple[int, ...] = ()
     error: ConnectorError | None = None
+    waits_for: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +242,35 @@ class NoteSystemAnswer(Request):
     """-> None.  The system answered: its streak of failures is over."""
 
     system_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShareBudget(Request):
+    """-> Shared.  Report what was called and told, and ask for `wanted` more calls, or none if not `least`.
+
+    `held` is how many were not let through.  With `is_bulk` they are all for work that can wait.
+    """
+
+    system_id: int
+    wanted: int
+    least: int
+    tidings: Tidings
+    held: int = 0
+    is_bulk: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What one worker may call: `calls` more, or None for as many as come.
+
+    `bulk` says whether work that can wait may use them, `slot` is where they are counted, `free_at` is when it is
+    worth asking again.
+    """
+
+    calls: int | None
+    bulk: bool
+    slot: int
+    free_at: datetime
 
 
 Effect = Call | tuple[Request, ...]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import random as random_module
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -49,13 +49,36 @@ class ClaimedReading:
     failures: int
 
 
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What budgets allow a claim to take: so many `steps` in each of these systems, and no bulk work in those.
+
+    `bulk_first`: this time bulk work has its turn before live work, so that it gets a share whatever comes in.
+    """
+
+    steps: Mapping[int, int] = field(default_factory=dict)
+    without_bulk: Collection[int] = ()
+    bulk_first: bool = False
+
+
+NO_LIMITS = Room()
+
+
 class Store(Protocol):
     """Durable state.  Every call is one transaction.  `busy` names systems that are to be left out of a claim."""
 
-    def has_work(self, now: datetime) -> bool: ...
+    def has_work(self, now: datetime, busy: Collection[int] = ()) -> bool: ...
+
+    def has_work_in(self, system_id: int, now: datetime) -> bool: ...
 
     def claim(
-        self, owner: str, now: datetime, lease_s: int, limit: int, busy: Collection[int]
+        self,
+        owner: str,
+        now: datetime,
+        lease_s: int,
+        limit: int,
+        busy: Collection[int],
+        room: Room = NO_LIMITS,
     ) -> tuple[list[ClaimedLane], list[ClaimedReading]]: ...
 
     def is_failing(self, system_id: int) -> bool: ...

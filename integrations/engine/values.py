@@ -208,6 +208,7 @@ class HeadView:
 
     `followers` are those that wait right behind it, as far as they were asked for; `is_last`: none waits there.
     `own_writes` are those of ours to the target that its history has not shown entirely, where that may matter.
+    `recent_writes` are the moments at which the target was written to, where there are enough of them to matter.
     """
 
     lane_id: int
@@ -233,6 +234,7 @@ class HeadView:
     followers: tuple[HeadView, ...] = ()
     is_last: bool = False
     own_writes: tuple[OpenWrite, ...] = ()
+    recent_writes: tuple[datetime, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """The records of partners, their systems and connections, and of every change that travelled."""
 
 from integrations.models.alerts import Alert
+from integrations.models.budgets import SystemBudget
 from integrations.models.connections import Connection, Side
 from integrations.models.deliveries import Attempt, Delivery, Effect, Lane, SyncEvent, Withheld
 from integrations.models.findings import HookTrouble, SystemFinding
@@ -40,6 +41,7 @@ __all__ = [
     "Side",
     "SyncEvent",
     "System",
+    "SystemBudget",
     "SystemFinding",
     "SystemSecret",
     "Ticket",

@@ -70,6 +70,8 @@ class Lane(models.Model):
     tail = models.PositiveIntegerField(default=0)
     waits = models.BooleanField(default=False)
     next_at = models.DateTimeField()
+    # All that waits came from bulk readings: it goes after live work.
+    is_bulk = models.BooleanField(default=False)
     # Since when the head waits: the age people see and the alarms watch.
     waits_since = models.DateTimeField(null=True, blank=True)
     fence = models.PositiveBigIntegerField(default=0)
@@ -87,7 +89,7 @@ class Lane(models.Model):
         ]
         indexes = [
             models.Index(
-                fields=["next_at"],
+                fields=["is_bulk", "next_at"],
                 name="lane_due",
                 condition=models.Q(waits=True, state=LaneState.READY.value),
             ),

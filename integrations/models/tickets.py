@@ -41,6 +41,8 @@ class Ticket(models.Model):
     # When a web hook or polling last named it; writes of our own do not count here.
     hinted_at = models.DateTimeField(null=True, blank=True)
     read_due_at = models.DateTimeField(null=True, blank=True)
+    # Asked for by something that can wait, such as catching up after an outage: read after live work.
+    read_is_bulk = models.BooleanField(default=False)
     read_at = models.DateTimeField(null=True, blank=True)
     read_failures = models.PositiveIntegerField(default=0)
 
@@ -50,7 +52,9 @@ class Ticket(models.Model):
         constraints = [models.UniqueConstraint(fields=["system", "remote_id"], name="ticket_known_once")]
         indexes = [
             models.Index(
-                fields=["read_due_at"], name="ticket_read_due", condition=models.Q(read_due_at__isnull=False)
+                fields=["read_is_bulk", "read_due_at"],
+                name="ticket_read_due",
+                condition=models.Q(read_due_at__isnull=False),
             )
         ]
 

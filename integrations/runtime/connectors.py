@@ -8,13 +8,15 @@ from datetime import datetime, timedelta
 
 from integrations.canonical import Value
 from integrations.connectors.errors import ConnectorError
+from integrations.connectors.gate import Gate
 from integrations.connectors.protocol import Capabilities, Connector
 from integrations.models import System, SystemSecret
+from integrations.runtime.purse import Purse
 
 # How long a system's settings are believed before they are compared again.
 FRESH_FOR = timedelta(seconds=2)
 
-Opener = Callable[[System], Connector]
+Opener = Callable[[System, Gate], Connector]
 
 
 class Connectors:
@@ -22,6 +24,7 @@ class Connectors:
 
     def __init__(self, opener: Opener) -> None:
         self._opener = opener
+        self.purse = Purse()
         self._open: dict[int, tuple[object, Connector]] = {}
         # Systems that cannot be opened, and why; nothing is claimed for them.
         self.refused: dict[int, ConnectorError] = {}
@@ -45,7 +48,7 @@ class Connectors:
             known = self._open.get(system.pk)
             if known is None or known[0] != fingerprint:
                 try:
-                    connector = self._opener(system)
+                    connector = self._opener(system, self.purse.gate(system.pk))
                 except ConnectorError as error:
                     refused[system.pk] = error
                     continue

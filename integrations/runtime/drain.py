@@ -11,7 +11,7 @@ import logging
 import random as random_module
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -19,10 +19,10 @@ from typing import Any
 
 from django.db import DatabaseError, OperationalError
 
-from integrations.connectors.errors import ConnectorError, Garbled
+from integrations.connectors.errors import ConnectorError, Garbled, HeldBack
 from integrations.engine import effects
 from integrations.engine.deliver import deliver_lane
-from integrations.engine.ports import ClaimedLane, ClaimedReading, Clock, Context, Store
+from integrations.engine.ports import ClaimedLane, ClaimedReading, Clock, Context, Room, Store
 from integrations.engine.read import read_ticket
 from integrations.runtime.calls import carry_out
 from integrations.runtime.connectors import Connectors
@@ -34,8 +34,15 @@ LOOK_EVERY_S = 0.01
 LINGER_S = 1.0
 # The share of the calls in flight that one system may take, so that a slow one leaves room for the others.
 SHARE_OF_ONE_SYSTEM = 0.75
+# Every so many claims bulk work comes first.
+BULK_EVERY = 8
+HELD_BACK = "The calls that the system's limit allows at the moment are used up."
 # After a step broke in an unforeseen way its ticket is looked at again this much later.
 BROKEN_RETRY_S = 60
+
+
+def _without_room(rooms: Mapping[int, int]) -> list[int]:
+    return [system_id for system_id, steps in rooms.items() if not steps]
 
 
 class SystemClock:
@@ -82,6 +89,7 @@ class Drain:
     _pool: ThreadPoolExecutor | None = None
     _flying: dict[Future, _Fiber] = field(default_factory=dict)
     _asking: deque[_Fiber] = field(default_factory=deque)
+    _claims: int = 0
 
     def run(
         self, *, for_s: float, linger_s: float = LINGER_S, stop: Callable[[], bool] = lambda: False
@@ -119,19 +127,48 @@ class Drain:
         """Start steps for what is due; returns how many."""
         free = self.calls_in_flight - len(self._flying) - len(self._asking)
         now = self.clock.now()
-        if free <= 0 or not self.store.has_work(now):
+        purse = self.connectors.purse
+        self._share_budgets(now, free)
+        if free <= 0 or not self.store.has_work(now, _without_room(purse.rooms(free))):
             return 0
         for system_id, error in self.connectors.refresh(now).items():
             self._transact([effects.NoteSystemFailure(system_id, error, now)])
+        # Systems opened just now have been asked about by nobody.
+        self._share_budgets(now, free)
         busy = [*self._busy_systems(), *self.connectors.refused]
-        lanes, readings = self.store.claim(self.owner, now, self.lease_s, free, busy)
+        lanes, readings = self.store.claim(self.owner, now, self.lease_s, free, busy, self._room(free))
         context = Context(self.clock, self.random, self.connectors, self.lease_s, self.request_timeout_s)
         for lane in lanes:
             self._advance(_Fiber(deliver_lane(lane, context), lane), None)
         for reading in readings:
             self._advance(_Fiber(read_ticket(reading, context), reading), None)
+        for system_id in [one.system_id for one in lanes] + [one.system_id for one in readings]:
+            purse.began(system_id)
         self.report.steps += len(lanes) + len(readings)
         return len(lanes) + len(readings)
+
+    def _room(self, free: int) -> Room:
+        """What the calls at hand pay for; now and then bulk work comes first, however much live work there is."""
+        purse = self.connectors.purse
+        self._claims += 1
+        bulk_first = self._claims % BULK_EVERY == 0
+        return Room(purse.rooms(free), () if bulk_first else purse.without_bulk(), bulk_first)
+
+    def _share_budgets(self, now: datetime, free: int) -> None:
+        """Report to the shared budgets what was called and told, and ask for what is needed next."""
+        requests = self.connectors.purse.due(now, free, lambda pk: self.store.has_work_in(pk, now))
+        self._ask_for_calls(requests)
+
+    def _ask_for_calls(self, requests: list[effects.ShareBudget]) -> None:
+        if requests:
+            asked_at = time.monotonic()
+            self.connectors.purse.take(requests, self._transact([*requests]), asked_at)
+
+    def _may_call(self, system_id: int) -> bool:
+        purse = self.connectors.purse
+        if not purse.may_call(system_id) and (request := purse.ask(system_id, self.clock.now())):
+            self._ask_for_calls([request])
+        return purse.may_call(system_id)
 
     def _busy_systems(self) -> list[int]:
         limit = self.calls_in_flight * SHARE_OF_ONE_SYSTEM
@@ -152,6 +189,10 @@ class Drain:
             return
         if isinstance(wanted, effects.Call):
             assert self._pool is not None
+            if not self._may_call(wanted.system_id):
+                wait_s = self.connectors.purse.held(wanted.system_id, self.clock.now())
+                self._advance(fiber, HeldBack(HELD_BACK, retry_after_s=wait_s))
+                return
             self.report.calls += 1
             self._flying[self._pool.submit(carry_out, wanted, self.connectors, self.clock)] = fiber
             fiber.answered = wanted.system_id

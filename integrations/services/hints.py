@@ -30,6 +30,10 @@ HOOK_SEEN_EVERY = timedelta(seconds=10)
 # Receipts are kept longer than any vendor goes on sending the same hook again.
 RECEIPTS_KEPT = timedelta(days=3)
 PAGES_A_POLL = 20
+# What is asked for after so many rounds were missed, or names more tickets than so, is a backlog and waits for live
+# work.
+AWAY_ROUNDS = 3
+MOST_LIVE = 50
 
 
 def take_hook(system: System, hook: Hook, now: datetime) -> bool:
@@ -131,6 +135,12 @@ def forget_old_receipts(now: datetime) -> int:
     return deleted
 
 
+def _has_been_away(system: System, now: datetime) -> bool:
+    """Whether what a system names was changed while nobody asked: at the start, or after an outage."""
+    rounds = timedelta(seconds=AWAY_ROUNDS * settings.SYNC_POLL_S)
+    return system.polled_at is None or now - system.polled_at > rounds
+
+
 def _poll(system: System, now: datetime) -> int:
     """One system: page by page, each page's cursor stored together with its hints."""
     claimed = System.objects.filter(pk=system.pk, poll_due_at=system.poll_due_at).update(
@@ -139,15 +149,17 @@ def _poll(system: System, now: datetime) -> int:
     if not claimed:
         return 0
     named = 0
+    is_backlog = _has_been_away(system, now)
     try:
         connector: Connector = open_connector_for(system)
         cursor = system.poll_cursor
         for _ in range(PAGES_A_POLL):
             changed = connector.changed_since(cursor)
             cursor = changed.cursor
+            is_backlog = is_backlog or changed.has_more or len(changed.remote_ids) > MOST_LIVE
             with transaction.atomic():
                 marks = {remote_id: changed.marks.get(remote_id, "") for remote_id in changed.remote_ids}
-                named += tickets.note_polled(system.pk, marks, now)
+                named += tickets.note_polled(system.pk, marks, now, is_bulk=is_backlog)
                 System.objects.filter(pk=system.pk).update(poll_cursor=cursor, polled_at=now)
             if not changed.has_more:
                 break

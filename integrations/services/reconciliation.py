@@ -36,7 +36,7 @@ from integrations.models import (
 from integrations.services import examination
 from integrations.services.examination import NotComparable, UnderWay, attachment_from
 from integrations.services.refusals import NotPossible
-from integrations.services.systems import open_connector_for
+from integrations.services.systems import open_connector_for_bulk
 from integrations.store import claims, configuration, reconciling
 
 logger = logging.getLogger(__name__)
@@ -129,7 +129,7 @@ def begin_nightly(now: datetime) -> list[Reconciliation]:
 
 
 def carry_on(
-    *, for_s: float, opener: Opener = open_connector_for, clock: Callable[[], datetime] = timezone.now
+    *, for_s: float, opener: Opener = open_connector_for_bulk, clock: Callable[[], datetime] = timezone.now
 ) -> bool:
     """Work on the runs that are due, for about so long; whether there was anything to do.  May be called by many."""
     until = time.monotonic() + for_s

@@ -18,10 +18,12 @@ from django.db import IntegrityError, transaction
 
 from integrations.canonical import FieldSpec
 from integrations.connectors import errors, registry
+from integrations.connectors.gate import Gate
 from integrations.connectors.protocol import Connector, SettingSpec
 from integrations.connectors.wire import is_allowed
 from integrations.models import Partner, System, SystemSecret
 from integrations.models.systems import place_of
+from integrations.runtime.shared_gate import SharedGate
 from integrations.secrets import Sealer, SecretUnreadable
 from integrations.services import findings
 from integrations.services.refusals import NotPossible
@@ -65,10 +67,11 @@ class Checkup:
 # --- Opening ---
 
 
-def open_connector_for(system: System) -> Connector:
+def open_connector_for(system: System, gate: Gate | None = None) -> Connector:
     """The connector of this system with its settings and credentials.  One query, no call.
 
-    ConnectorError when a setting is missing or a credential cannot be opened.
+    Its calls pass `gate`; without one each of them is taken from the system's budget in the database, by the thread
+    that calls.  ConnectorError when a setting is missing or a credential cannot be opened.
     """
     sealer = Sealer(settings.CREDENTIAL_KEYS)
     given = {**system.settings, ADDRESS: system.base_url}
@@ -80,7 +83,13 @@ def open_connector_for(system: System) -> Connector:
         timeout_s=settings.SYNC_REQUEST_TIMEOUT_S,
         allowed_private_hosts=frozenset(settings.SYNC_PRIVATE_HOSTS),
         pool_size=max(32, settings.SYNC_CALLS_IN_FLIGHT),
+        gate=gate or SharedGate(system.pk),
     )
+
+
+def open_connector_for_bulk(system: System) -> Connector:
+    """The same for work that can wait: it leaves a part of the budget to live work."""
+    return open_connector_for(system, SharedGate(system.pk, is_bulk=True))
 
 
 def hook_secrets(system: System) -> list[str]:

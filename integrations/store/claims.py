@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.db import connection as database
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
-from integrations.engine.ports import ClaimedLane, ClaimedReading
+from integrations.engine.ports import NO_LIMITS, ClaimedLane, ClaimedReading, Room
 from integrations.models import Connection, Lane, LinkedTicket, System, Ticket
 from integrations.statements import Order, Question
 
@@ -17,30 +19,85 @@ from integrations.statements import Order, Question
 NOBODY = 0
 
 
-def has_work(now: datetime) -> bool:
+def has_work(now: datetime, busy: Collection[int] = ()) -> bool:
     """Whether a claim would find something; takes no lock."""
-    return bool(_any_reading(now=now) or _any_lane(now=now))
+    left_out = busy or [NOBODY]
+    return bool(_any_reading(now=now, busy=left_out) or _any_lane(now=now, busy=left_out))
+
+
+def has_work_in(system_id: int, now: datetime) -> bool:
+    """Whether something is due in one system; takes no lock."""
+    return bool(
+        _lanes_of(now=now, system=system_id, limit=1) or _readings_of(now=now, system=system_id, limit=1)
+    )
 
 
 def claim(
-    owner: str, now: datetime, lease_s: int, limit: int, busy: Collection[int] = ()
+    owner: str,
+    now: datetime,
+    lease_s: int,
+    limit: int,
+    busy: Collection[int] = (),
+    room: Room = NO_LIMITS,
 ) -> tuple[list[ClaimedLane], list[ClaimedReading]]:
-    """Lease up to `limit` lanes and readings that are due, the longest waiting first, lanes before readings.
+    """Lease up to `limit` lanes and readings that are due: live ones before bulk, lanes before readings, and of each
+    the longest waiting first.
 
     A leased lane's fence goes up.  A reading's due time moves to the end of the lease: a worker that dies leaves the
     ticket due again, and a hint that arrives while we read sets it back to now.
     """
     leased_until = now + timedelta(seconds=lease_s)
-    left_out = busy or [NOBODY]
+    found = _Found(now, max(0, limit), busy, room)
     with transaction.atomic():
-        lanes = _free_lanes(now=now, busy=left_out, limit=max(0, limit))
+        for is_bulk in (True, False) if room.bulk_first else (False, True):
+            found.look(is_bulk)
+        lanes, readings = found.lanes, found.readings
         _lease(keys=[pk for pk, _, _ in lanes], owner=owner, leased_until=leased_until)
-        readings = _free_readings(now=now, busy=left_out, limit=max(0, limit - len(lanes)))
         _put_off(keys=[row[0] for row in readings], until=leased_until)
     return (
         [ClaimedLane(pk, fence + 1, system_id, leased_until) for pk, fence, system_id in lanes],
         [ClaimedReading(*row) for row in readings],
     )
+
+
+@dataclass(slots=True)
+class _Found:
+    """What a claim has found so far."""
+
+    now: datetime
+    limit: int
+    busy: Collection[int]
+    room: Room
+    lanes: list[tuple] = field(default_factory=list)
+    readings: list[tuple] = field(default_factory=list)
+    # Steps found in systems whose budget is small.
+    taken: Counter[int] = field(default_factory=Counter)
+
+    @property
+    def left(self) -> int:
+        return self.limit - len(self.lanes) - len(self.readings)
+
+    def look(self, is_bulk: bool) -> None:
+        """Take what is due of one kind: in systems with enough calls together, in the others system by system."""
+        left_out = {*self.busy, *self.room.steps} or {NOBODY}
+        lanes, readings = (_bulk_lanes, _bulk_readings) if is_bulk else (_live_lanes, _live_readings)
+        if is_bulk:
+            left_out = left_out.union(self.room.without_bulk)
+        self.lanes += lanes(now=self.now, busy=left_out, limit=self.left)
+        self.readings += readings(now=self.now, busy=left_out, limit=self.left)
+        for system_id, steps in self.room.steps.items():
+            if steps and system_id not in self.busy and not (is_bulk and system_id in self.room.without_bulk):
+                self._look_in(system_id, steps, is_bulk)
+
+    def _look_in(self, system_id: int, steps: int, is_bulk: bool) -> None:
+        lanes, readings = (
+            (_bulk_lanes_of, _bulk_readings_of) if is_bulk else (_live_lanes_of, _live_readings_of)
+        )
+        for of, into in ((lanes, self.lanes), (readings, self.readings)):
+            limit = max(0, min(self.left, steps - self.taken[system_id]))
+            rows = of(now=self.now, system=system_id, limit=limit)
+            into += rows
+            self.taken[system_id] += len(rows)
 
 
 def due_lanes(now: datetime) -> QuerySet[Lane]:
@@ -64,32 +121,55 @@ def _skip_locked(rows: QuerySet) -> QuerySet:
     return rows
 
 
-def _due_readings(now: datetime, busy: Collection[int]) -> QuerySet[Ticket]:
-    return Ticket.objects.read_due(now).filter(
-        system__in=System.objects.callable_at(now).exclude(pk__in=busy)
+def _free_lanes(is_bulk: bool) -> tuple[Question, Question]:
+    """The question for lanes that are due in all systems but some, and the one for those of one system."""
+
+    def found(rows: QuerySet[Lane], limit: int) -> QuerySet:
+        rows = _skip_locked(rows.filter(is_bulk=is_bulk)).order_by("next_at")
+        return rows.values_list("pk", "fence", "system_id")[:limit]
+
+    return (
+        Question(lambda now, busy, limit: found(due_lanes(now).exclude(system__in=busy), limit)),
+        Question(lambda now, system, limit: found(due_lanes(now).filter(system=system), limit)),
     )
 
 
-_any_reading = Question(lambda now: Ticket.objects.read_due(now).values_list("pk")[:1])
-_any_lane = Question(lambda now: due_lanes(now).values_list("pk")[:1])
-_free_lanes = Question(
-    lambda now, busy, limit: (
-        _skip_locked(due_lanes(now).exclude(system__in=busy))
-        .order_by("next_at")
-        .values_list("pk", "fence", "system_id")[:limit]
+def _free_readings(is_bulk: bool) -> tuple[Question, Question]:
+    """The same for tickets whose history is to be read."""
+
+    def found(systems: QuerySet[System], now: datetime, limit: int) -> QuerySet:
+        rows = Ticket.objects.read_due(now).filter(system__in=systems, read_is_bulk=is_bulk)
+        return (
+            _skip_locked(rows)
+            .order_by("read_due_at")
+            .values_list("pk", "system_id", "remote_id", "cursor", "version", "read_failures")[:limit]
+        )
+
+    callable_at = System.objects.callable_at
+    return (
+        Question(lambda now, busy, limit: found(callable_at(now).exclude(pk__in=busy), now, limit)),
+        Question(lambda now, system, limit: found(callable_at(now).filter(pk=system), now, limit)),
     )
+
+
+_any_reading = Question(
+    lambda now, busy: Ticket.objects.read_due(now).exclude(system__in=busy).values_list("pk")[:1]
 )
+_any_lane = Question(lambda now, busy: due_lanes(now).exclude(system__in=busy).values_list("pk")[:1])
+_lanes_of = Question(
+    lambda now, system, limit: due_lanes(now).filter(system=system).values_list("pk")[:limit]
+)
+_readings_of = Question(
+    lambda now, system, limit: Ticket.objects.read_due(now).filter(system=system).values_list("pk")[:limit]
+)
+_live_lanes, _live_lanes_of = _free_lanes(is_bulk=False)
+_bulk_lanes, _bulk_lanes_of = _free_lanes(is_bulk=True)
+_live_readings, _live_readings_of = _free_readings(is_bulk=False)
+_bulk_readings, _bulk_readings_of = _free_readings(is_bulk=True)
 _lease = Order(
     lambda keys, owner, leased_until: (
         Lane.objects.filter(pk__in=keys),
         {"owner": owner, "leased_until": leased_until, "fence": F("fence") + 1},
-    )
-)
-_free_readings = Question(
-    lambda now, busy, limit: (
-        _skip_locked(_due_readings(now, busy))
-        .order_by("read_due_at")
-        .values_list("pk", "system_id", "remote_id", "cursor", "version", "read_failures")[:limit]
     )
 )
 _put_off = Order(lambda keys, until: (Ticket.objects.filter(pk__in=keys), {"read_due_at": until}))

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from integrations.connectors import registry
+from integrations.connectors.protocol import TicketWrites
 from integrations.engine.values import ConnectionView, SideView
 from integrations.mapping.files import FilePolicy
 from integrations.mapping.rules import NO_RULES, FieldRule, RuleSet, Transform, UpdateMode
@@ -25,6 +27,7 @@ class Configuration:
     sides: dict[int, Side] = field(default_factory=dict)
     accounts: dict[int, str] = field(default_factory=dict)
     partners: dict[int, int] = field(default_factory=dict)
+    ticket_writes: dict[int, TicketWrites] = field(default_factory=dict)
     failing: set[int] = field(default_factory=set)
     # By mapping set: what is published never changes, only which of them holds.
     rule_sets: dict[int, RuleSet] = field(default_factory=dict)
@@ -38,7 +41,10 @@ class Configuration:
 def load(now: datetime, before: Configuration | None = None) -> Configuration:
     """Read the configuration in four queries, whatever its size; three more when rules are new since `before`."""
     found = Configuration(loaded_at=now)
-    for pk, account_id, partner_id, fail_streak in _systems():
+    for pk, kind, account_id, partner_id, fail_streak in _systems():
+        connector = registry.CONNECTORS.get(kind)
+        if connector and connector.capabilities.ticket_writes:
+            found.ticket_writes[pk] = connector.capabilities.ticket_writes
         found.accounts[pk] = account_id
         found.partners[pk] = partner_id
         if fail_streak:
@@ -126,7 +132,7 @@ def _side_view(side: Side, rules: dict[tuple[int, str], RuleSet], people: Sequen
 
 
 _systems = Question(
-    lambda: System.objects.order_by().values_list("pk", "account_id", "partner_id", "fail_streak")
+    lambda: System.objects.order_by().values_list("pk", "kind", "account_id", "partner_id", "fail_streak")
 )
 _places = Question(
     lambda: (

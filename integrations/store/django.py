@@ -15,8 +15,8 @@ from typing import Any
 from django.db import OperationalError, connection, transaction
 
 from integrations.engine import effects
-from integrations.engine.ports import ClaimedLane, ClaimedReading
-from integrations.store import claims, configuration, lanes, readings, systems
+from integrations.engine.ports import NO_LIMITS, ClaimedLane, ClaimedReading, Room
+from integrations.store import budgets, claims, configuration, lanes, readings, systems
 
 logger = logging.getLogger(__name__)
 
@@ -38,15 +38,25 @@ class DjangoStore:
         self._random = random or random_module.SystemRandom()
         self._config = configuration.Configuration()
 
-    def has_work(self, now: datetime) -> bool:
+    def has_work(self, now: datetime, busy: Collection[int] = ()) -> bool:
         """Whether a claim would find something; takes no lock."""
-        return claims.has_work(now)
+        return claims.has_work(now, busy)
+
+    def has_work_in(self, system_id: int, now: datetime) -> bool:
+        """Whether something is due in one system; takes no lock."""
+        return claims.has_work_in(system_id, now)
 
     def claim(
-        self, owner: str, now: datetime, lease_s: int, limit: int, busy: Collection[int] = ()
+        self,
+        owner: str,
+        now: datetime,
+        lease_s: int,
+        limit: int,
+        busy: Collection[int] = (),
+        room: Room = NO_LIMITS,
     ) -> tuple[list[ClaimedLane], list[ClaimedReading]]:
         """Lease lanes that are due, and take tickets whose history is due to be read; `limit` of both together."""
-        return claims.claim(owner, now, lease_s, limit, busy)
+        return claims.claim(owner, now, lease_s, limit, busy, room)
 
     def is_failing(self, system_id: int) -> bool:
         """Whether the system's last known state is a streak of failures."""
@@ -83,7 +93,7 @@ class DjangoStore:
         """Requests of one kind."""
         match requests[0]:
             case effects.LoadHead():
-                return lanes.load_heads(requests, self._config)
+                return lanes.load_heads(requests, self._config, now)
             case effects.StoreReading():
                 return readings.store_readings(requests, self._config, now)
             case effects.StoreCreated():
@@ -92,6 +102,8 @@ class DjangoStore:
                 return lanes.mark_sent(requests)
             case effects.Finish():
                 return lanes.finish(requests, now)
+            case effects.ShareBudget():
+                return budgets.share(requests, now)
             case _:
                 return [self._alone(request, now) for request in requests]
 
@@ -126,6 +138,7 @@ _ORDER = (
     effects.NoteReadFailure,
     effects.NoteSystemFailure,
     effects.NoteSystemAnswer,
+    effects.ShareBudget,
     effects.LoadHead,
 )
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import connection
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from integrations.canonical import Written
-from integrations.connectors.errors import ConnectorError, RateLimited
+from integrations.connectors.errors import ConnectorError, HeldBack, RateLimited
+from integrations.engine import pace
 from integrations.engine.effects import (
     Finish,
     LoadHead,
@@ -66,7 +67,7 @@ _HEAD_FIELDS = (
 )
 
 
-def load_heads(requests: Sequence[LoadHead], config: Configuration) -> list[HeadView | None]:
+def load_heads(requests: Sequence[LoadHead], config: Configuration, now: datetime) -> list[HeadView | None]:
     """The heads of lanes still ours; an empty or stopped lane is given back."""
     span = 1 + max(request.followers for request in requests)
     queues: dict[int, list[Mapping]] = {}
@@ -76,6 +77,7 @@ def load_heads(requests: Sequence[LoadHead], config: Configuration) -> list[Head
     targets = _targets(list(heads.values()))
     effects = _known_effects(list(heads.values()), targets)
     writes = tickets.open_writes(_update_targets(heads.values(), targets))
+    recent = _recent_writes(list(heads.values()), targets, config, now)
     views: list[HeadView | None] = []
     for request in requests:
         row = heads.get(request.lane_id)
@@ -95,6 +97,7 @@ def load_heads(requests: Sequence[LoadHead], config: Configuration) -> list[Head
                 has_effect=has_effect and view.operation in (Operation.COMMENT, Operation.FILE),
                 followers=followers,
                 own_writes=tuple(writes.get(target.id, ())) if target else (),
+                recent_writes=tuple(recent.get(target.id, ())) if target else (),
             )
         )
     return views
@@ -119,6 +122,29 @@ def _known_effects(heads: Sequence[Mapping], targets: Mapping) -> set[tuple[int,
     """Additions among the heads that have reached their ticket already, by whatever way."""
     origins = [row["origin"] for row in heads if row["operation"] in (Operation.COMMENT, Operation.FILE)]
     return set(_effects_of(tickets=[ticket.id for ticket in targets.values()], origins=origins))
+
+
+def _recent_writes(
+    heads: Sequence[Mapping],
+    targets: Mapping[tuple[int, int], TicketState],
+    config: Configuration,
+    now: datetime,
+) -> dict[int, list[datetime]]:
+    """When those tickets were written to that may be near their system's limit: a short lane has nothing to fear."""
+    asked: set[int] = set()
+    longest_s = 0
+    for row in heads:
+        target = targets.get((row["lane__linked_ticket_id"], row["lane__target_id"]))
+        limit = config.ticket_writes.get(target.system_id) if target else None
+        # Half of it, because a ticket may be written to by several lanes.
+        if target and limit and row["number"] > pace.allowed(limit) // 2:
+            asked.add(target.id)
+            longest_s = max(longest_s, limit.window_s)
+    found: dict[int, dict[datetime, datetime]] = {}
+    for ticket_id, began, ended in _written(tickets=sorted(asked), since=now - timedelta(seconds=longest_s)):
+        # What went out together began together.  The system counted it before it answered, we do not know when.
+        found.setdefault(ticket_id, {})[began] = ended or began
+    return {ticket_id: list(writes.values()) for ticket_id, writes in found.items()}
 
 
 def _head_view(row: Mapping, target: TicketState | None, config: Configuration) -> HeadView:
@@ -294,11 +320,14 @@ def finish(requests: Sequence[Finish], now: datetime) -> list[bool]:
 def release(request: Release) -> bool:
     """Give the lane back until `next_at`; the attempt under way ends as the request says."""
     changes: dict = {"owner": "", "leased_until": None, "next_at": request.next_at}
+    if request.waits_for:
+        code, message = request.waits_for
+        changes |= {"failure_code": code, "failure_message": message}
     if request.error:
         changes |= {
             "failure_code": request.error.code,
             "failure_message": request.error.message[:500],
-            "tries": F("tries") + (0 if request.outcome else 1),
+            "tries": F("tries") + (0 if request.outcome or isinstance(request.error, HeldBack) else 1),
         }
     if not _owned(request).update(**changes):
         return False
@@ -536,6 +565,13 @@ _winners = Question(
         .select_for_update()
         .order_by("pk")
         .values_list("pk", "winners", "actual")
+    )
+)
+_written = Question(
+    lambda tickets, since: (
+        Attempt.objects.filter(Q(ended_at__isnull=True) | Q(ended_at__gt=since), delivery__target__in=tickets)
+        .order_by()
+        .values_list("delivery__target_id", "started_at", "ended_at")
     )
 )
 _effects_of = Question(

@@ -8,16 +8,17 @@ from datetime import datetime
 from integrations.models import Delivery, Lane
 
 # What `put` may change of a lane.
-QUEUED = ("tail", "waits", "waits_since", "next_at")
+QUEUED = ("tail", "waits", "waits_since", "next_at", "is_bulk")
 
 
-def put(lane: Lane, delivery: Delivery, now: datetime) -> Delivery:
-    """Number the delivery at the end of this lane and let the lane wait for it.
+def put(lane: Lane, delivery: Delivery, now: datetime, *, is_bulk: bool = False) -> Delivery:
+    """Number the delivery at the end of this lane and let the lane wait for it; live work makes the lane live.
 
     The caller has locked the lane and stores both; nothing is written here.
     """
     lane.tail += 1
     delivery.lane, delivery.number, delivery.queued_at = lane, lane.tail, now
+    lane.is_bulk = is_bulk and (lane.is_bulk or not lane.waits)
     if not lane.waits:
         lane.waits, lane.waits_since, lane.next_at = True, now, now
     return delivery

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 
 from integrations.canonical import Attachment, Change, ChangeKind, Comment, History
+from integrations.connectors.errors import HeldBack
 from integrations.engine import reading
 from integrations.engine.effects import NoteReadFailure, StoreReading
 from integrations.engine.values import LinkState, OpenWrite, TicketState, TicketView
@@ -103,7 +104,8 @@ def store_readings(requests: Sequence[StoreReading], config: Configuration, now:
 def note_read_failure(request: NoteReadFailure) -> None:
     """The ticket could not be read: it stays due later, or is gone for good."""
     ticket = Ticket.objects.select_for_update().get(pk=request.ticket_id)
-    ticket.read_failures += 1
+    if not isinstance(request.error, HeldBack):
+        ticket.read_failures += 1
     ticket.read_due_at = request.retry_at
     if request.retry_at is None:
         ticket.is_gone = True
@@ -331,7 +333,10 @@ class _Storing:
         made: list[Delivery] = []
         for key, queued in planned.items():
             lane = lanes[key]
-            made += [queues.put(lane, self._delivery(delivery, one), self.now) for one, delivery in queued]
+            made += [
+                queues.put(lane, self._delivery(delivery, one), self.now, is_bulk=one.ticket.read_is_bulk)
+                for one, delivery in queued
+            ]
         moved = [lanes[key] for key in planned]
         update_many(
             Lane,

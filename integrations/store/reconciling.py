@@ -81,6 +81,7 @@ def queue_again(
             outgoing_id=outgoing_id,
         ),
         now,
+        is_bulk=True,
     )
     lane.save(update_fields=queues.QUEUED)
     delivery.save(force_insert=True)

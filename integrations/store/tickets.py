@@ -155,15 +155,18 @@ def expect_read_back(ticket_ids: Iterable[int], now: datetime) -> None:
     _read_until(keys=sorted(keys.difference(chained)), now=now, due=soon)
 
 
-def note_hints(system_id: int, remote_ids: Iterable[str], now: datetime) -> None:
+def note_hints(system_id: int, remote_ids: Iterable[str], now: datetime, *, is_bulk: bool = False) -> None:
     """These tickets changed, somebody says: read them.  Unknown ones become known; may be repeated.
+
+    With `is_bulk` after live work, unless there is a live reason as well.
 
     Several at once need a transaction around: they are locked in the order in which everybody locks tickets.
     """
     wanted = list(dict.fromkeys(remote_ids))
     if len(wanted) > 1:
         _lock_known(system=system_id, remote_ids=wanted)
-    updated = _read_known_until(system=system_id, remote_ids=wanted, now=now)
+    read_known = _read_known_in_bulk if is_bulk else _read_known_until
+    updated = read_known(system=system_id, remote_ids=wanted, now=now)
     if updated < len(wanted):
         insert_many(
             [
@@ -173,6 +176,7 @@ def note_hints(system_id: int, remote_ids: Iterable[str], now: datetime) -> None
                     stale_since=now,
                     hinted_at=now,
                     read_due_at=now,
+                    read_is_bulk=is_bulk,
                 )
                 for remote_id in wanted
             ],
@@ -180,20 +184,30 @@ def note_hints(system_id: int, remote_ids: Iterable[str], now: datetime) -> None
         )
 
 
-def note_polled(system_id: int, marks: Mapping[str, str], now: datetime) -> int:
+def note_polled(system_id: int, marks: Mapping[str, str], now: datetime, *, is_bulk: bool = False) -> int:
     """The system says that these tickets changed: read those whose state is not the one that was read last.
 
     `marks` holds "" for a ticket whose state it did not name.  Returns how many are to be read; may be repeated.
     """
     read = dict(_marks(system=system_id, remote_ids=list(marks)))
     wanted = [remote_id for remote_id, mark in marks.items() if not mark or read.get(remote_id) != mark]
-    note_hints(system_id, wanted, now)
+    note_hints(system_id, wanted, now, is_bulk=is_bulk)
     return len(wanted)
 
 
 def _hinted(rows: QuerySet[Ticket], now: datetime, due: datetime) -> tuple[QuerySet[Ticket], dict]:
     earlier = When(read_due_at__lte=due, then=F("read_due_at"))
-    return rows, {"stale_since": now, "read_due_at": Case(earlier, default=Value(due))}
+    return rows, {
+        "stale_since": now,
+        "read_due_at": Case(earlier, default=Value(due)),
+        "read_is_bulk": False,
+    }
+
+
+def _hinted_in_bulk(rows: QuerySet[Ticket], now: datetime) -> tuple[QuerySet[Ticket], dict]:
+    found, changes = _told(rows, now)
+    is_live = When(read_due_at__isnull=False, read_is_bulk=False, then=Value(False))
+    return found, {**changes, "read_is_bulk": Case(is_live, default=Value(True))}
 
 
 def _told(rows: QuerySet[Ticket], now: datetime) -> tuple[QuerySet[Ticket], dict]:
@@ -230,4 +244,9 @@ _lock_known = Question(
 )
 _read_known_until = Order(
     lambda system, remote_ids, now: _told(Ticket.objects.filter(system=system, remote_id__in=remote_ids), now)
+)
+_read_known_in_bulk = Order(
+    lambda system, remote_ids, now: _hinted_in_bulk(
+        Ticket.objects.filter(system=system, remote_id__in=remote_ids), now
+    )
 )

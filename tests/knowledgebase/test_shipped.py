@@ -17,6 +17,7 @@ from knowledgebase.shipped import BrokenArticle, parse, read_all
 
 # What stops a lane, or is shown to people, without an exception of its own.
 OTHER_CODES = {
+    "ticket_limit",
     *("unmapped_value", "missing_rule", "outcome_unknown", "hook_signature", "echo_unattributed"),
     *("duplicate_twin", "lane_held", "amplification", "unforeseen"),
 }

@@ -24,7 +24,7 @@ from integrations.canonical import (
     Written,
 )
 from integrations.connectors import errors, wire
-from integrations.connectors.protocol import Basis, Capabilities
+from integrations.connectors.protocol import Basis, Capabilities, TicketWrites
 from integrations.richtext import blocks
 
 OUR_ACCOUNT = "account-of-concord"
@@ -76,6 +76,7 @@ class FakeSystem:
         self.breaks_off = False
         # Statuses that a change to this one has to pass through.
         self.steps: dict[str, list[str]] = {}
+        self.ticket_writes: TicketWrites | None = None
         self.calls: list[str] = []
         self.late: list[tuple[datetime, Callable[[], Any]]] = []
         self.on_change: Callable[[str], None] = lambda remote_id: None
@@ -94,6 +95,7 @@ class FakeSystem:
             max_attachment_bytes=10_000_000,
             poll_overlap_s=60,
             guards_writes=self.guards,
+            ticket_writes=self.ticket_writes,
         )
 
     # What people of the partner do.

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from integrations.connectors.errors import Unauthorized
+from integrations.connectors.gate import Gate
 from integrations.models import System
 from integrations.runtime.connectors import Connectors
 from tests.factories import make_system
@@ -21,7 +22,7 @@ def test_a_system_that_cannot_be_opened_is_told_once_and_leaves_the_others_open(
     good, bad = make_system(kind="jira"), make_system()
     opened = []
 
-    def opener(system: System) -> Any:
+    def opener(system: System, gate: Gate) -> Any:
         if system.pk == bad.pk:
             raise Unauthorized("A stored credential cannot be opened.")
         opened.append(system.pk)
@@ -37,7 +38,7 @@ def test_a_system_that_cannot_be_opened_is_told_once_and_leaves_the_others_open(
 
 def test_a_changed_setting_opens_the_connector_anew() -> None:
     system = make_system(kind="jira")
-    connectors = Connectors(lambda row: row.base_url)  # type: ignore[arg-type,return-value]
+    connectors = Connectors(lambda row, gate: row.base_url)  # type: ignore[arg-type,return-value]
     connectors.refresh(NOW)
     System.objects.filter(pk=system.pk).update(base_url="https://moved.example")
     connectors.refresh(NOW + timedelta(minutes=1))
