@@ -147,13 +147,13 @@ def _is_listed(kinds: Sequence[str], *found: str) -> bool:
 
 def without_names(document: Value, stays: Callable[[str], bool]) -> Value:
     """A rich text's JSON in which files that stay are shown without their names; everything else as it was."""
-    match document:
-        case {"file": str(name)} if len(document) == 1:
+    if isinstance(document, dict):
+        name = document.get("file")
+        if isinstance(name, str) and len(document) == 1:
             return {"file": NAMELESS} if stays(name) else document
-        case dict():
-            return {key: without_names(value, stays) for key, value in document.items()}
-        case list():
-            return [without_names(one, stays) for one in document]
+        return {key: without_names(value, stays) for key, value in document.items()}
+    if isinstance(document, list):
+        return [without_names(one, stays) for one in document]
     return document
 
 
