@@ -190,6 +190,14 @@ class FileTrace:
 
 
 @dataclass(frozen=True, slots=True)
+class FileLimits:
+    """What a system says of the files it takes.  `max_bytes` 0: it does not tell; `endings` empty: any, else ".pdf"."""
+
+    max_bytes: int = 0
+    endings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Written:
     """What the system said after a write of ours.
 

@@ -15,6 +15,7 @@ from integrations.canonical import (
     Draft,
     Fields,
     FieldSpec,
+    FileLimits,
     History,
     Snapshot,
     Value,
@@ -257,6 +258,19 @@ class GuardsWrites(Protocol):
         self, basis: Basis, remote_id: str, fields: Fields, *, current: Fields, marker: str
     ) -> Written:
         """Set these fields; Stale, and nothing is written, when anything but `basis` happened to the ticket."""
+        ...
+
+
+@runtime_checkable
+class TellsFileLimits(Protocol):
+    """What a connector offers besides, where the system tells which files it takes.
+
+    Where it does not, or keeps it from our account, `Capabilities.max_attachment_bytes` is what such systems usually
+    take.
+    """
+
+    def file_limits(self) -> FileLimits:
+        """What the system says today.  May be repeated."""
         ...
 
 

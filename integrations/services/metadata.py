@@ -9,7 +9,7 @@ from integrations.connectors.errors import ConnectorError
 from integrations.models import System, SystemFinding
 from integrations.services import findings
 from integrations.services.refusals import NotPossible
-from integrations.services.systems import metadata_of, open_connector_for
+from integrations.services.systems import files_told, metadata_of, open_connector_for
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +23,8 @@ def refresh_metadata(system: System, *, now: datetime) -> list[SystemFinding]:
     NotPossible, in the system's own words, when it did not tell; what was known stays.
     """
     try:
-        specs = open_connector_for(system).fields()
+        connector = open_connector_for(system)
+        specs = connector.fields()
     except ConnectorError as error:
         _note(system, error.message, now)
         raise NotPossible(f"The fields could not be read: {error.message}") from error
@@ -31,7 +32,7 @@ def refresh_metadata(system: System, *, now: datetime) -> list[SystemFinding]:
         message = "The system told of no field at all. What was known before is kept."
         _note(system, message, now)
         raise NotPossible(message)
-    return findings.take_metadata(system, metadata_of(specs), now=now)
+    return findings.take_metadata(system, metadata_of(specs) | files_told(system, connector), now=now)
 
 
 def refresh_next_due(now: datetime) -> bool:

@@ -19,7 +19,7 @@ from django.db import IntegrityError, transaction
 from integrations.canonical import FieldSpec
 from integrations.connectors import errors, registry
 from integrations.connectors.gate import Gate
-from integrations.connectors.protocol import Connector, SettingSpec
+from integrations.connectors.protocol import Connector, SettingSpec, TellsFileLimits
 from integrations.connectors.wire import is_allowed
 from integrations.models import Partner, System, SystemSecret
 from integrations.models.systems import place_of
@@ -283,7 +283,7 @@ def test_system(system: System, *, now: datetime) -> Checkup:
     changed += ["failure_code", "failure_message", "failed_at", "fail_streak", "paused_until"]
     system.save(update_fields=changed)
     if specs:
-        findings.take_metadata(system, metadata_of(specs), now=now)
+        findings.take_metadata(system, metadata_of(specs) | files_told(system, connector), now=now)
     # Conditional: somebody may have paused it while the call was under way.
     if System.objects.filter(pk=system.pk, state=System.State.STOPPED).update(state=System.State.ACTIVE):
         system.state = System.State.ACTIVE
@@ -293,6 +293,21 @@ def test_system(system: System, *, now: datetime) -> Checkup:
 
 # Not a test, whatever its name begins with.
 test_system.__test__ = False  # type: ignore[attr-defined]
+
+
+def files_told(system: System, connector: Connector) -> dict[str, dict[str, object]]:
+    """What the system says of the files it takes, in the form kept in `System.metadata`.  One call at most.
+
+    Empty where it does not tell; what was known before where it cannot be asked now.
+    """
+    if not isinstance(connector, TellsFileLimits):
+        return {}
+    try:
+        limits = connector.file_limits()
+    except errors.ConnectorError:
+        known = system.metadata.get("files")
+        return {"files": known} if known else {}
+    return {"files": {"max_bytes": limits.max_bytes, "endings": list(limits.endings)}}
 
 
 def metadata_of(specs: tuple[FieldSpec, ...]) -> dict[str, list[dict[str, object]]]:

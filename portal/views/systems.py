@@ -20,6 +20,7 @@ from integrations.services import metadata
 from integrations.services import systems as services
 from integrations.services.hook_health import hook_health
 from integrations.services.hook_registration import hook_place
+from integrations.services.mappings import files_taken
 from integrations.services.refusals import NotPossible
 from portal import audit
 from portal.access import partners_for, require, requires
@@ -116,6 +117,8 @@ def system_detail(request: HttpRequest, pk: int) -> HttpResponse:
         "hook_secret": stored.get(services.HOOK_SECRET),
         "sides": system.sides.select_related("connection").order_by("connection__name"),
         "field_count": len(system.metadata.get("fields", [])),
+        "files": files_taken(system),
+        "tells_files": bool(system.takes_files.max_bytes),
         "findings": SystemFinding.objects.live()
         .filter(system=system)
         .order_by("-state", "grade", "-found_at"),

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 
-from integrations.canonical import Account, FieldKind, FieldSpec
+from integrations.canonical import Account, FieldKind, FieldSpec, FileLimits
 from integrations.connectors import errors
 from integrations.connectors.zendesk.connector import ZendeskConnector
+from integrations.mapping.files import FilePolicy
 from integrations.models import System, SystemSecret
 from integrations.secrets import Sealer
 from integrations.services import systems
@@ -53,6 +54,17 @@ class FakeConnector:
         if isinstance(self.specs, Exception):
             raise self.specs
         return self.specs
+
+
+class TellingConnector(FakeConnector):
+    """One that can be asked which files it takes."""
+
+    limits: FileLimits | Exception = FileLimits(5, (".pdf",))
+
+    def file_limits(self) -> FileLimits:
+        if isinstance(self.limits, Exception):
+            raise self.limits
+        return self.limits
 
 
 @pytest.fixture
@@ -364,3 +376,20 @@ def test_a_sealed_secret_opens_only_in_its_own_place(settings: Any) -> None:
     with pytest.raises(errors.Unauthorized, match="made for another place"):
         systems.open_connector_for(other)
     assert Sealer(settings.CREDENTIAL_KEYS).open(mine.secrets.get().place, sealed) == TOKEN
+
+
+def test_which_files_a_system_takes_is_kept_with_its_fields_and_outlives_a_refusal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    connector = TellingConnector(Account("7", "Concord"), (FieldSpec("status", "Status", FieldKind.STATUS),))
+    monkeypatch.setattr(systems, "open_connector_for", lambda system: connector)
+    system = make_system()
+    for limits, taken in (
+        (FileLimits(5, (".pdf",)), FilePolicy(5, (".pdf",))),
+        (errors.Forbidden("No."), FilePolicy(5, (".pdf",))),
+        (FileLimits(), FilePolicy()),
+    ):
+        connector.limits = limits
+        systems.test_system(system, now=NOW)
+        system.refresh_from_db()
+        assert system.takes_files == taken

@@ -159,6 +159,12 @@ def add_comment(http: Http, issue_id: str, body: Mapping[str, object]) -> dict:
     return http.request("POST", path, json_body=body, expect=(200, 201)).object()
 
 
+# https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-attachments/#api-rest-api-3-attachment-meta-get
+def attachment_settings(http: Http) -> dict:
+    """Whether files are on, and the largest one in bytes."""
+    return http.request("GET", f"{API}/attachment/meta").object()
+
+
 # https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-attachments/#api-rest-api-3-issue-issueidorkey-attachments-post
 def add_attachment(http: Http, issue_id: str, form: Form) -> list[dict]:
     """Add a file; answers a list of one attachment."""

@@ -22,6 +22,7 @@ from integrations.canonical import (
     FieldKind,
     Fields,
     FieldSpec,
+    FileLimits,
     History,
     Snapshot,
     TicketHead,
@@ -231,6 +232,11 @@ class JiraConnector:
             if history.issue_marker(raw) == marker:
                 return Written(self._head(raw), change_ids=(history.CREATED,))
         return None
+
+    def file_limits(self) -> FileLimits:
+        """The largest file the site takes; one call."""
+        limit = client.attachment_settings(self._http).get("uploadLimit")
+        return FileLimits(limit if isinstance(limit, int) and limit > 0 else 0)
 
     def open_attachment(self, attachment: Attachment) -> Iterator[bytes]:
         """The file's bytes in chunks; one call, two when Jira sends us to its media host."""

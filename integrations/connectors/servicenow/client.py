@@ -25,6 +25,7 @@ MAX_PAGES = 100
 # References as their ids alone; times in UTC.
 _PLAIN = {"sysparm_display_value": "false", "sysparm_exclude_reference_link": "true"}
 _NEXT = re.compile(r'<[^>]*>\s*;\s*rel="?next"?')
+MAX_FILE_SIZE, FILE_ENDINGS = "com.glide.attachment.max_size", "glide.attachment.extensions"
 
 
 # https://www.servicenow.com/docs/bundle/zurich-api-reference/page/integrate/inbound-rest/concept/c_TableAPI.html
@@ -68,6 +69,12 @@ def change(table: str, sys_id: str, values: Mapping[str, str], fields: Iterable[
 def new(table: str, values: Mapping[str, str], fields: Iterable[str]) -> Part:
     """A new record.  Must not be repeated blindly."""
     return Part(f"{API}/table/{_name(table)}", {"sysparm_fields": ",".join(fields), **_PLAIN}, "POST", values)
+
+
+# https://www.servicenow.com/docs/bundle/zurich-platform-administration/page/administer/reference-pages/reference/r_AvailableSystemProperties.html
+def file_properties() -> Part:
+    """The instance's properties about files: the largest in MB, and the endings that it takes."""
+    return rows("sys_properties", f"nameIN{MAX_FILE_SIZE},{FILE_ENDINGS}", ("name", "value"))
 
 
 # What history is made of

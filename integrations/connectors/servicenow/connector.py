@@ -22,6 +22,7 @@ from integrations.canonical import (
     FieldKind,
     Fields,
     FieldSpec,
+    FileLimits,
     History,
     Snapshot,
     TicketHead,
@@ -258,6 +259,21 @@ class ServiceNowConnector:
             return None
         _, table, record = min(found, key=lambda one: one[:2])
         return Written(self._head(table, record), (history.CREATED,))
+
+    def file_limits(self) -> FileLimits:
+        """The largest file and the endings that the instance takes, as far as it lets us see; one call."""
+        (found,) = self._batch.send(client.file_properties())
+        if isinstance(found, errors.Refused):
+            return FileLimits()
+        told = {
+            records.raw(one, "name"): records.raw(one, "value") for one in records.records(answered(found))
+        }
+        megabytes = told.get(client.MAX_FILE_SIZE, "")
+        endings = [one.strip().lower().lstrip(".") for one in told.get(client.FILE_ENDINGS, "").split(",")]
+        return FileLimits(
+            int(megabytes) * 1024 * 1024 if megabytes.isdecimal() else 0,
+            tuple(f".{ending}" for ending in endings if ending),
+        )
 
     def open_attachment(self, attachment: Attachment) -> Iterator[bytes]:
         """The file's bytes in chunks; one call."""

@@ -47,6 +47,11 @@ def attachment(call: Call, id_: str) -> Response:
     return json_response(value)
 
 
+def settings(call: Call) -> Response:
+    """GET /attachment/meta"""
+    return json_response({"enabled": True, "uploadLimit": call.site.settings.max_attachment_bytes})
+
+
 def delete_attachment(call: Call, id_: str) -> Response:
     """DELETE /attachment/{id}"""
     issue, file = _file(call, id_)
@@ -90,6 +95,7 @@ def file_response(range_: str, data: bytes, content_type: str) -> Response:
 
 ROUTES = (
     ("POST", "/issue/{id}/attachments", attach),
+    ("GET", "/attachment/meta", settings),
     ("GET", "/attachment/{id}", attachment),
     ("DELETE", "/attachment/{id}", delete_attachment),
     ("GET", "/attachment/content/{id}", attachment_content),

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from integrations.canonical import ChangeKind, CommentDraft, Draft, FieldKind
 from integrations.connectors import errors, http, registry
-from integrations.connectors.protocol import FileDraft, HookRequest, RegistersHooks
+from integrations.connectors.protocol import FileDraft, HookRequest, RegistersHooks, TellsFileLimits
 from integrations.richtext import blocks
 from integrations.richtext.blocks import from_plain
 from tests.integrations.connectors.bench import (
@@ -523,6 +523,21 @@ def test_a_file_over_the_limit_is_refused_before_anything_is_sent(desk: Bench) -
     draft = FileDraft("big.bin", "text/plain", size, chunks(), True, desk.marker())
     assert desk.calls(lambda: outcome(lambda: desk.connector.attach(remote_id, draft))) == 0
     assert isinstance(outcome(lambda: desk.connector.attach(remote_id, draft)), errors.TooLarge)
+
+
+def test_a_limit_that_the_system_tells_is_the_one_that_it_keeps(desk: Bench) -> None:
+    connector = desk.connector
+    if not isinstance(connector, TellsFileLimits):
+        assert desk.case.kind in ("azure_devops", "zendesk")
+        return
+    remote_id = desk.ticket()
+    for megabytes in (2, 3):
+        desk.sandbox.settings(max_attachment_bytes=megabytes * 1024 * 1024)
+        limit = connector.file_limits().max_bytes
+        assert limit == megabytes * 1024 * 1024
+        desk.attach(remote_id, f"{megabytes}.bin", bytes(limit))
+        with pytest.raises(errors.TooLarge):
+            desk.attach(remote_id, "more.bin", bytes(limit + 1))
 
 
 def test_an_internal_file_never_becomes_public(desk: Bench) -> None:

@@ -155,6 +155,7 @@ def walk_jira(jira: Vendor) -> None:
     file = jira(
         "POST", f"/issue/{key}/attachments", files=upload, headers={"X-Atlassian-Token": "no-check"}
     ).json()[0]
+    jira.get("/attachment/meta")
     jira.get(f"/attachment/{file['id']}")
     jira("GET", f"/attachment/content/{file['id']}")
     jira.get(f"/issue/{key}", expand="changelog,names,renderedFields,transitions", properties="*all")

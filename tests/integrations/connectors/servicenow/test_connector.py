@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from integrations.canonical import ChangeKind, CommentDraft, Draft
+from integrations.canonical import ChangeKind, CommentDraft, Draft, FileLimits
 from integrations.connectors import errors
 from integrations.connectors.protocol import Connector, FileDraft
 from integrations.connectors.servicenow import batch
@@ -420,3 +420,15 @@ def test_nothing_is_missed_where_servicenow_reads_our_times_in_another_zone(zone
         assert ids_of(desk.connector, cursor)[0] == [remote_id]
         (change,) = desk.connector.history(remote_id, history.cursor).changes
         assert from_value(change.comments[0].body).plain() == "More"
+
+
+def test_the_endings_that_the_instance_takes_are_told(snow: Bench) -> None:
+    snow.sandbox.settings(attachment_extensions="pdf, .PNG,txt,")
+
+    assert snow.connector.file_limits() == FileLimits(1024**3, (".pdf", ".png", ".txt"))  # type: ignore[attr-defined]
+
+
+def test_properties_that_an_account_may_not_read_tell_no_limit(snow: Bench) -> None:
+    snow.sandbox.settings(closed_tables=["sys_properties"])
+
+    assert snow.connector.file_limits() == FileLimits()  # type: ignore[attr-defined]
