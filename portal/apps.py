@@ -1,4 +1,4 @@
-"""The portal app: connects what has to happen when a partner is added, and registers the deployment checks."""
+"""The portal app: connects what happens when a partner is added and when there is news of an alert; registers checks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ class PortalConfig(AppConfig):
 
     def ready(self) -> None:
         """Register checks and receivers; both need the models, which are loaded only now."""
-        from portal import access, checks  # noqa: F401  # importing checks registers them
+        from integrations.events import alert_told
+        from portal import access, checks, mailing  # noqa: F401  # importing checks registers them
 
         def open_new_partner(instance: Any, created: bool, raw: bool, **kwargs: Any) -> None:
             if created and not raw:
@@ -25,3 +26,4 @@ class PortalConfig(AppConfig):
         post_save.connect(
             open_new_partner, sender="integrations.Partner", weak=False, dispatch_uid="open_new_partner"
         )
+        alert_told.connect(mailing.hear, dispatch_uid="mail_alerts")

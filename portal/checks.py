@@ -1,7 +1,8 @@
 """Refuses a deployment that would lose data or leak: each finding has an id and says what to do.
 
 E001 no key for credentials        E002 SQLite that may lose a commit     E003 private hosts wide open
-W001 demo or tests in the open     W002 http in PORTAL_BASE_URL           I001 broker for one machine
+W001 demo or tests in the open     W002 http in PORTAL_BASE_URL           W003 mail password in the clear
+I001 broker for one machine        I002 nobody is told by mail
 """
 
 from __future__ import annotations
@@ -105,5 +106,34 @@ def check_broker(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list
             hint="For workers on several machines set CELERY_BROKER_URL to Redis or RabbitMQ, "
             "and DATABASE_URL to PostgreSQL.",
             id="portal.I001",
+        )
+    ]
+
+
+@register(Tags.security, deploy=True)
+def check_mail_is_encrypted(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """The password of the mail account would be readable on the way."""
+    if not settings.EMAIL_HOST_USER or settings.EMAIL_USE_TLS or settings.EMAIL_USE_SSL:
+        return []
+    return [
+        Warning(
+            "The password of the mail account travels in the clear.",
+            hint="Set EMAIL_SECURITY to starttls or tls.",
+            id="portal.W003",
+        )
+    ]
+
+
+@register(Tags.compatibility, deploy=True)
+def check_mail(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Somebody has to hear of it when the worker or the database dies."""
+    if settings.MAIL_IS_SET_UP and settings.ALERT_MAIL_TO:
+        return []
+    return [
+        Info(
+            "Nobody is told by mail when Concord itself fails.",
+            hint="Set EMAIL_HOST and ALERT_MAIL_TO, and run `manage.py watch` outside of the worker; "
+            "or let a monitor of yours ask /health.",
+            id="portal.I002",
         )
     ]

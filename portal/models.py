@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, time
 from typing import Any, NoReturn, Self
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
 from django.contrib.auth.models import AbstractUser
 from django.core.exceptions import ValidationError
@@ -12,6 +12,10 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+
+from integrations.models import Alert
+from integrations.watch.conditions import Severity
+from integrations.watch.telling import Manner, Wishes
 
 
 def validate_time_zone(name: str) -> None:
@@ -273,3 +277,64 @@ class Drill(models.Model):
     def verdict(self) -> dict[str, Any]:
         """The counts of the record; empty until there is one."""
         return self.record.get("document", {}).get("verdict", {})
+
+
+class AlertSubscription(models.Model):
+    """What one person is told of by mail, and how.  Without a row: of nothing."""
+
+    class MannerChoice(models.TextChoices):
+        AT_ONCE = Manner.AT_ONCE.value, "At once"
+        HOURLY = Manner.HOURLY.value, "Once an hour"
+        DAILY = Manner.DAILY.value, "Once a day"
+
+    user = models.OneToOneField(User, on_delete=models.CASCADE, related_name="alert_subscription")
+    is_on = models.BooleanField("Send me mail about alerts", default=True)
+    min_severity = models.PositiveSmallIntegerField(
+        "From which severity", choices=Alert.SeverityChoice, default=Severity.WARNING.value
+    )
+    # Empty: whatever the person may see.
+    partners = models.ManyToManyField("integrations.Partner", blank=True, related_name="+")
+    systems = models.ManyToManyField("integrations.System", blank=True, related_name="+")
+    manner = models.CharField("When", max_length=10, choices=MannerChoice, default=Manner.AT_ONCE.value)
+    digest_at = models.TimeField("Time of the daily mail", default=time(8))
+    quiet_from = models.TimeField("Quiet from", null=True, blank=True)
+    quiet_until = models.TimeField("Quiet until", null=True, blank=True)
+    critical_at_once = models.BooleanField("Critical alerts at once, in quiet hours too", default=True)
+
+    def __str__(self) -> str:
+        return f"alerts to {self.user}"
+
+    @property
+    def wishes(self) -> Wishes:
+        """The same as a plain value, in the person's zone."""
+        return Wishes(
+            Manner(self.manner),
+            ZoneInfo(self.user.time_zone),
+            self.digest_at,
+            self.quiet_from,
+            self.quiet_until,
+            self.critical_at_once,
+        )
+
+
+class AlertMail(models.Model):
+    """One piece of news of an alert for one person; what is due at the same time goes out in one mail."""
+
+    # Empty: to the operators' addresses in the settings.
+    user = models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.CASCADE, related_name="alert_mails"
+    )
+    alert = models.ForeignKey("integrations.Alert", on_delete=models.CASCADE, related_name="mails")
+    due_at = models.DateTimeField()
+    # Whoever sends it at this moment; the due time says until when that is believed.
+    claim = models.CharField(max_length=32, blank=True)
+    tries = models.PositiveIntegerField(default=0)
+    problem = models.CharField(max_length=300, blank=True)
+    queued_at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["due_at"], name="alert_mail_due", condition=Q(sent_at=None))]
+
+    def __str__(self) -> str:
+        return f"{self.alert} to {self.user or 'the operators'}"

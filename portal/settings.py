@@ -281,6 +281,26 @@ CSRF_COOKIE_SECURE = not LOCAL
 CSRF_COOKIE_HTTPONLY = True
 CSRF_FAILURE_VIEW = "portal.views.errors.csrf_failure"
 
+# --- Mail ---
+
+EMAIL_HOST = "" if LOCAL else env.str("EMAIL_HOST", default="")
+# The demo's mails can be read as files; without a host nothing is sent anywhere.
+MAIL_IS_SET_UP = LOCAL or bool(EMAIL_HOST)
+EMAIL_BACKEND = f"django.core.mail.backends.{'filebased' if DEMO else 'smtp'}.EmailBackend"
+EMAIL_FILE_PATH = str(DATA_DIR / "mail")
+EMAIL_PORT = whole("EMAIL_PORT", default=587)
+EMAIL_SECURITY = env.str("EMAIL_SECURITY", default="starttls").lower()
+if EMAIL_SECURITY not in {"starttls", "tls", "none"}:
+    raise ImproperlyConfigured(f"EMAIL_SECURITY must be starttls, tls or none, and it is {EMAIL_SECURITY!r}.")
+EMAIL_USE_TLS = EMAIL_SECURITY == "starttls"
+EMAIL_USE_SSL = EMAIL_SECURITY == "tls"
+EMAIL_HOST_USER = env.str("EMAIL_HOST_USER", default="")
+EMAIL_HOST_PASSWORD = secret("EMAIL_HOST_PASSWORD") if EMAIL_HOST_USER else ""
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.str("MAIL_FROM", default=f"concord@{ALLOWED_HOSTS[0].lstrip('.')}")
+# Who is told by mail when Concord itself fails, the database included; subscriptions live in the database.
+ALERT_MAIL_TO = words("ALERT_MAIL_TO")
+
 # --- Logging ---
 
 LOGGING = {

@@ -18,6 +18,7 @@ urlpatterns = [
     path("partners/", include("portal.views.partners")),
     path("systems/", include("portal.views.systems")),
     path("systems/", include("portal.views.hooks")),
+    path("systems/", include("portal.views.credentials")),
     path("alerts/", include("portal.views.alerts")),
     path("findings/", include("portal.views.findings")),
     path("connections/on-their-way/", include("portal.views.wizard")),

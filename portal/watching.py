@@ -15,6 +15,7 @@ from kombu.exceptions import OperationalError as BrokerError
 
 from integrations.services import watching
 from integrations.services.watching import Round
+from portal import mailing
 from portal.celery import app
 
 logger = logging.getLogger(__name__)
@@ -23,10 +24,11 @@ BROKER_TIMEOUT_S = 3
 
 
 def walk(now: datetime, *, broker_answers: bool | None = None) -> Round:
-    """Open, worsen and close alerts.  May be repeated, and done by several at once."""
-    done = watching.watch(now=now, broker_answers=broker_answers)
+    """Open, worsen and close alerts, and send what is due.  May be repeated, and done by several at once."""
+    done = watching.watch(now=now, broker_answers=broker_answers, others=mailing.trouble(now))
     for alert in [*done.opened, *done.worsened]:
         logger.warning("alert", extra={"alert_id": alert.pk, "code": alert.code, "subject": alert.subject})
+    mailing.send_due(now)
     return done
 
 

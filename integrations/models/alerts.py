@@ -24,6 +24,7 @@ class Alert(models.Model):
         WATCH_AWAY = Condition.WATCH_AWAY.value, "Watcher away"
         BROKER_AWAY = Condition.BROKER_AWAY.value, "Broker away"
         DATABASE_AWAY = Condition.DATABASE_AWAY.value, "Database away"
+        MAIL_FAILING = Condition.MAIL_FAILING.value, "Mail cannot be sent"
         CREDENTIALS_REFUSED = Condition.CREDENTIALS_REFUSED.value, "Credentials refused"
         CREDENTIAL_EXPIRES = Condition.CREDENTIAL_EXPIRES.value, "Credential runs out"
         SYSTEM_FAILING = Condition.SYSTEM_FAILING.value, "System does not answer"

@@ -51,12 +51,13 @@ class Round:
     closed: list[Alert] = field(default_factory=list)
 
 
-def watch(*, now: datetime, broker_answers: bool | None = None) -> Round:
+def watch(*, now: datetime, broker_answers: bool | None = None, others: Iterable[Standing] = ()) -> Round:
     """Look at everything once and open, worsen and close alerts.  Calls no other system; may be repeated.
 
-    `broker_answers`: what whoever asked the broker found; None leaves its alert as it is.
+    `broker_answers`: what whoever asked the broker found; None leaves its alert as it is.  `others`: what holds
+    besides, as far as it is known elsewhere.
     """
-    verdict = verdict_of(now, broker_answers)
+    verdict = verdict_of(now, broker_answers, others)
     done = Round()
     live = {(one.code, one.subject): one for one in Alert.objects.live()}
     for standing in verdict.standings:
@@ -67,7 +68,7 @@ def watch(*, now: datetime, broker_answers: bool | None = None) -> Round:
     return done
 
 
-def verdict_of(now: datetime, broker_answers: bool | None = None) -> Verdict:
+def verdict_of(now: datetime, broker_answers: bool | None = None, others: Iterable[Standing] = ()) -> Verdict:
     """What holds now, by what the database knows.  Seven queries."""
     beats = heartbeats.heard()
     background = Background(
@@ -76,7 +77,7 @@ def verdict_of(now: datetime, broker_answers: bool | None = None) -> Verdict:
         watch=beats.get(heartbeats.WATCH),
         broker_answers=broker_answers,
     )
-    return judge(background, _systems(), _expiries(), _lanes(), _hooks(), now)
+    return judge(background, _systems(), _expiries(), _lanes(), [*_hooks(), *others], now)
 
 
 # --- Facts ---

@@ -20,6 +20,7 @@ class Condition(StrEnum):
     WATCH_AWAY = "watch_away"
     BROKER_AWAY = "broker_away"
     DATABASE_AWAY = "database_away"
+    MAIL_FAILING = "mail_failing"
     CREDENTIALS_REFUSED = "unauthorized"
     CREDENTIAL_EXPIRES = "credential_expires"
     SYSTEM_FAILING = "system_failing"

@@ -24,6 +24,7 @@ from django.utils.dateformat import format as format_date
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from integrations.watch import conditions
 from portal import access
 from portal.background import Background, background
 from portal.presentation import ago_words, duration_words, tone_of
@@ -164,6 +165,12 @@ def ago(value: datetime | None) -> SafeString | str:
 def day(value: date | None) -> str:
     """A date without a time: 23 Nov 2026."""
     return format_date(value, "j M Y") if value else "–"
+
+
+@register.filter
+def days_left(value: date) -> int:
+    """How many days until a day, in UTC like the reminders; negative when it is past."""
+    return conditions.days_left(value, datetime.now(UTC).date())
 
 
 @register.filter

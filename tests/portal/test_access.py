@@ -93,6 +93,8 @@ PAGES: dict[str, Page | Open] = {
     "account": Open(),
     "password_change": Open(),
     "account_theme": Open(method="post"),
+    "account_alerts": Page("alerts", "read"),
+    "account_alerts_test": Page("alerts", "read", method="post"),
     "home": Open(),
     "member_welcome": Open(anonymous=ALLOWED, args=("word", "word")),
     # Linked tickets
@@ -124,6 +126,7 @@ PAGES: dict[str, Page | Open] = {
     "system_detail": on("systems", "read", "system", ends=OWN),
     "system_fields": on("systems", "read", "system", ends=OWN),
     "system_edit": on("systems", "write", "system", ends=OWN),
+    "system_expiry": on("systems", "write", "system", ends=OWN),
     "system_test": pressed("systems", "write", "system", ends=OWN),
     "system_pause": pressed("systems", "write", "system", ends=OWN),
     "system_resume": pressed("systems", "write", "system", ends=OWN),

@@ -17,7 +17,7 @@ from integrations.models import Alert
 from integrations.services import heartbeats
 from integrations.services.watching import note_outage, worst_open
 from integrations.watch.conditions import Condition, Severity
-from portal import watching
+from portal import mailing, watching
 
 # As monitoring programs read them (Nagios and its kin).
 WELL, WARNING, CRITICAL = 0, 1, 2
@@ -73,7 +73,8 @@ class Command(BaseCommand):
         except DatabaseError as error:
             # A connection that broke is not mended by itself.
             connection.close()
-            outage.begin(now)
+            if outage.begin(now):
+                mailing.tell_operators(DATABASE_AWAY, str(error), now)
             self._say_away(outage.since() or now, now, str(error), as_json=as_json)
             return CRITICAL
         self._say(alerts, now, as_json=as_json)
