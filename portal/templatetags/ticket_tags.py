@@ -14,6 +14,7 @@ from integrations.mapping.agreement import Verdict
 from integrations.models import Delivery, Lane
 from integrations.richtext.blocks import Document
 from integrations.richtext.html import to_html
+from integrations.services.file_comparison import FileVerdict
 from integrations.services.timeline import Entry, Fate
 from knowledgebase.rendering import render_markdown
 from portal.clocks import Drawing
@@ -34,13 +35,19 @@ FATE_TONES = {
     Fate.OVERTAKEN: "secondary",
     Fate.SKIPPED: "secondary",
 }
-VERDICT_TONES = {
+VERDICT_TONES: dict[Verdict | FileVerdict, str] = {
     Verdict.EQUAL: "green",
     Verdict.MAPPED: "green",
     Verdict.DIFFERS: "red",
     Verdict.ONE_WAY: "orange",
     Verdict.OWN: "secondary",
     Verdict.ABSENT: "secondary",
+    # Equal and differs are the same words for a file.
+    FileVerdict.CARRIED: "green",
+    FileVerdict.UNMEASURED: "secondary",
+    FileVerdict.STAND_IN: "orange",
+    FileVerdict.UNDER_WAY: "azure",
+    FileVerdict.SKIPPED: "secondary",
 }
 # Colours of the sides in timelines and bars: left, right.
 SIDE_TONES = ("azure", "purple")
@@ -60,7 +67,7 @@ def fate_tone(fate: Fate) -> str:
 
 
 @register.filter
-def verdict_tone(verdict: Verdict) -> str:
+def verdict_tone(verdict: Verdict | FileVerdict) -> str:
     """The colour of a comparison's verdict."""
     return VERDICT_TONES[verdict]
 

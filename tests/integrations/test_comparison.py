@@ -166,8 +166,9 @@ def test_comments_and_files_are_counted_on_both_sides() -> None:
 def test_the_comparison_costs_the_same_whatever_the_rules(django_assert_num_queries: Any) -> None:
     one = matter(LEFT, RIGHT)
 
-    # Sides, published sets, rules, value maps, pairs, what is under way, dictionary, changes with comments or files.
-    with django_assert_num_queries(8):
+    # Sides, published sets, rules, value maps, pairs, what is under way, dictionary, changes with comments or
+    # files, deliveries of files.
+    with django_assert_num_queries(9):
         compare(one.linked)
 
 

@@ -74,6 +74,8 @@ class FakeSystem:
         # Files by name, and whether reading one breaks off after the first bytes.
         self.stored: dict[str, bytes] = {}
         self.breaks_off = False
+        # A system that keeps less of a file than it took; None for a proper one.
+        self.cuts_files_at: int | None = None
         # Statuses that a change to this one has to pass through.
         self.steps: dict[str, list[str]] = {}
         self.ticket_writes: TicketWrites | None = None
@@ -218,7 +220,7 @@ class FakeSystem:
 
     def attach(self, remote_id: str, file: Any) -> Written:
         def act() -> Written:
-            content = b"".join(file.chunks)
+            content = b"".join(file.chunks)[: self.cuts_files_at]
             found = self._new_file(remote_id, file.name, file.content_type, content, len(content))
             self._record(remote_id, "", ChangeKind.UPDATED, {}, file.marker, attachments=(found,))
             return Written(self._head(remote_id), attachment_id=found.id)

@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
+from integrations.engine.effects import CarryFile
 from integrations.mapping.files import PROGRAMS
 from integrations.models import Attempt, Delivery, LinkedTicket, MappingSet, System, Withheld
+from integrations.services.comparison import compare
+from integrations.services.file_comparison import compare_files
 from integrations.services.timeline import Viewer, timeline
 from integrations.store.django import DjangoStore
 from tests.integrations.engine.world import World, writes
@@ -288,3 +291,59 @@ def test_the_timeline_tells_what_travelled_and_what_stands_in(world: World) -> N
             if one.what.startswith("file")
         }
         assert told == {"file plan.exe": (None, "file_type_refused"), "file plan.txt": (DIGEST, None)}
+
+
+# --- Compared ---
+
+
+def compared() -> dict[str, int]:
+    return {verdict.value: count for verdict, count in compare_files(LinkedTicket.objects.get()).items()}
+
+
+def test_files_are_equal_when_the_receivers_history_tells_the_length_that_was_sent(world: World) -> None:
+    raised, twin = begun(world)
+    rules(world, world.board_row, "incoming", files_never=[".exe"])
+    world.desk.person_attaches(raised, "plan.exe", CONTENT)
+    world.desk.person_attaches(raised, "plan.txt", CONTENT)
+    world.board.person_attaches(twin, "answer.txt", b"x")
+    world.run()
+    assert compared() == {"equal": 2, "note in its place": 1}
+    assert compare(LinkedTicket.objects.get()).differing == 0
+
+
+def test_a_file_that_the_receiver_cut_differs(world: World) -> None:
+    raised, _ = begun(world)
+    world.board.cuts_files_at = 5
+    world.desk.person_attaches(raised, "plan.txt", CONTENT)
+    world.run()
+    assert compared() == {"differs": 1}
+    assert compare(LinkedTicket.objects.get()).differing == 1
+
+
+def test_a_file_is_compared_by_its_delivery_where_a_lost_answer_told_no_id(world: World) -> None:
+    raised, _ = begun(world)
+    world.board.faults.append("lost_after")
+    world.desk.person_attaches(raised, "plan.txt", CONTENT)
+    world.run()
+    assert compared() == {"equal": 1}
+
+
+def test_what_was_measured_is_gone_with_a_killed_worker_and_the_file_is_there_once(world: World) -> None:
+    raised, twin = begun(world)
+    world.desk.person_attaches(raised, "plan.txt", CONTENT)
+    world.kill_after = lambda effect: isinstance(effect, CarryFile)
+    world.step()
+    world.step()
+    world.kill_after = lambda effect: False
+    world.run()
+    assert world.board.tickets[twin].files == ["plan.txt"]
+    assert compared() == {"not measured": 1}
+
+
+def test_a_file_is_carried_until_the_receivers_history_was_read_and_under_way_before(world: World) -> None:
+    raised, _ = begun(world)
+    world.desk.person_attaches(raised, "plan.txt", CONTENT)
+    world.step()
+    assert compared() == {"on its way": 1}
+    world.step()
+    assert compared() == {"carried": 1}
