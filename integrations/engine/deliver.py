@@ -24,7 +24,7 @@ from integrations.connectors.errors import (
     Unauthorized,
 )
 from integrations.connectors.protocol import Capabilities
-from integrations.engine import effects, pace, timing, unread
+from integrations.engine import effects, follow_ups, pace, timing, unread
 from integrations.engine.answers import answers_to
 from integrations.engine.effects import Steps
 from integrations.engine.ports import ClaimedLane, Context
@@ -88,6 +88,11 @@ class _Delivering:
             return (yield from self._create())
         if head.target is None:
             return (yield from self._finish(DeliveryState.SKIPPED, reason="The ticket was never made there."))
+        if head.state is DeliveryState.SENT and head.follows:
+            if head.follows == head.target.id:
+                return (yield from self._look_for_follow_up(head.target))
+            # Another lane has brought its ticket's follow-up meanwhile: it is written to that.
+            self.head = head = replace(head, state=DeliveryState.NEW)
         if head.has_effect:
             # The same fact has reached this ticket by another way.
             return (yield from self._finish(DeliveryState.DONE))
@@ -125,6 +130,55 @@ class _Delivering:
     def _created(self, written: Any) -> _Step:
         request = effects.StoreCreated(
             self.lane.id, self.lane.fence, self.head.delivery_id, written, self.context.clock.now()
+        )
+        _, head = yield (request, self._next())
+        return head
+
+    # Following up a closed ticket.
+
+    def _closed(self, target: TicketState, sent: tuple[int, ...], error: ConnectorError) -> _Step:
+        """The ticket takes nothing more: go on in a new one, where the system has such."""
+        if not follow_ups.deserves_one(self.head):
+            return (yield from self._finish(DeliveryState.SKIPPED, reason=follow_ups.STAYS_CLOSED))
+        if not self.context.systems.follows_up(self.system_id):
+            return (yield from self._failed(error, sent=sent))
+        now = self.context.clock.now()
+        (withdrawn,) = yield (effects.Withdraw(self.lane.id, self.lane.fence, sent, now, error),)
+        if not withdrawn:
+            return None
+        if self.head.delivery_id in sent:
+            self.head = replace(self.head, tries=self.head.tries + 1)
+        return (yield from self._follow_up(target))
+
+    def _follow_up(self, closed: TicketState) -> _Step:
+        draft = follow_ups.draft_after(closed, self.head)
+        mark = self._mark(self.head, draft.fields, {"follows": closed.id}, {})
+        if not (yield from self._record([replace(mark, target_id=None)])):
+            return None
+        try:
+            written = yield effects.FollowUp(
+                self.system_id, self.send_by, closed_id=closed.remote_id, draft=draft
+            )
+        except ConnectorError as error:
+            return (yield from self._failed(error, sent=(self.head.delivery_id,)))
+        return (yield from self._followed(closed, written))
+
+    def _look_for_follow_up(self, closed: TicketState) -> _Step:
+        """The outcome of creating it is unknown."""
+        try:
+            found = yield effects.FindTicket(self.system_id, marker=follow_ups.marker_after(closed))
+        except ConnectorError as error:
+            return (yield from self._failed(error))
+        if found:
+            return (yield from self._followed(closed, found))
+        if self._may_still_turn_up():
+            return (yield from self._wait_to_settle())
+        return (yield from self._follow_up(closed))
+
+    def _followed(self, closed: TicketState, written: Any) -> _Step:
+        now, marker = self.context.clock.now(), follow_ups.marker_after(closed)
+        request = effects.StoreFollowUp(
+            self.lane.id, self.lane.fence, self.head.delivery_id, closed.id, marker, written, now
         )
         _, head = yield (request, self._next())
         return head
@@ -172,6 +226,8 @@ class _Delivering:
             )
         except ConnectorError as error:
             ids = tuple(share.head.delivery_id for share in sent)
+            if follow_ups.is_closed(error):
+                return (yield from self._closed(target, ids, error))
             if isinstance(error, Refused) and not is_read:
                 return (yield from self._write_read(target, ids, error))
             if isinstance(error, Refused) and len(shares) > 1:
@@ -268,6 +324,8 @@ class _Delivering:
     ) -> _Step:
         if (yield from self._keeps_pace()):
             return None
+        target = self.head.target
+        assert target is not None
         wanted: dict[str, Value] = {"stand_in": dict(stand_in.as_value())} if stand_in else {}
         if not (yield from self._mark_sent(wanted, unseen, {})):
             return None
@@ -278,7 +336,10 @@ class _Delivering:
                 # The lane does not wait for a file that will never go: a note says where it is, and why.
                 self.head = replace(self.head, tries=self.head.tries + 1)
                 return (yield from self._send_stand_in(stand_in_on, _stand_in_for(error)))
-            return (yield from self._failed(error, sent=(self.head.delivery_id,)))
+            ids = (self.head.delivery_id,)
+            if follow_ups.is_closed(error):
+                return (yield from self._closed(target, ids, error))
+            return (yield from self._failed(error, sent=ids))
         return (yield from self._finish(DeliveryState.DONE, written=written))
 
     def _comment(self, target: TicketState) -> tuple[effects.Call, Mapping]:
@@ -386,7 +447,8 @@ class _Delivering:
         return self.context.clock.now() < self._settles_at()
 
     def _settles_at(self) -> datetime:
-        window_s = timing.settle_s(self._capabilities(), self.head.operation, self.context.request_timeout_s)
+        operation = Operation.CREATE if self.head.follows else self.head.operation
+        window_s = timing.settle_s(self._capabilities(), operation, self.context.request_timeout_s)
         # Counted from the last moment at which the guard let the bytes leave, not from the record of the attempt.
         last_leaving = self.head.send_by or self.context.clock.now()
         return last_leaving + timedelta(seconds=window_s)

@@ -52,6 +52,14 @@ class CreateTicket(Call):
 
 
 @dataclass(frozen=True, slots=True)
+class FollowUp(Call):
+    """-> Written.  Create the ticket that goes on from a closed one."""
+
+    closed_id: str = ""
+    draft: Draft | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class UpdateTicket(Call):
     """-> Written.  With a `basis` the system refuses it when anything else happened to the ticket."""
 
@@ -134,8 +142,9 @@ class MarkSent(Request):
 
     `number` counts the delivery's attempts from 1.  `unseen` is what the receiver's history will have to show:
     `{"fields": {...}, "comment": {...}, "file": name, "creates": true}`; `{"over": {field: [ms, system, text]}}`
-    beside it tells which texts those in `fields` were merged into.  For a note in the
-    place of a file `wanted` is `{"stand_in": StandIn.as_value()}`.
+    beside it tells which texts those in `fields` were merged into.  `{"follows": key of a closed ticket}` alone: the
+    attempt was to create the ticket that goes on from that one.  For a note in the place of a file `wanted` is
+    `{"stand_in": StandIn.as_value()}`.
     """
 
     lane_id: int
@@ -158,6 +167,22 @@ class StoreCreated(Request):
     lane_id: int
     fence: int
     delivery_id: int
+    written: Written
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFollowUp(Request):
+    """-> bool.  A ticket goes on from the closed one: every linked ticket that stood on that stands on it now.
+
+    The delivery waits at the head of its lane, to be written to the new ticket.  May be repeated.
+    """
+
+    lane_id: int
+    fence: int
+    delivery_id: int
+    closed_ticket_id: int
+    marker: str
     written: Written
     at: datetime
 

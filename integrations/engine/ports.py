@@ -24,6 +24,10 @@ class Systems(Protocol):
 
     def capabilities(self, system_id: int) -> Capabilities: ...
 
+    def follows_up(self, system_id: int) -> bool:
+        """Whether a closed ticket of the system can be followed up by a new one."""
+        ...
+
     def settled(self, system_id: int, field: str, value: Value) -> Value: ...
 
 

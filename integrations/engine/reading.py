@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from integrations.canonical import Attachment, Change, ChangeKind, Comment, History, Value
-from integrations.engine import echo, texts
+from integrations.engine import echo, follow_ups, texts
 from integrations.engine.answers import winners_told
 from integrations.engine.values import (
     NO_STAMP,
@@ -168,6 +168,12 @@ def _judge(
     )
 
     stamp = _stamp(view.ticket.system_id, plan.winners, change, found)
+    if follow_ups.is_its_beginning(view.ticket, change):
+        plan.actual.update(change.fields)
+        # Whatever is delivered to it is newer.
+        plan.winners.update({name: Winner(value, NO_STAMP) for name, value in change.fields.items()})
+        plan.events.append(NewEvent(change, position, None))
+        return
     before = {name: plan.actual.get(name) for name in change.fields}
     repairs = _settle_fields(plan, change, found, stamp)
     news = _News(view.ticket, change, found, stamp, position, before)
@@ -429,6 +435,9 @@ def _answers(
 
 def _beginning(view: TicketView, plan: ReadingPlan, links: Sequence[_Link]) -> list[_Link]:
     """Links that begin with the ticket as it now stands: the side starts tickets and its trigger holds."""
+    if view.ticket.is_followed:
+        # The matter goes on in another ticket.
+        return []
     linked = {link.key.connection_id for link in links}
     found = []
     for connection in view.connections:

@@ -152,6 +152,8 @@ class TicketState:
     # When the last reading began, and when somebody last told that the ticket had changed.
     read_at: datetime | None = None
     hinted_at: datetime | None = None
+    # Another ticket goes on from this closed one.
+    is_followed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +233,8 @@ class HeadView:
     sender: SideView
     target: TicketState | None
     source_system_id: int
+    # The closed ticket for which the last attempt was to create the one that goes on from it; 0 for any other attempt.
+    follows: int = 0
     followers: tuple[HeadView, ...] = ()
     is_last: bool = False
     own_writes: tuple[OpenWrite, ...] = ()

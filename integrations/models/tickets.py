@@ -34,6 +34,10 @@ class Ticket(models.Model):
     # The marker we planted when we created it; empty when a person did.
     marker = models.CharField(max_length=80, blank=True, db_index=True)
     is_gone = models.BooleanField(default=False)
+    # The ticket that goes on from this one, which was closed for ever: whoever stood here stands there now.
+    followed_by = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="follows"
+    )
     opened_at = models.DateTimeField(null=True, blank=True)
     changed_at = models.DateTimeField(null=True, blank=True)
     # When the latest reason to read arose, and when to read; no due time means what we know is current.

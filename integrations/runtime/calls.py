@@ -6,7 +6,7 @@ from typing import Any
 
 from integrations.connectors import http
 from integrations.connectors.errors import ConnectorError, Garbled
-from integrations.connectors.protocol import Connector, GuardsWrites
+from integrations.connectors.protocol import Connector, FollowsUp, GuardsWrites
 from integrations.engine import effects
 from integrations.engine.ports import Clock
 from integrations.runtime.connectors import Connectors
@@ -50,6 +50,8 @@ def _write(call: effects.Call, connector: Connector, connectors: Connectors) -> 
     match call:
         case effects.CreateTicket(draft=draft) if draft is not None:
             return connector.create(draft)
+        case effects.FollowUp(draft=draft) if draft is not None and isinstance(connector, FollowsUp):
+            return connector.follow_up(call.closed_id, draft)
         case effects.UpdateTicket(fields=fields, current=current, basis=basis) if fields is not None:
             if basis is not None and isinstance(connector, GuardsWrites):
                 return connector.update_on(

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from integrations.canonical import Value
 from integrations.connectors.errors import ConnectorError
 from integrations.connectors.gate import Gate
-from integrations.connectors.protocol import Capabilities, Connector
+from integrations.connectors.protocol import Capabilities, Connector, FollowsUp
 from integrations.models import System, SystemSecret
 from integrations.runtime.purse import Purse
 
@@ -67,6 +67,10 @@ class Connectors:
     def capabilities(self, system_id: int) -> Capabilities:
         """What the system can do."""
         return self.get(system_id).capabilities
+
+    def follows_up(self, system_id: int) -> bool:
+        """Whether a closed ticket can be followed up by a new one there."""
+        return isinstance(self.get(system_id), FollowsUp)
 
     def settled(self, system_id: int, field: str, value: Value) -> Value:
         """What the system will hold after this value is written."""

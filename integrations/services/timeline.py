@@ -9,7 +9,7 @@ An internal note that was not released stays with its company: even the whole ti
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -18,6 +18,7 @@ from typing import Any
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from integrations.canonical import FileTrace, Value
+from integrations.engine.follow_ups import is_follow_up
 from integrations.engine.values import StandIn
 from integrations.mapping.files import without_names
 from integrations.mapping.plan import text_of
@@ -29,6 +30,7 @@ from integrations.models import (
     Side,
     SyncEvent,
     System,
+    Ticket,
     TicketSide,
     Withheld,
 )
@@ -183,6 +185,13 @@ def _page(events: QuerySet[SyncEvent], older_than: str) -> QuerySet[SyncEvent]:
     return events.order_by("-happened_at", "-pk")
 
 
+def _with_closed(ticket: Ticket | None) -> Iterator[tuple[int, Ticket]]:
+    """A ticket and those it goes on from, the nearest first; a query for each follow-up."""
+    while ticket is not None:
+        yield ticket.pk, ticket
+        ticket = ticket.follows.first() if is_follow_up(ticket.marker) else None
+
+
 class _View:
     """What both projections share: the two sides, their words, and how an entry is put together."""
 
@@ -192,7 +201,8 @@ class _View:
         self.linked_ticket = linked_ticket
         self.viewer = viewer
         self.now = now
-        self.by_ticket = {one.ticket_id: one for one in sides if one.ticket_id}
+        # The tickets that stand there, and the closed ones that they go on from.
+        self.by_ticket = {pk: (one, ticket) for one in sides for pk, ticket in _with_closed(one.ticket)}
         self.by_side = {one.side_id: one for one in sides}
 
     def not_ours(self) -> QuerySet[SyncEvent]:
@@ -212,7 +222,7 @@ class _View:
 
         Nothing is left out for its own company.  Others see neither the names of these files nor notes that stayed.
         """
-        one = self.by_ticket[event.ticket_id]
+        one, ticket = self.by_ticket[event.ticket_id]
         system = one.side.system
         labels = field_labels(system)
         is_own = self.owns(one.side)
@@ -223,7 +233,7 @@ class _View:
             author=event.actor_name,
             partner=system.partner.name,
             system=system.name,
-            ticket=str(one.ticket),
+            ticket=str(ticket),
             is_own=is_own,
             changes=[]
             if event.kind == SyncEvent.Kind.CREATED
@@ -317,7 +327,7 @@ class _Own(_View):
 
         Of the other side's changes only key and time are loaded.
         """
-        own = [ticket_id for ticket_id, one in self.by_ticket.items() if self.owns(one.side)]
+        own = [ticket_id for ticket_id, (one, _) in self.by_ticket.items() if self.owns(one.side)]
         arrived = self._deliveries().filter(event=OuterRef("pk"), state=Delivery.State.DONE)
         mine = Q(ticket__in=own)
         seen = self.not_ours().filter(mine | Exists(arrived.filter(lane__target__in=self._own_sides())))
@@ -325,7 +335,7 @@ class _Own(_View):
 
     def entries(self, events: Sequence[SyncEvent]) -> list[Entry]:
         """Own changes in full, with a word on whether they were passed on; of the others what was released."""
-        own = {ticket_id for ticket_id, one in self.by_ticket.items() if self.owns(one.side)}
+        own = {ticket_id for ticket_id, (one, _) in self.by_ticket.items() if self.owns(one.side)}
         full = SyncEvent.objects.filter(pk__in=[event.pk for event in events if event.ticket_id in own])
         full_by_id = {event.pk: event for event in full.select_related("caused_by__lane")}
         deliveries = self._deliveries().filter(event__in=[event.pk for event in events])

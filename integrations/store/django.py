@@ -98,6 +98,8 @@ class DjangoStore:
                 return readings.store_readings(requests, self._config, now)
             case effects.StoreCreated():
                 return lanes.store_created(requests, now)
+            case effects.StoreFollowUp():
+                return lanes.store_follow_ups(requests, now)
             case effects.MarkSent():
                 return lanes.mark_sent(requests)
             case effects.Finish():
@@ -130,6 +132,7 @@ class DjangoStore:
 _ORDER = (
     effects.StoreReading,
     effects.StoreCreated,
+    effects.StoreFollowUp,
     effects.MarkSent,
     effects.Finish,
     effects.Release,

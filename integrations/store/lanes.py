@@ -23,6 +23,7 @@ from integrations.engine.effects import (
     Park,
     Release,
     StoreCreated,
+    StoreFollowUp,
     Withdraw,
 )
 from integrations.engine.values import (
@@ -64,6 +65,7 @@ _HEAD_FIELDS = (
     "is_recognised",
     "send_by",
     "tries",
+    "unseen",
 )
 
 
@@ -172,6 +174,7 @@ def _head_view(row: Mapping, target: TicketState | None, config: Configuration) 
         target=target,
         source_system_id=sender.system_id,
         is_last=row["number"] == row["lane__tail"],
+        follows=int(row["unseen"].get("follows") or 0),
     )
 
 
@@ -248,7 +251,33 @@ def store_created(requests: Sequence[StoreCreated], now: datetime) -> list[bool]
     return [request.lane_id in lanes for request in requests]
 
 
-def _created(requests: Sequence[StoreCreated], lanes: Mapping[int, Lane]) -> dict[int, int]:
+def store_follow_ups(requests: Sequence[StoreFollowUp], now: datetime) -> list[bool]:
+    """Tickets go on from closed ones, which keep what happened in them; deliveries wait to be written to the new ones.
+
+    All connections of a closed ticket go over to the new one: two of them would bring about two otherwise.
+    """
+    lanes = _locked(requests)
+    owned = [request for request in requests if request.lane_id in lanes]
+    stands = _created(owned, lanes)
+    update_many(Lane, ("tries",), [(lane.pk, (0,)) for lane in lanes.values()])
+    places = sorted(
+        (request.closed_ticket_id, stands[request.delivery_id], request.marker) for request in owned
+    )
+    _lock_targets(pk for closed, new, _ in places for pk in (closed, new))
+    update_many(Ticket, ("marker",), [(new, (marker,)) for _, new, marker in places])
+    update_many(Ticket, ("followed_by",), [(closed, (new,)) for closed, new, _ in places])
+    for closed, new, _ in places:
+        _move_over(closed=closed, new=new)
+    waits = (Delivery.State.NEW.value, {}, True)
+    update_many(Delivery, ("state", "unseen", "is_recognised"), [(one.delivery_id, waits) for one in owned])
+    _done_attempts(deliveries=list(stands), at=now)
+    tickets.expect_read_back(list(stands.values()), now)
+    return [request.lane_id in lanes for request in requests]
+
+
+def _created(
+    requests: Sequence[StoreCreated] | Sequence[StoreFollowUp], lanes: Mapping[int, Lane]
+) -> dict[int, int]:
     """The ticket that each delivery made, by delivery; a web hook may have told of it before."""
     heads = {request.delivery_id: request.written.head for request in requests}
     systems = {request.delivery_id: lanes[request.lane_id].system_id for request in requests}
@@ -369,7 +398,7 @@ def park(request: Park) -> bool:
     return True
 
 
-_Fenced = LoadHead | MarkSent | StoreCreated | Finish | Release | Withdraw | Park
+_Fenced = LoadHead | MarkSent | StoreCreated | StoreFollowUp | Finish | Release | Withdraw | Park
 _MOVED = ("head", "tries", "failure_code", "failure_message", *queues.QUEUED)
 
 
@@ -377,7 +406,9 @@ def _owned(request: _Fenced):  # type: ignore[no-untyped-def]
     return Lane.objects.filter(pk=request.lane_id, fence=request.fence)
 
 
-def _locked(requests: Sequence[MarkSent] | Sequence[StoreCreated]) -> dict[int, Lane]:
+def _locked(
+    requests: Sequence[MarkSent] | Sequence[StoreCreated] | Sequence[StoreFollowUp],
+) -> dict[int, Lane]:
     """The lanes of these requests that are still theirs, locked in the order of their keys."""
     return _owned_of(_lanes(keys=[request.lane_id for request in requests]), requests)
 
@@ -606,6 +637,7 @@ _stand_on = Order(
         {"ticket_id": ticket},
     )
 )
+_move_over = Order(lambda closed, new: (TicketSide.objects.filter(ticket=closed), {"ticket_id": new}))
 _done_attempts = Order(
     lambda deliveries, at: (
         Attempt.objects.filter(delivery__in=deliveries, outcome=Attempt.Result.STARTED),

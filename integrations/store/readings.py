@@ -451,6 +451,9 @@ _creating_with = Question(
 )
 _creating_in = Question(
     lambda system: Delivery.objects.filter(
-        operation=Delivery.Op.CREATE, target__isnull=True, state=Delivery.State.SENT, lane__system=system
+        # A new ticket, or one that goes on from a closed one.
+        target__isnull=True,
+        state=Delivery.State.SENT,
+        lane__system=system,
     ).values_list("pk")[:1]
 )

@@ -35,6 +35,7 @@ STATE_FIELDS = (
     "is_gone",
     "read_at",
     "hinted_at",
+    "followed_by",
 )
 
 
@@ -51,6 +52,7 @@ def ticket_state(
     is_gone: bool,
     read_at: datetime | None,
     hinted_at: datetime | None,
+    followed_by: object,
 ) -> TicketState:
     """A row's `STATE_FIELDS` as the engine's value."""
     return TicketState(
@@ -66,6 +68,7 @@ def ticket_state(
         is_gone=is_gone,
         read_at=read_at,
         hinted_at=hinted_at,
+        is_followed=followed_by is not None,
     )
 
 

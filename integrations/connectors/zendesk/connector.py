@@ -222,7 +222,10 @@ class ZendeskConnector:
         """
         if not id_of(closed_id):
             raise errors.Gone("There is no such ticket in Zendesk: its tickets have numbers.")
-        return self._create(draft, {"via_followup_source_id": int(closed_id)})
+        wanted = {
+            name: value for name, value in draft.fields.items() if (name, value) != ("status", "closed")
+        }
+        return self._create(Draft(wanted, draft.marker), {"via_followup_source_id": int(closed_id)})
 
     def _create(self, draft: Draft, more: Mapping[str, object]) -> Written:
         body = {**fields.write_body(draft.fields), **more}

@@ -11,7 +11,7 @@ from django.db.models import Min
 
 from integrations.canonical import Value
 from integrations.connectors.errors import ConnectorError
-from integrations.connectors.protocol import Capabilities
+from integrations.connectors.protocol import Capabilities, FollowsUp
 from integrations.engine import effects
 from integrations.engine.deliver import deliver_lane
 from integrations.engine.ports import Context
@@ -116,6 +116,9 @@ class World:
 
     def capabilities(self, system_id: int) -> Capabilities:
         return self.fakes[system_id].capabilities
+
+    def follows_up(self, system_id: int) -> bool:
+        return isinstance(self.fakes[system_id], FollowsUp)
 
     def settled(self, system_id: int, field: str, value: Value) -> Value:
         return self.fakes[system_id].settled(field, value)
