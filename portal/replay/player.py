@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from integrations.models import Delivery, Lane, Ticket
+from django.db import InterfaceError, OperationalError, connection
+from django.utils import timezone
+
+from integrations.models import Delivery, Lane, System, Ticket
 from integrations.sandbox.client import Sandbox
 from portal.replay.life import Action, life_of
 from portal.replay.log import Incident
@@ -16,6 +21,7 @@ BATCH = 25
 # How much may wait before the player holds back: enough to keep the worker busy, little enough to look at.
 MOST_WAITING = 400
 LOOK_EVERY_S = 0.1
+DATABASE_AWAY_S = 60.0
 
 
 def in_recorded_order(incidents: Sequence[Incident]) -> list[Action]:
@@ -53,30 +59,71 @@ def _acts(batch: Sequence[Action]) -> list[Mapping[str, Any]]:
 
 
 def _waiting() -> int:
-    return (
-        Delivery.objects.waiting().count()
-        + Ticket.objects.filter(read_due_at__isnull=False, event_count=0).count()
+    return _looked_up(
+        lambda: (
+            Delivery.objects.waiting().count()
+            + Ticket.objects.filter(read_due_at__isnull=False, event_count=0).count()
+        )
     )
+
+
+def _looked_up(count: Callable[[], int]) -> int:
+    """The count, as soon as the database answers: it may be restarted in the middle of a replay, like everything else."""
+    deadline = time.monotonic() + DATABASE_AWAY_S
+    while True:
+        try:
+            return count()
+        except (OperationalError, InterfaceError):
+            connection.close()
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(LOOK_EVERY_S)
 
 
 def wait_until_quiet(
     sandboxes: Sequence[Sandbox], *, check: Callable[[], None], patience_s: float
 ) -> Iterator[int]:
-    """Yields how much still waits until nothing does; TimeoutError when nothing has moved for `patience_s`."""
+    """Yields how much still waits until nothing does; TimeoutError when nothing has moved for `patience_s`.
+
+    Where web hooks did not arrive (the portal was away for longer than they are sent again), everything is at rest only
+    after every system was asked what changed.
+    """
     last, moved_at = -1, time.monotonic()
+    asked_at: datetime | None = None
     while True:
         check()
-        due = Ticket.objects.filter(read_due_at__isnull=False).count()
-        pending = sum(int(sandbox.hooks()["delivery"]["pending"]) for sandbox in sandboxes)
-        left = Delivery.objects.waiting().count() + due + pending
+        delivery = [sandbox.hooks()["delivery"] for sandbox in sandboxes]
+        left = sum(int(one["pending"]) for one in delivery) + _looked_up(_open)
         if left != last:
             last, moved_at = left, time.monotonic()
         yield left
         if not left:
-            return
+            if not any(int(one[name]) for one in delivery for name in ("failed", "lost")):
+                return
+            if asked_at is None:
+                asked_at = _ask_every_system()
+            elif _looked_up(functools.partial(_not_asked_since, asked_at)) == 0:
+                return
         if time.monotonic() - moved_at > patience_s:
             raise TimeoutError(f"{left} changes still wait and nothing moves any more. {_reasons()}")
         time.sleep(LOOK_EVERY_S * 5)
+
+
+def _ask_every_system() -> datetime:
+    """Let every system be asked now what changed; the moment."""
+    now = timezone.now()
+    System.objects.update(poll_due_at=now)
+    return now
+
+
+def _not_asked_since(moment: datetime) -> int:
+    """How many systems in use have not been asked since then."""
+    in_use = System.objects.filter(sides__isnull=False).distinct()
+    return in_use.exclude(polled_at__gt=moment).count()
+
+
+def _open() -> int:
+    return Delivery.objects.waiting().count() + Ticket.objects.filter(read_due_at__isnull=False).count()
 
 
 def _reasons() -> str:
