@@ -24,7 +24,7 @@ from integrations.connectors.errors import (
     Unauthorized,
 )
 from integrations.connectors.protocol import Capabilities
-from integrations.engine import effects, follow_ups, pace, timing, unread
+from integrations.engine import effects, follow_ups, pace, texts, timing, unread
 from integrations.engine.answers import answers_to
 from integrations.engine.effects import Steps
 from integrations.engine.ports import ClaimedLane, Context
@@ -81,24 +81,24 @@ class _Delivering:
 
     def run(self) -> _Step:
         """Carry the delivery as far as it goes now."""
-        head = self.head
+        head, target = self.head, self.head.target
         if head.problem:
             return (yield from self._park(head.problem["code"], head.problem["message"]))
-        if head.operation is Operation.CREATE and head.target is None:
+        if head.operation is Operation.CREATE and target is None:
             return (yield from self._create())
-        if head.target is None:
+        if target is None:
             return (yield from self._finish(DeliveryState.SKIPPED, reason="The ticket was never made there."))
         if head.state is DeliveryState.SENT and head.follows:
-            if head.follows == head.target.id:
-                return (yield from self._look_for_follow_up(head.target))
+            if head.follows == target.id:
+                return (yield from self._look_for_follow_up(target))
             # Another lane has brought its ticket's follow-up meanwhile: it is written to that.
             self.head = head = replace(head, state=DeliveryState.NEW)
         if head.has_effect:
             # The same fact has reached this ticket by another way.
             return (yield from self._finish(DeliveryState.DONE))
         if head.operation in (Operation.COMMENT, Operation.FILE):
-            return (yield from self._add(head.target))
-        return (yield from self._set_fields(head.target))
+            return (yield from self._add(target))
+        return (yield from self._set_fields(target))
 
     # Creating.
 
@@ -327,6 +327,8 @@ class _Delivering:
         target = self.head.target
         assert target is not None
         wanted: dict[str, Value] = {"stand_in": dict(stand_in.as_value())} if stand_in else {}
+        if self.head.operation is Operation.COMMENT:
+            wanted |= texts.told_losses(self.head.envelope["comment"]["body"], unseen["comment"])
         if not (yield from self._mark_sent(wanted, unseen, {})):
             return None
         try:

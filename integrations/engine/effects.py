@@ -143,7 +143,8 @@ class MarkSent(Request):
     `number` counts the delivery's attempts from 1.  `unseen` is what the receiver's history will have to show:
     `{"fields": {...}, "comment": {...}, "file": name, "creates": true}`; `{"over": {field: [ms, system, text]}}`
     beside it tells which texts those in `fields` were merged into.  `{"follows": key of a closed ticket}` alone: the
-    attempt was to create the ticket that goes on from that one.  For a note in the place of a file `wanted` is
+    attempt was to create the ticket that goes on from that one.  For a comment `wanted` is
+    `{"lost": [sentence, ...]}`, what its text loses on the way, where it loses something.  For a note in the place of a file `wanted` is
     `{"stand_in": StandIn.as_value()}`.
     """
 

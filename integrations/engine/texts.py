@@ -17,6 +17,7 @@ from integrations.engine.values import Stamp, TicketState, Winner
 from integrations.mapping import plan as mapping
 from integrations.mapping.rules import RuleSet
 from integrations.richtext.blocks import Document, from_value, is_document
+from integrations.richtext.losses import lost
 from integrations.richtext.merge import dressed, merge_newest, says_the_same
 
 
@@ -69,6 +70,12 @@ def merged(
             # A text as a whole, such as the one both sides have to agree on.
             found[name] = MergedText(_value(dressed(incoming, current)), False)
     return found
+
+
+def told_losses(sent: Value, held: Value) -> dict[str, Value]:
+    """What a text loses on its way into a system, in sentences under `lost`; empty where it loses nothing."""
+    sentences = lost(from_value(sent), from_value(held))
+    return {"lost": list(sentences)} if sentences else {}
 
 
 def merged_stamp(came: Stamp, stands: Stamp, system_id: int) -> Stamp:

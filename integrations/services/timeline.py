@@ -85,6 +85,7 @@ class Sent:
     reason: str = ""
     file: FileTrace | None = None
     stand_in: StandIn | None = None
+    lost: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,6 +317,7 @@ class _Whole(_View):
             reason=delivery.skipped_reason,
             file=file_trace(delivery),
             stand_in=stand_in_of(delivery),
+            lost=losses_of(delivery),
         )
 
 
@@ -380,6 +382,7 @@ class _Own(_View):
             at=delivery.done_at,
             file=file_trace(delivery),
             stand_in=stand_in_of(delivery),
+            lost=losses_of(delivery),
         )
 
     def received(self, event: SyncEvent, arrived: Sequence[Delivery], labels: Mapping[str, str]) -> Entry:
@@ -417,6 +420,7 @@ class _Own(_View):
                     at=delivery.done_at,
                     file=file_trace(delivery),
                     stand_in=stand_in_of(delivery),
+                    lost=losses_of(delivery),
                 )
             )
         return entry
@@ -470,6 +474,13 @@ def file_trace(delivery: Delivery) -> FileTrace | None:
     if not told or stand_in_of(delivery):
         return None
     return FileTrace(str(told["sha256"]), int(told["size_bytes"]))
+
+
+def losses_of(delivery: Delivery) -> tuple[str, ...]:
+    """What a comment's text lost on its way, a sentence each; the original stands in its own system."""
+    if delivery.operation != Delivery.Op.COMMENT:
+        return ()
+    return tuple(str(one) for one in delivery.wanted.get("lost", ()))
 
 
 def stand_in_of(delivery: Delivery) -> StandIn | None:

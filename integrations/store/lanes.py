@@ -268,7 +268,7 @@ def store_follow_ups(requests: Sequence[StoreFollowUp], now: datetime) -> list[b
     update_many(Ticket, ("followed_by",), [(closed, (new,)) for closed, new, _ in places])
     for closed, new, _ in places:
         _move_over(closed=closed, new=new)
-    waits = (Delivery.State.NEW.value, {}, True)
+    waits: tuple[object, ...] = (Delivery.State.NEW.value, {}, True)
     update_many(Delivery, ("state", "unseen", "is_recognised"), [(one.delivery_id, waits) for one in owned])
     _done_attempts(deliveries=list(stands), at=now)
     tickets.expect_read_back(list(stands.values()), now)

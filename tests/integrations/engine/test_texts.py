@@ -23,6 +23,7 @@ from integrations.richtext.blocks import (
     from_value,
 )
 from integrations.richtext.words import words_of
+from integrations.services.timeline import losses_of
 from tests.integrations.engine.fakes import FakeSystem
 from tests.integrations.engine.world import World, writes
 
@@ -46,7 +47,7 @@ class PlainText(FakeSystem):
     """A system whose texts are words alone: no boxes, tables or people."""
 
     def settled(self, field_name: str, value: Value) -> Value:
-        if field_name != "description":
+        if field_name not in ("description", "comment"):
             return value
         parts = (Document((block,)).plain() for block in from_value(value).blocks)
         return from_plain("\n\n".join(parts)).as_value()
@@ -223,3 +224,13 @@ def test_edits_at_random_on_both_sides_end_in_the_same_words(seed: int) -> None:
 
     assert world.waiting() == []
     assert words_of(blocks_of(world.desk, raised)) == words_of(blocks_of(world.board, twin))
+
+
+def test_what_a_comment_loses_on_its_way_is_told_with_its_delivery() -> None:
+    world, _, twin = begun("One.")
+    world.board.person_comments(twin, "Plain words.")
+    world.board._comment(twin, text("Look:", TABLE), "Jo", True, "")
+    world.run()
+    told = [losses_of(one) for one in Delivery.objects.filter(operation="comment").order_by("pk")]
+    assert told[0] == ()
+    assert "A table was taken apart." in told[1]
