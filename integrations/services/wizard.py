@@ -274,13 +274,17 @@ def send_first(draft: ConnectionDraft, side: Side, first: FirstTicket, *, now: d
     draft.first_key, draft.first_remote_id = first.key[:100], first.remote_id
     draft.first_side, draft.finished_at = side, now
     _save(draft, now, "first_key", "first_remote_id", "first_side", "finished_at")
+    # A link begins with a change that is new.  What was read while nobody joined it to anything is forgotten, so that
+    # the ticket is read from its beginning.
+    known = Ticket.objects.filter(system=side.system_id, remote_id=first.remote_id)
+    known.filter(sides__isnull=True, effects__isnull=True).delete()
     note_hints(side.system_id, [first.remote_id], now)
 
 
 def awaits_change(draft: ConnectionDraft) -> bool:
     """Whether the first ticket was read since, brought no change that was new, and so starts with its next one.
 
-    A link begins with a change, so a ticket that Concord knew before does not start by being read again.
+    A link begins with a change, so a ticket that travels on another connection does not start by being read again.
     """
     assert draft.first_side is not None
     ticket = Ticket.objects.filter(system=draft.first_side.system_id, remote_id=draft.first_remote_id)

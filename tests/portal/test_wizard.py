@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from integrations.models import Connection, ConnectionDraft, System, Ticket
+from integrations.models import Connection, ConnectionDraft, LinkedTicket, System, Ticket, TicketSide
 from integrations.sandbox.client import Sandbox
 from integrations.sandbox.jira.system import JiraSystem
 from integrations.sandbox.server import Server
@@ -18,6 +18,7 @@ from integrations.services import sandboxes
 from portal.models import AuditEntry
 from tests import factories
 from tests.factories import Role, make_user
+from tests.integrations.scenes import NOW
 
 pytestmark = pytest.mark.django_db
 
@@ -120,6 +121,33 @@ def test_two_systems_that_are_joined_already_are_told_at_the_form(
     assert "are joined already" in page
     draft.refresh_from_db()
     assert draft.right is None
+
+
+@pytest.mark.parametrize("is_linked", [False, True])
+def test_a_ticket_that_was_read_before_begins_anew_unless_it_travels_elsewhere(
+    client: Client, servers: dict[str, str], draft: ConnectionDraft, is_linked: bool
+) -> None:
+    through_rules(client, servers, draft)
+    sandbox = Sandbox(servers["zendesk"])
+    [made] = sandbox.act({"do": "create", "fields": {"subject": "Charged twice"}})
+    sandbox.close()
+    draft.refresh_from_db()
+    assert draft.left is not None
+    known = Ticket.objects.create(
+        system=draft.left, remote_id=made["ticket"], cursor="at its end", read_at=NOW
+    )
+    if is_linked:
+        elsewhere = factories.make_connection(draft.left)
+        linked = LinkedTicket.objects.create(
+            connection=elsewhere, origin=elsewhere.sides.first(), updated_at=NOW
+        )
+        TicketSide.objects.create(linked_ticket=linked, side=elsewhere.sides.first(), ticket=known)
+
+    post(client, "wizard_first", draft.pk, number=made["key"])
+
+    found = Ticket.objects.get(system=draft.left, remote_id=made["ticket"])
+    assert found.read_due_at is not None
+    assert (found.pk == known.pk, found.cursor) == ((True, "at its end") if is_linked else (False, ""))
 
 
 def test_a_ticket_that_is_not_there_is_told_at_the_number(
