@@ -7,6 +7,7 @@ https://learn.microsoft.com/rest/api/azure/devops/wit/comments
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 
@@ -26,16 +27,16 @@ def join(
 
     A comment without a record is told as its revision has it: nothing that was said gets lost.
     """
-    waiting = sorted(records, key=_number)
+    waiting = _Waiting(records)
+    edits = [at for one in records if _is_edited(one) and (at := times.time_of(one.get("modifiedDate")))]
     found: dict[int, Comment | None] = {}
     for step in steps:
         if not step.text or not step.makes_revision:
             continue
-        record = _pick(step, waiting)
+        record = waiting.take(step)
         if record is not None:
-            waiting.remove(record)
             found[step.rev] = None if record.get("isDeleted") is True else read(record, meet)
-        elif any(_is_edit(step, one) for one in records):
+        elif any(abs(at - step.at) <= NEAR for at in edits):
             found[step.rev] = None
         else:
             found[step.rev] = from_step(step, "")
@@ -49,22 +50,59 @@ def reach(records: Iterable[dict], at: datetime) -> bool:
     )
 
 
-def _pick(step: Step, records: Sequence[dict]) -> dict | None:
-    """The record of the comment that a step brought: written at that time, with the same words if several were."""
-    near = [one for one in records if _is_near(one.get("createdDate"), step.at)]
-    words = texts.read(step.text).plain()
-    same = [one for one in near if texts.of_comment(one).plain() == words]
-    return next(iter(same or near), None)
+class _Waiting:
+    """The records that no revision was found for yet, by number.  Linear, also where all are of the same moment."""
+
+    def __init__(self, records: Iterable[dict]) -> None:
+        self._left = {_number(one): one for one in sorted(records, key=_number)}
+        self._at: dict[int, datetime] = {}
+        self._seconds: dict[int, dict[int, None]] = defaultdict(dict)
+        # Read only when a revision of about that time is looked at: by its words, the numbers of a second's records.
+        self._words: dict[int, dict[str, dict[int, None]]] = {}
+        self._said: dict[int, str] = {}
+        for number, one in self._left.items():
+            if (at := times.time_of(one.get("createdDate"))) is not None:
+                self._at[number] = at
+                self._seconds[_second(at)][number] = None
+
+    def take(self, step: Step) -> dict | None:
+        """The record of the comment that a step brought: written at that time, with the same words if several were."""
+        reach = range(_second(step.at - NEAR), _second(step.at + NEAR) + 1)
+        seconds = [one for one in reach if self._seconds.get(one)]
+        words = texts.read(step.text).plain() if seconds else ""
+        same = [self._first(self._by_words(one).get(words, {}), step.at) for one in seconds]
+        near = [self._first(self._seconds[one], step.at) for one in seconds]
+        number = min((one for one in same if one is not None), default=None)
+        if number is None:
+            number = min((one for one in near if one is not None), default=None)
+        return None if number is None else self._taken(number)
+
+    def _first(self, numbers: Iterable[int], at: datetime) -> int | None:
+        return next((one for one in numbers if abs(self._at[one] - at) <= NEAR), None)
+
+    def _by_words(self, second: int) -> dict[str, dict[int, None]]:
+        if second not in self._words:
+            found: dict[str, dict[int, None]] = defaultdict(dict)
+            for number in self._seconds[second]:
+                self._said[number] = texts.of_comment(self._left[number]).plain()
+                found[self._said[number]][number] = None
+            self._words[second] = found
+        return self._words[second]
+
+    def _taken(self, number: int) -> dict:
+        second = _second(self._at[number])
+        del self._seconds[second][number]
+        del self._words[second][self._said[number]][number]
+        return self._left.pop(number)
 
 
-def _is_edit(step: Step, record: dict) -> bool:
+def _second(at: datetime) -> int:
+    return int(at.timestamp())
+
+
+def _is_edited(record: dict) -> bool:
     version = record.get("version")
-    return isinstance(version, int) and version > 1 and _is_near(record.get("modifiedDate"), step.at)
-
-
-def _is_near(value: object, at: datetime) -> bool:
-    found = times.time_of(value)
-    return found is not None and abs(found - at) <= NEAR
+    return isinstance(version, int) and version > 1
 
 
 def from_step(step: Step, comment_id: str) -> Comment:

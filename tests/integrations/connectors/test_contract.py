@@ -6,6 +6,7 @@ import base64
 import contextlib
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from integrations.connectors import errors, http, registry
 from integrations.connectors.protocol import FileDraft, HookRequest, RegistersHooks, TellsFileLimits
 from integrations.richtext import blocks
 from integrations.richtext.blocks import from_plain
+from integrations.sandbox.system import System
+from integrations.sandbox.wire import Request, Response
 from tests.integrations.connectors.bench import (
     CASES,
     Bench,
@@ -469,6 +472,33 @@ def test_a_very_long_comment_is_never_cut_without_a_word(desk: Bench) -> None:
         return
     held = blocks.from_value(desk.connector.read(remote_id).comments[0].body).plain()
     assert held == text.replace("\n\n", "\n") or "cut here" in held
+
+
+def test_five_thousand_comments_are_read_in_their_order(desk: Bench) -> None:
+    remote_id = desk.ticket()
+    since = desk.connector.history(remote_id, "").cursor
+    ticket = remote_id.removeprefix(desk.case.prefix)
+    desk.sandbox.act(
+        *(
+            {"do": "comment", "ticket": ticket, "comment": f"Comment {number}", "hooks": False}
+            for number in range(4_999)
+        )
+    )
+    told = [comment for change in desk.changes(remote_id, since) for comment in change.comments]
+    assert [blocks.from_value(one.body).plain() for one in told] == [f"Comment {n}" for n in range(4_999)]
+    assert list(desk.connector.read(remote_id).comments) == told
+
+
+def test_a_comment_of_64_kb_arrives_whole_or_says_that_it_was_cut(desk: Bench) -> None:
+    remote_id = desk.ticket()
+    sizes = (32_000, 64 * 1024, 200_000)
+    refused = [outcome(lambda size=size: desk.comment(remote_id, "x" * size)) for size in sizes]  # type: ignore[misc]
+    assert all(error is None or isinstance(error, errors.TooLarge) for error in refused)
+    held = [blocks.from_value(one.body).plain() for one in desk.connector.read(remote_id).comments]
+    taken = [size for size, error in zip(sizes, refused, strict=True) if error is None]
+    assert len(held) == len(taken) >= 1
+    for size, text in zip(taken, held, strict=True):
+        assert text == "x" * size or "cut here" in text
 
 
 # --- Files ---
@@ -965,7 +995,7 @@ PAGES: list[tuple[str, bytes]] = [
 
 
 def everything_there_is(connector: Any) -> list[tuple[str, Callable[[], object]]]:
-    """Every call of a connector, with whether it writes."""
+    """Every call of a connector by a name."""
     body = from_plain("Seen").as_value()
     case = CASES[connector.kind]
     some_id = case.some_id
@@ -974,22 +1004,43 @@ def everything_there_is(connector: Any) -> list[tuple[str, Callable[[], object]]
         return connector.attach(some_id, FileDraft("a.txt", "text/plain", 1, iter([b"x"]), True, "m"))
 
     return [
-        ("read", connector.check),
-        ("read", connector.fields),
-        ("read", lambda: connector.history(some_id, "")),
+        ("check", connector.check),
+        ("fields", connector.fields),
+        ("history", lambda: connector.history(some_id, "")),
         ("read", lambda: connector.read(some_id)),
-        ("read", lambda: connector.changed_since("")),
-        ("read", lambda: connector.find("m")),
-        ("write", lambda: connector.create(Draft({case.title: "x"}, "m"))),
+        ("changed", lambda: connector.changed_since("")),
+        ("find", lambda: connector.find("m")),
+        ("create", lambda: connector.create(Draft({case.title: "x"}, "m"))),
         (
-            "write",
+            "update",
             lambda: connector.update(
                 some_id, {"priority": case.values["priority"][0]}, current={}, marker="m"
             ),
         ),
-        ("write", lambda: connector.comment(some_id, CommentDraft(body, True, "m"))),
-        ("write", attach),
+        ("comment", lambda: connector.comment(some_id, CommentDraft(body, True, "m"))),
+        ("attach", attach),
     ]
+
+
+def test_a_page_to_sign_in_tells_that_the_credentials_are_refused(kind: str) -> None:
+    for page in ("a sign-in page with 203", "a redirect to sign in"):
+        with raw_server(always(dict(PAGES)[page])) as server:
+            connector = open_at({**dict.fromkeys(CASES[kind].sign_in, "x"), "base_url": server.url}, kind)
+            for name, call in everything_there_is(connector):
+                error = outcome(call)
+                assert isinstance(error, errors.Unauthorized), (page, name, error)
+                assert error.message.endswith(".")
+            close(connector)
+
+
+def always(page: bytes) -> Callable[[Peer], None]:
+    """The same answer to everything."""
+
+    def handle(peer: Peer) -> None:
+        while peer.read_request():
+            peer.send(page)
+
+    return handle
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page[0])
@@ -1041,6 +1092,29 @@ def test_no_shape_of_json_breaks_a_connector(value: object) -> None:
             for _, call in everything_there_is(connector):
                 outcome(call)
             close(connector)
+
+
+def test_a_byte_order_mark_in_front_of_every_answer_does_no_harm(
+    desk: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remote_id = people_work(desk)
+    everything, stands = desk.changes(remote_id), desk.connector.read(remote_id)
+    original = type(desk.sandbox.state).answer
+
+    def marked(system: System, request: Request) -> tuple[Response, str]:
+        response, route = original(system, request)
+        is_json = response.content_type.startswith("application/json") and response.body
+        return replace(response, body=b"\xef\xbb\xbf" + response.body) if is_json else response, route
+
+    monkeypatch.setattr(type(desk.sandbox.state), "answer", marked)
+    fresh = connector_to(desk.sandbox, desk.case, desk.exchanges)
+    assert fresh.check().id
+    assert fresh.fields() == desk.connector.fields()
+    assert fresh.read(remote_id) == stands
+    assert fresh.history(remote_id, "").changes == tuple(everything)
+    fresh.comment(remote_id, CommentDraft(from_plain("Störung 障害").as_value(), True, "bom"))
+    assert blocks.from_value(fresh.read(remote_id).comments[-1].body).plain() == "Störung 障害"
+    close(fresh)
 
 
 # --- What we send ---

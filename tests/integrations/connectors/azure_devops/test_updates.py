@@ -10,7 +10,7 @@ import pytest
 
 from integrations.canonical import Change, ChangeKind, Comment, Person
 from integrations.connectors import errors
-from integrations.connectors.azure_devops import comments
+from integrations.connectors.azure_devops import comments, texts
 from integrations.connectors.azure_devops.cursors import FeedCursor, HistoryCursor
 from integrations.connectors.azure_devops.fields import Reader
 from integrations.connectors.azure_devops.identities import People
@@ -306,6 +306,26 @@ def test_comments_of_the_same_moment_are_told_apart_by_their_words() -> None:
         2: ("11", "B"),
         3: ("10", "A"),
     }
+
+
+def test_however_many_comments_came_at_once_each_text_is_read_twice_at_most(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read: list[int] = []
+    of_comment = texts.of_comment
+
+    def counted(one: dict) -> Document:
+        read.append(one["id"])
+        return of_comment(one)
+
+    monkeypatch.setattr(texts, "of_comment", counted)
+    numbers = range(2, 60)
+    said = joined(
+        [{**commented(number, f"Line {number}"), "revisedDate": at(5)} for number in numbers],
+        [record(1_000 - number, 5, f"Line {number}") for number in numbers],
+    )
+    assert len(said) == len(numbers)
+    assert max(read.count(number) for number in read) == 2
 
 
 def test_a_comment_that_was_taken_away_is_not_carried() -> None:

@@ -12,7 +12,6 @@ from integrations.canonical import CommentDraft, Person
 from integrations.connectors import errors
 from integrations.connectors.jira.connector import JiraConnector
 from integrations.richtext.blocks import from_plain
-from tests.integrations.connectors.bench import bench
 from tests.integrations.connectors.jira.answers import issue
 from tests.integrations.connectors.jira.conftest import Site
 
@@ -129,20 +128,6 @@ def test_a_write_that_is_answered_with_nonsense_may_have_been_done(jira: JiraCon
     with pytest.raises(errors.Garbled) as raised:
         jira.comment("10001", CommentDraft(from_plain("x").as_value(), True, "m"))
     assert raised.value.outcome_unknown
-
-
-def test_five_thousand_comments_are_read_in_their_order() -> None:
-    with bench("jira") as desk:
-        ticket = desk.ticket()
-        since = desk.connector.history(ticket, "").cursor
-        acts = [
-            {"do": "comment", "ticket": ticket, "comment": f"Comment {n}", "hooks": False}
-            for n in range(5_000)
-        ]
-        desk.sandbox.act(*acts)
-        told = [comment for change in desk.changes(ticket, since) for comment in change.comments]
-        assert [one.body for one in told] == [from_plain(f"Comment {n}").as_value() for n in range(5_000)]
-        assert list(desk.connector.read(ticket).comments) == told
 
 
 def test_a_time_before_anything_else_is_no_reason_to_stop(jira: JiraConnector, site: Site) -> None:

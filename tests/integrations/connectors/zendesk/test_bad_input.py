@@ -147,18 +147,14 @@ def test_a_comment_of_64_kb_arrives_whole_or_says_that_it_was_cut() -> None:
     assert all(len(one) > 65_000 for one in held[1:])
 
 
-def test_five_thousand_comments_are_read_in_their_order_and_one_more_is_refused() -> None:
+def test_after_five_thousand_comments_one_more_is_refused() -> None:
     with bench("zendesk") as desk:
         ticket = desk.ticket()
-        since = desk.connector.history(ticket, "").cursor
         acts = [
             {"do": "comment", "ticket": ticket, "comment": f"Comment {n}", "hooks": False}
             for n in range(4_999)
         ]
         desk.sandbox.act(*acts)
-        told = [comment for change in desk.changes(ticket, since) for comment in change.comments]
-        assert [from_value(one.body).plain() for one in told] == [f"Comment {n}" for n in range(4_999)]
-        assert list(desk.connector.read(ticket).comments) == told
         assert isinstance(outcome(lambda: desk.comment(ticket, "One too many")), errors.TooLarge)
 
 
