@@ -7,7 +7,7 @@ those who see all partners.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -16,6 +16,7 @@ from django.shortcuts import get_object_or_404
 
 from integrations.models import Connection, Delivery, Lane, Partner, PartnerTicket, Side, System, TicketSide
 from integrations.querysets import LaneQuerySet
+from integrations.services.budgets import Holding, holding_of, holdings
 from integrations.services.timeline import Viewer, what_of
 from knowledgebase.models import Article
 from knowledgebase.search import articles_for
@@ -57,6 +58,8 @@ class LaneRow:
     count: int
     age: timedelta
     failure: str
+    # The limit of the receiver's system that it waits for; then nothing has failed.
+    holding: Holding | None
     article: Article | None
     system: System
 
@@ -98,7 +101,7 @@ def lane_page(
 
 
 def lane_rows(lanes: Sequence[Lane], viewer: Viewer, *, now: datetime) -> list[LaneRow]:
-    """Lanes as rows.  Four queries, however many."""
+    """Lanes as rows.  Five queries, however many."""
     keys = [lane.pk for lane in lanes]
     heads = {one.lane_id: one for one in Delivery.objects.filter(lane__in=keys, number=F("lane__head"))}
     sides: dict[int, list[TicketSide]] = {}
@@ -107,8 +110,10 @@ def lane_rows(lanes: Sequence[Lane], viewer: Viewer, *, now: datetime) -> list[L
     ).select_related("side__system__partner", "ticket", "linked_ticket"):
         sides.setdefault(one.linked_ticket_id, []).append(one)
     articles = articles_for(lane.failure_code for lane in lanes)
+    held = holdings({lane.system_id for lane in lanes}, now=now)
     return [
-        _row(lane, sides[lane.linked_ticket_id], heads.get(lane.pk), articles, viewer, now) for lane in lanes
+        _row(lane, sides[lane.linked_ticket_id], heads.get(lane.pk), articles, viewer, held, now)
+        for lane in lanes
     ]
 
 
@@ -195,6 +200,7 @@ def _row(
     head: Delivery | None,
     articles: dict[str, Article],
     viewer: Viewer,
+    held: Mapping[int, Holding],
     now: datetime,
 ) -> LaneRow:
     target = next(one for one in sides if one.side_id == lane.target_id)
@@ -212,6 +218,7 @@ def _row(
         count=lane.tail - lane.head + 1,
         age=now - (lane.waits_since or now),
         failure=known_failure(lane, head, viewer, sender.partner_id, receiver.partner_id),
+        holding=holding_of(lane, held, now),
         article=articles.get(lane.failure_code),
         system=receiver,
     )

@@ -65,7 +65,7 @@ class Gate:
         self._told: Told | None = None
         self._told_at = 0.0
         self._limit: int | None = None
-        self._is_urgent = False
+        self._is_urgent = self._is_new = False
         # When calls left, and what was allowed, for as long as an answer may be about it.
         self._left_at: deque[float] = deque(maxlen=4 * PLENTY)
         self._given: deque[tuple[float, int]] = deque(maxlen=PLENTY)
@@ -103,6 +103,7 @@ class Gate:
             if sent_at >= self._told_at:
                 is_new = self._limit != told.limit
                 self._told, self._told_at, self._limit = told, sent_at, told.limit
+                self._is_new = self._is_new or is_new
                 self._is_urgent = self._is_urgent or is_new or bool(told.wait_s) or is_scarce(told)
 
     def measure(self, count: int | None, slot: int, started_at: float) -> None:
@@ -144,6 +145,11 @@ class Gate:
         """Whether something was told that the other workers have to know now."""
         return self._is_urgent
 
+    @property
+    def is_new(self) -> bool:
+        """Whether a limit was told of which nobody knew: until it is reported nothing keeps to it."""
+        return self._is_new
+
     def tidings(self) -> Tidings:
         """What is to be reported; it is reported once."""
         with self._lock:
@@ -156,7 +162,7 @@ class Gate:
             found = Tidings(self._calls, tuple((one.slot, one.count) for one in over if one.count))
             if self._told is not None:
                 found = self._with_told(found, self._told, now)
-            self._calls, self._told, self._is_urgent = 0, None, False
+            self._calls, self._told, self._is_urgent, self._is_new = 0, None, False, False
             return found
 
     def _with_told(self, found: Tidings, told: Told, now: float) -> Tidings:

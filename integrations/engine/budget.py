@@ -21,7 +21,7 @@ COUNTED_S = MINUTE_S + math.ceil(VALID_S) + 1
 MINUTES_KEPT = 60
 # The part of a limit that bulk work leaves to live work.
 RESERVE = 0.2
-# After a limit was reset nobody knows yet what is left: so large a part of it may be used until an answer tells.
+# After a limit was reset nobody knows yet what is left: so large a part of it may be used every second until an answer tells.
 PROBE = 0.1
 
 
@@ -143,6 +143,9 @@ def _left(budget: Budget, told: Told, tidings: Tidings, sent_at: datetime, now: 
         return None
     # The vendor does not say: what we have used of this window is all that is known.
     begun = (told.resets_at or now) - timedelta(seconds=told.window_s)
+    if begun > now:
+        # Its clock is ahead of ours.
+        begun = now - timedelta(seconds=told.window_s)
     first = int(begun.timestamp()) // MINUTE_S
     return told.limit - sum(count for minute, count in budget.minutes.items() if minute >= first)
 
@@ -153,11 +156,17 @@ def _caps(budget: Budget, now: datetime) -> Iterator[_Cap]:
     if budget.limit is not None and budget.left is not None:
         resets_at = _resets_at(budget, budget.limit, now)
         if now >= resets_at:
-            # A small limit is probed with a call or two.
-            probe = max(1, int(budget.limit * PROBE))
-            yield _Cap(budget.limit, probe - _since(budget, resets_at), now + timedelta(seconds=1))
+            yield from _after_reset(budget, budget.limit, resets_at, now)
         elif budget.left < max(budget.limit // 4, PLENTY):
             yield _Cap(budget.limit, budget.left, resets_at)
+
+
+def _after_reset(budget: Budget, limit: int, resets_at: datetime, now: datetime) -> Iterator[_Cap]:
+    """A tenth at once and a tenth more every second, until an answer tells; some vendors tell only what is scarce."""
+    elapsed_s = (now - resets_at).total_seconds()
+    if elapsed_s < (budget.window_s or MINUTE_S):
+        probe = min(limit, int(max(1, int(limit * PROBE)) * (1 + elapsed_s)))
+        yield _Cap(limit, probe - _since(budget, resets_at), now + timedelta(seconds=1))
 
 
 def _has_caps(budget: Budget, now: datetime) -> bool:

@@ -130,6 +130,9 @@ class Purse:
 
     def _wanted(self, account: _Account, room: int, at: float) -> int:
         allowed = account.gate.allowed
+        if allowed is None and account.asked_at == -math.inf:
+            # Nobody has asked yet whether there is a limit.
+            allowed = 0
         if allowed is None or room <= 0 or at - account.asked_at < ASKED_EVERY_S:
             return 0
         enough = math.ceil(room * account.cost)
@@ -139,7 +142,7 @@ class Purse:
         since = at - account.asked_at
         if account.gate.allowed is None and since > BELIEVED_S:
             return True
-        if account.gate.is_urgent and since > URGENT_S:
+        if account.gate.is_new or (account.gate.is_urgent and since > URGENT_S):
             return True
         return at - account.noted_at > NOTED_EVERY_S
 

@@ -16,6 +16,7 @@ from integrations.canonical import FieldKind
 from integrations.connectors import registry
 from integrations.connectors.protocol import SettingSpec
 from integrations.models import Partner, System, SystemSecret
+from integrations.services.budgets import LEAST, MOST
 from integrations.services.systems import ADDRESS, SystemData, settings_of
 from portal.access import partners_for
 from portal.forms.base import StampedForm
@@ -36,6 +37,14 @@ class KindForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.fields["partner"].queryset = partners  # type: ignore[attr-defined]
         self.fields["kind"].choices = registry.labels()  # type: ignore[attr-defined]
+
+
+class CeilingForm(forms.Form):
+    """Our own limit on calls; empty for none."""
+
+    ceiling = forms.IntegerField(
+        label="Calls a minute at most", required=False, min_value=LEAST, max_value=MOST
+    )
 
 
 class SystemForm(StampedForm):

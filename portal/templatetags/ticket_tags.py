@@ -14,6 +14,7 @@ from integrations.mapping.agreement import Verdict
 from integrations.models import Delivery, Lane
 from integrations.richtext.blocks import Document
 from integrations.richtext.html import to_html
+from integrations.services.budgets import LIMIT_CODES
 from integrations.services.file_comparison import FileVerdict
 from integrations.services.timeline import Entry, Fate
 from knowledgebase.rendering import render_markdown
@@ -98,6 +99,8 @@ def lane_state(lane: Lane) -> str:
     """A lane's state as people see it: what it waits for."""
     if lane.state != Lane.State.READY:
         return str(lane.get_state_display())
+    if lane.failure_code in LIMIT_CODES:
+        return "Waits for a limit"
     return "Tried again later" if lane.failure_code else "On its way"
 
 
@@ -106,7 +109,8 @@ def lane_tone(lane: Lane) -> str:
     """The colour of a lane's state."""
     if lane.state == Lane.State.PARKED:
         return "red"
-    return "orange" if lane.state == Lane.State.HELD or lane.failure_code else "azure"
+    has_failed = lane.failure_code and lane.failure_code not in LIMIT_CODES
+    return "orange" if lane.state == Lane.State.HELD or has_failed else "azure"
 
 
 @register.filter

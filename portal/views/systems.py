@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from integrations.connectors import registry
 from integrations.models import Partner, System, SystemFinding
-from integrations.services import metadata
+from integrations.services import budgets, metadata
 from integrations.services import systems as services
 from integrations.services.hook_health import hook_health
 from integrations.services.hook_registration import hook_place
@@ -27,7 +27,7 @@ from portal.access import partners_for, require, requires
 from portal.acting import act, trail_of
 from portal.exports import csv_response
 from portal.forms.base import attempt, succeeds
-from portal.forms.systems import FieldFilter, KindForm, SystemFilter, SystemForm, shown_of
+from portal.forms.systems import CeilingForm, FieldFilter, KindForm, SystemFilter, SystemForm, shown_of
 from portal.listing import WIDE, Column, in_order, listing
 
 COLUMNS = (
@@ -125,6 +125,7 @@ def system_detail(request: HttpRequest, pk: int) -> HttpResponse:
         "now": timezone.now(),
         "hooks": hook_health(system, now=timezone.now()),
         "place": hook_place(system),
+        "budget": budgets.standing(system, now=timezone.now()),
         "trail": trail_of(system, request.user),
     }
     return render(request, "portal/systems/detail.html", page)
@@ -303,6 +304,30 @@ def system_resume(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("system_detail", pk)
 
 
+@require_POST
+@requires("systems", "write")
+def system_ceiling(request: HttpRequest, pk: int) -> HttpResponse:
+    """Allow so many calls a minute, or as many as the vendor does."""
+    system = fetch_system(request, pk, "write")
+    form = CeilingForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, form.errors["ceiling"][0])
+        return redirect("system_detail", pk)
+    ceiling = form.cleaned_data["ceiling"]
+    before = budgets.standing(system, now=timezone.now()).ceiling
+    act(
+        request,
+        lambda: budgets.set_ceiling(system, ceiling),
+        obj=system,
+        trail="changed",
+        changes={"calls a minute at most": [before, ceiling]},
+        done=f"At most {ceiling} calls a minute from here on."
+        if ceiling
+        else "Only the vendor's own limit counts from here on.",
+    )
+    return redirect("system_detail", pk)
+
+
 @require_http_methods(["GET", "POST"])
 @requires("systems", "full")
 def system_discard(request: HttpRequest, pk: int) -> HttpResponse:
@@ -353,5 +378,6 @@ urlpatterns = [
     path("<int:pk>/test/", system_test, name="system_test"),
     path("<int:pk>/pause/", system_pause, name="system_pause"),
     path("<int:pk>/resume/", system_resume, name="system_resume"),
+    path("<int:pk>/ceiling/", system_ceiling, name="system_ceiling"),
     path("<int:pk>/discard/", system_discard, name="system_discard"),
 ]

@@ -129,6 +129,7 @@ PAGES: dict[str, Page | Open] = {
     "system_expiry": on("systems", "write", "system", ends=OWN),
     "system_test": pressed("systems", "write", "system", ends=OWN),
     "system_pause": pressed("systems", "write", "system", ends=OWN),
+    "system_ceiling": pressed("systems", "write", "system", ends=OWN),
     "system_resume": pressed("systems", "write", "system", ends=OWN),
     "system_discard": on("systems", "full", "system", ends=OWN),
     "system_hooks": on("systems", "write", "system", ends=OWN),

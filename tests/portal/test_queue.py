@@ -137,7 +137,7 @@ def test_the_queue_costs_the_same_whatever_its_length(
     # Session, user and whose; memberships, matrix; connections and partners to choose from (counted, listed);
     # page: partners seen, lanes, heads, sides, articles; count, codes and standing with the partners seen for each;
     # articles of the codes.
-    with django_assert_num_queries(21):
+    with django_assert_num_queries(22):
         client.get(QUEUE)
 
 

@@ -521,7 +521,7 @@ def test_a_page_takes_few_queries(client: Client, django_assert_num_queries: Any
 
     client.get(at("system_detail", system))
 
-    # Session, person, memberships, matrix; the system; its trail, credentials, sides and findings; the secret and
+    # Session, person, memberships, matrix; the system; its budget and trail, credentials, sides and findings; the secret and
     # the receipts of web hooks; the person's own partner for the top bar.
-    with django_assert_num_queries(13):
+    with django_assert_num_queries(14):
         client.get(at("system_detail", system))

@@ -67,10 +67,10 @@ def test_what_is_left_at_the_vendor_is_shared_until_it_is_reset() -> None:
     budget = rules.heard(Budget(), told(limit=700, left=30, resets_at=later(40)), NOW)
     budget = rules.spent(budget, 30, later(1))
     assert (rules.available(budget, later(39)), rules.free_at(budget, later(39))) == (0, later(40))
-    # Then a tenth, until an answer tells more.
+    # Then a tenth a second, until an answer tells more; a vendor that says nothing any more limits nobody.
     assert rules.available(budget, later(40)) == 70
     budget = rules.spent(budget, 70, later(40))
-    assert rules.available(budget, later(41)) == 0
+    assert [rules.available(budget, later(at)) for at in (40.5, 41, 100)] == [35, 70, None]
     budget = rules.heard(budget, told(limit=700, left=630, resets_at=later(100)), later(50))
     assert rules.available(budget, later(50)) is None
 
