@@ -111,7 +111,16 @@ class AlertQuerySet(models.QuerySet[Any]):
     def of_partners(self, partners: Any) -> Self:
         """Alerts about systems and connections of these partners; those about the portal itself are nobody's."""
         ends = _rows("Side").filter(connection=OuterRef("connection"), system__partner__in=partners)
-        return self.filter(Q(connection=None, system__partner__in=partners) | Q(Exists(ends)))
+        alone = Q(connection=None, system__partner__in=partners) | Q(endpoint__partner__in=partners)
+        return self.filter(alone | Q(Exists(ends)))
+
+
+class EndpointQuerySet(models.QuerySet[Any]):
+    """Questions about endpoints of outgoing web hooks."""
+
+    def of_partners(self, partners: Any) -> Self:
+        """Endpoints of these partners; the operator's own are nobody's."""
+        return self.filter(partner__in=partners)
 
 
 class ConnectionQuerySet(models.QuerySet[Any]):

@@ -20,7 +20,9 @@ def visible_alerts(user: Someone, action: str = "read") -> AlertQuerySet:
 
 def alert_for(user: Someone, pk: int, action: str = "read") -> Alert:
     """The alert; 404 when it is none of the person's, 403 when the roles there do not allow this."""
-    found = visible_alerts(user).select_related("system__partner", "connection", "acknowledged_by")
+    found = visible_alerts(user).select_related(
+        "system__partner", "connection", "endpoint__partner", "acknowledged_by"
+    )
     alert = get_object_or_404(found, pk=pk)
     if action != "read":
         partners = partners_of(alert)
@@ -32,8 +34,9 @@ def alert_for(user: Someone, pk: int, action: str = "read") -> Alert:
 
 
 def partners_of(alert: Alert) -> list[Partner]:
-    """Whose matter it is: both companies of a connection, one company of a system, nobody's for the portal itself."""
+    """Whose matter it is: both companies of a connection, one of a system or endpoint, nobody's for the portal itself."""
     if alert.connection_id:
         sides = Side.objects.filter(connection=alert.connection_id).select_related("system__partner")
         return [side.system.partner for side in sides.order_by("position")]
-    return [alert.system.partner] if alert.system else []
+    owner = alert.system or alert.endpoint
+    return [owner.partner] if owner and owner.partner else []

@@ -47,8 +47,7 @@ def hear(sender: Any, alert: Alert, news: AlertNews, at: datetime, **kwargs: Any
     told = set(alert.mails.values_list("user", flat=True))
     waiting = set(alert.mails.filter(sent_at=None).values_list("user", flat=True))
     mails = []
-    is_portals = alert.system_id is None and alert.connection_id is None
-    if is_portals and settings.ALERT_MAIL_TO and None not in waiting:
+    if not partners_of(alert) and settings.ALERT_MAIL_TO and None not in waiting:
         mails.append(AlertMail(alert=alert, due_at=at, queued_at=at))
     for one in subscribers(alert):
         is_news = one.user_id in told if news is AlertNews.CLOSED else True

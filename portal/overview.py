@@ -72,7 +72,7 @@ class AtRisk:
 
 def alerts(user: Someone) -> list[Alert]:
     """Alerts that the person may see and nobody has in hand, the worst first.  One query."""
-    found = visible_alerts(user).open().select_related("system__partner", "connection")
+    found = visible_alerts(user).open().select_related("system__partner", "endpoint__partner", "connection")
     return list(found.order_by("-severity", "since", "pk")[:SHOWN])
 
 

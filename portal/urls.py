@@ -19,6 +19,7 @@ urlpatterns = [
     path("systems/", include("portal.views.systems")),
     path("systems/", include("portal.views.hooks")),
     path("systems/", include("portal.views.credentials")),
+    path("alerts/endpoints/", include("portal.views.endpoints")),
     path("alerts/", include("portal.views.alerts")),
     path("findings/", include("portal.views.findings")),
     path("connections/on-their-way/", include("portal.views.wizard")),

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from kombu.exceptions import OperationalError as BrokerError
 
-from integrations.services import watching
+from integrations.services import outgoing, watching
 from integrations.services.watching import Round
 from portal import mailing
 from portal.celery import app
@@ -29,6 +29,8 @@ def walk(now: datetime, *, broker_answers: bool | None = None) -> Round:
     for alert in [*done.opened, *done.worsened]:
         logger.warning("alert", extra={"alert_id": alert.pk, "code": alert.code, "subject": alert.subject})
     mailing.send_due(now)
+    outgoing.send_due(now)
+    outgoing.forget_old(now)
     return done
 
 

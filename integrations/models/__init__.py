@@ -4,6 +4,7 @@ from integrations.models.alerts import Alert
 from integrations.models.budgets import SystemBudget
 from integrations.models.connections import Connection, Side
 from integrations.models.deliveries import Attempt, Delivery, Effect, Lane, SyncEvent, Withheld
+from integrations.models.endpoints import EndpointSecret, HookEndpoint, HookMessage
 from integrations.models.findings import HookTrouble, SystemFinding
 from integrations.models.hooks import HookStanding
 from integrations.models.mappings import DictionaryField, FieldRule, MappingSet, ValueMap, ValuePair
@@ -23,9 +24,12 @@ __all__ = [
     "DictionaryField",
     "Drift",
     "Effect",
+    "EndpointSecret",
     "Examination",
     "FieldRule",
     "Heartbeat",
+    "HookEndpoint",
+    "HookMessage",
     "HookReceipt",
     "HookStanding",
     "HookTrouble",

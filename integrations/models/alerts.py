@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 
 from integrations.models.connections import Connection
+from integrations.models.endpoints import HookEndpoint
 from integrations.models.systems import System
 from integrations.querysets import AlertQuerySet
 from integrations.watch.conditions import Condition, Severity
@@ -35,6 +36,8 @@ class Alert(models.Model):
         LANES_PARKED = Condition.LANES_PARKED.value, "Lanes parked"
         LANES_WAITING = Condition.LANES_WAITING.value, "Lanes wait"
         LANES_HELD = Condition.LANES_HELD.value, "Lanes held"
+        ENDPOINT_FAILING = Condition.ENDPOINT_FAILING.value, "Endpoint takes no web hooks"
+        ENDPOINT_DISABLED = Condition.ENDPOINT_DISABLED.value, "Endpoint disabled"
 
     class SeverityChoice(models.IntegerChoices):
         NOTICE = Severity.NOTICE.value, "Notice"
@@ -52,6 +55,9 @@ class Alert(models.Model):
     system = models.ForeignKey(System, null=True, blank=True, on_delete=models.CASCADE, related_name="alerts")
     connection = models.ForeignKey(
         Connection, null=True, blank=True, on_delete=models.CASCADE, related_name="alerts"
+    )
+    endpoint = models.ForeignKey(
+        HookEndpoint, null=True, blank=True, on_delete=models.CASCADE, related_name="alerts"
     )
     # The worst that it has reached since it opened.
     severity = models.PositiveSmallIntegerField(choices=SeverityChoice)

@@ -25,7 +25,7 @@ from integrations.models import (
     SystemFinding,
     SystemSecret,
 )
-from integrations.services import heartbeats
+from integrations.services import heartbeats, outgoing
 from integrations.services.systems import settings_of
 from integrations.watch.conditions import (
     Background,
@@ -77,7 +77,9 @@ def verdict_of(now: datetime, broker_answers: bool | None = None, others: Iterab
         watch=beats.get(heartbeats.WATCH),
         broker_answers=broker_answers,
     )
-    return judge(background, _systems(), _expiries(), _lanes(), [*_hooks(), *others], now)
+    return judge(
+        background, _systems(), _expiries(), _lanes(), [*_hooks(), *outgoing.trouble(now), *others], now
+    )
 
 
 # --- Facts ---
@@ -189,6 +191,7 @@ def _open(standing: Standing, now: datetime) -> Alert | None:
                 subject=standing.subject.key,
                 system_id=standing.subject.system,
                 connection_id=standing.subject.connection,
+                endpoint_id=standing.subject.endpoint,
                 severity=standing.severity.value,
                 stage=standing.stage,
                 message=standing.message[:300],

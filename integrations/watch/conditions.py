@@ -31,6 +31,8 @@ class Condition(StrEnum):
     LANES_PARKED = "lanes_parked"
     LANES_WAITING = "lanes_waiting"
     LANES_HELD = "lanes_held"
+    ENDPOINT_FAILING = "endpoint_failing"
+    ENDPOINT_DISABLED = "endpoint_disabled"
 
 
 class Severity(IntEnum):
@@ -47,11 +49,12 @@ class Subject:
 
     system: int | None = None
     connection: int | None = None
+    endpoint: int | None = None
 
     @property
     def key(self) -> str:
         """One word for it, the same for the same subject."""
-        named = [("system", self.system), ("connection", self.connection)]
+        named = [("system", self.system), ("connection", self.connection), ("endpoint", self.endpoint)]
         return "/".join(f"{name}:{pk}" for name, pk in named if pk is not None) or "portal"
 
 

@@ -50,7 +50,9 @@ UNDER = {
     "agreement": "report_list",
     "calendar": "report_list",
     "finding": "system_list",
+    # Behind the bell.
     "alert": "",
+    "endpoint": "",
     "wizard": "connection_list",
     "person": "connection_list",
     "drill": "connection_list",

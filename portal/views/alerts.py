@@ -137,7 +137,9 @@ def _page(request: HttpRequest, alert: Alert, form: TakeInHandForm | None = None
 
 
 def _found(request: HttpRequest, form: AlertFilter) -> AlertQuerySet:
-    found = visible_alerts(request.user).select_related("system__partner", "connection", "acknowledged_by")
+    found = visible_alerts(request.user).select_related(
+        "system__partner", "endpoint__partner", "connection", "acknowledged_by"
+    )
     return form.narrow(found)
 
 

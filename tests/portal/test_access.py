@@ -19,9 +19,10 @@ from django.urls import URLPattern, get_resolver, reverse
 from django.utils import timezone
 
 from integrations.models import ConnectionDraft, HookStanding, MappingSet, PersonPair
-from integrations.services import findings, heartbeats, hook_registration
+from integrations.services import findings, heartbeats, hook_registration, outgoing
 from integrations.services import metadata as metadata_services
 from integrations.services import systems as system_services
+from integrations.services.endpoints import add_endpoint
 from integrations.services.mappings import draft_rules
 from knowledgebase.models import Article
 from portal.access import MATRIX, REACH, Level
@@ -146,6 +147,19 @@ PAGES: dict[str, Page | Open] = {
     "alert_export": Page("alerts", "read"),
     "alert_detail": on("alerts", "read", "alert", ends=OWN),
     "alert_acknowledge": pressed("alerts", "write", "alert", ends=OWN),
+    # Outgoing web hooks
+    "endpoint_list": Page("alerts", "full"),
+    "endpoint_export": Page("alerts", "full"),
+    "endpoint_add": Page("alerts", "full"),
+    "endpoint_detail": on("alerts", "full", "endpoint", ends=OWN),
+    "endpoint_edit": on("alerts", "full", "endpoint", ends=OWN),
+    "endpoint_rotate": pressed("alerts", "full", "endpoint", ends=OWN),
+    "endpoint_end_former": pressed("alerts", "full", "endpoint", ends=OWN),
+    "endpoint_pause": pressed("alerts", "full", "endpoint", ends=OWN),
+    "endpoint_resume": pressed("alerts", "full", "endpoint", ends=OWN),
+    "endpoint_test": pressed("alerts", "full", "endpoint", ends=OWN),
+    "endpoint_resend": pressed("alerts", "full", "endpoint", "message", ends=OWN),
+    "endpoint_discard": on("alerts", "full", "endpoint", ends=OWN),
     # Findings
     "finding_list": Page("systems", "read"),
     "finding_detail": on("systems", "read", "finding", ends=OWN),
@@ -302,6 +316,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """One of everything, by the names that PAGES uses."""
     # Nobody is called by a test.
     answer = system_services.Checkup(True, "It answers.")
+    monkeypatch.setattr(outgoing, "send", lambda message, now: True)
     monkeypatch.setattr(system_services, "test_system", lambda system, *, now: answer)
     monkeypatch.setattr(metadata_services, "refresh_metadata", lambda system, *, now: [])
     monkeypatch.setattr(hook_registration, "register_hooks", lambda system, *, now, renew=False: True)
@@ -319,6 +334,9 @@ def world(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     draft = draft_rules(left, MappingSet.Direction.OUTGOING)
     fields = [row for row in factories.FIELDS["zendesk"] if row["name"] != "priority"]
     [finding] = findings.take_metadata(left.system, {"fields": fields}, now=scenes.NOW)
+    endpoint, _ = add_endpoint(
+        factories.mercuri(), "Pager", "https://pager.example/", ["alert.opened"], now=scenes.NOW
+    )
     agreement = slas.load_reference(factories.mercuri(), factories.infinity())
     member = factories.make_user("ann", role=Role.PARTNER_AGENT, partner=factories.mercuri())
     article = Article.objects.published().exclude(code=None).first()
@@ -332,6 +350,10 @@ def world(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         "system": left.system_id,
         "finding": finding.pk,
         "alert": scenes.alert(left.system).pk,
+        "endpoint": endpoint.pk,
+        "message": endpoint.messages.create(
+            message_id="msg_1", kind="endpoint.test", body="{}", created_at=scenes.NOW, due_at=scenes.NOW
+        ).pk,
         "wizard": ConnectionDraft.objects.create(begun_at=scenes.NOW, touched_at=scenes.NOW).pk,
         "position": "left",
         "pair": PersonPair.objects.create(connection=left.connection, left_id="1", right_id="2").pk,

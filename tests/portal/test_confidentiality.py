@@ -26,6 +26,8 @@ from integrations.models import (
     ConnectionDraft,
     Delivery,
     FieldRule,
+    HookEndpoint,
+    HookMessage,
     Lane,
     LinkedTicket,
     MappingSet,
@@ -35,6 +37,7 @@ from integrations.models import (
     SystemFinding,
     Ticket,
 )
+from integrations.services.endpoints import add_endpoint
 from integrations.services.mappings import draft_rules
 from knowledgebase.models import Article
 from portal import audit
@@ -194,6 +197,12 @@ def plant_system(system: System) -> None:
         message=canary(39),
         found_at=NOW,
     )
+    endpoint, _ = add_endpoint(
+        system.partner, canary(42), f"https://{canary(43)}.example/", ["alert.opened"], now=NOW
+    )
+    endpoint.messages.create(
+        message_id=canary(44), kind="endpoint.test", body=canary(45), created_at=NOW, due_at=NOW
+    )
     scenes.alert(system, message=canary(40), acknowledged_reason=canary(41), state="acknowledged")
     audit.record(None, "changed", system, {"email": [canary(31), canary(38)]}, partner=system.partner)
 
@@ -207,6 +216,8 @@ OBJECTS: dict[str, Any] = {
     "partner": Partner,
     "system": System,
     "alert": Alert,
+    "endpoint": HookEndpoint,
+    "message": HookMessage,
     "finding": SystemFinding,
     "wizard": ConnectionDraft,
     "connection": Connection,
