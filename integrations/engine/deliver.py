@@ -78,6 +78,8 @@ class _Delivering:
         self.head = head
         self.system_id = head.side.system_id
         self.send_by = timing.send_by(lane.leased_until, context.request_timeout_s)
+        # When the latest look at the other system began: what it does not show was not there by then.
+        self.looked_at = context.clock.now()
 
     def run(self) -> _Step:
         """Carry the delivery as far as it goes now."""
@@ -105,6 +107,7 @@ class _Delivering:
     def _create(self) -> _Step:
         head = self.head
         if head.state is DeliveryState.SENT:
+            self.looked_at = self.context.clock.now()
             try:
                 found = yield effects.FindTicket(self.system_id, marker=head.marker)
             except ConnectorError as error:
@@ -401,7 +404,7 @@ class _Delivering:
 
     def _pull(self, target: TicketState) -> Generator[effects.Effect, Any, HeadView | None]:
         """Read the target's history now and load the head anew; None when that failed or the claim was lost."""
-        started_at = self.context.clock.now()
+        started_at = self.looked_at = self.context.clock.now()
         try:
             history = yield effects.ReadHistory(
                 self.system_id, remote_id=target.remote_id, since=target.cursor
@@ -446,7 +449,8 @@ class _Delivering:
         return {name: settled(self.system_id, name, value) for name, value in fields.items()}
 
     def _may_still_turn_up(self) -> bool:
-        return self.context.clock.now() < self._settles_at()
+        # Not by the clock: a worker that was stopped after its look has seen nothing of what came since.
+        return self.looked_at < self._settles_at()
 
     def _settles_at(self) -> datetime:
         operation = Operation.CREATE if self.head.follows else self.head.operation
@@ -457,7 +461,7 @@ class _Delivering:
 
     def _wait_to_settle(self) -> _Step:
         now = self.context.clock.now()
-        soon = min(self._settles_at(), now + timedelta(seconds=5))
+        soon = min(max(self._settles_at(), now), now + timedelta(seconds=5))
         yield (effects.Release(self.lane.id, self.lane.fence, next_at=soon, at=now),)
         return None
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from integrations.models import Attempt, Lane
+from integrations.models import Attempt, Delivery, Lane
 from tests.integrations.engine.world import World
 
 pytestmark = pytest.mark.django_db
@@ -155,3 +156,33 @@ def test_refused_credentials_stop_the_whole_system_until_a_person_has_looked() -
     world.board_row.refresh_from_db()
     assert (world.board_row.state, world.board_row.failure_code) == ("stopped", "unauthorized")
     assert world.board.tickets[world.twin(world.desk_row, raised)].fields["summary"] == "two"
+
+
+def test_a_worker_stopped_after_its_look_sends_nothing_again_that_came_meanwhile() -> None:
+    world = World()
+    raised = world.desk.person_creates(subject="one", status="open")
+    world.run()
+    world.board.faults.append("late")
+    world.desk.person_comments(raised, "first")
+    world.board.gives_markers = False
+    slept: list[bool] = []
+
+    def sleep(effect: object) -> bool:
+        looked = isinstance(effect, tuple) and type(effect[0]).__name__ == "StoreReading"
+        sent = Delivery.objects.filter(state="sent").first()
+        if looked and sent and sent.send_by and not slept:
+            [(_, act)] = world.board.late
+            world.board.late = [(world.clock.now() + timedelta(hours=1), act)]
+            if world.clock.now() - sent.send_by > timedelta(seconds=50):
+                # It is carried out after all, and the time in which it can be ends, while the worker stands still.
+                slept.append(True)
+                world.clock.advance(20)
+                world.board.late.clear()
+                act()
+        return False
+
+    world.kill_after = sleep
+    world.run()
+    assert slept
+    assert world.board.texts(world.twin(world.desk_row, raised)) == ["Mina\nfirst"]
+    assert world.waiting() == []
