@@ -142,7 +142,8 @@ def plan_reading(view: TicketView, history: History, *, started_at: datetime) ->
     writes = {write.delivery_id: write for write in view.open_writes}
     for change in history.changes:
         _judge(view, plan, links, writes, change)
-    for write in writes.values():
+    for write in () if history.has_more else writes.values():
+        # What is not on this page may be on the next one.
         if _left_no_trace(write, started_at):
             plan.unseen[write.delivery_id] = {}
     return plan

@@ -69,6 +69,8 @@ class FakeSystem:
         self.is_down = False
         self.search_lag_s = 0
         self.gives_markers = True
+        # Changes that one answer of the history holds; 0 means all.
+        self.page_size = 0
         # Whether a change is refused that is not built on the present state.
         self.guards = False
         # Files by name, and whether reading one breaks off after the first bytes.
@@ -147,7 +149,13 @@ class FakeSystem:
             raise errors.Gone("It is not there.")
         start = int(since or 0)
         changes = self.tickets[remote_id].history[start:]
-        return History(tuple(changes), str(start + len(changes)), self._head(remote_id))
+        page = changes[: self.page_size or None]
+        return History(
+            tuple(page),
+            str(start + len(page)),
+            self._head(remote_id),
+            has_more=len(page) < len(changes),
+        )
 
     def read(self, remote_id: str) -> Snapshot:
         self._read(f"read {remote_id}")

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from integrations.models import Attempt, Delivery, Lane
+from integrations.models import Attempt, Delivery, Lane, SyncEvent
+from tests.integrations.engine.fakes import OUR_ACCOUNT
 from tests.integrations.engine.world import World
 
 pytestmark = pytest.mark.django_db
@@ -185,4 +186,34 @@ def test_a_worker_stopped_after_its_look_sends_nothing_again_that_came_meanwhile
     world.run()
     assert slept
     assert world.board.texts(world.twin(world.desk_row, raised)) == ["Mina\nfirst"]
+    assert world.waiting() == []
+
+
+def test_a_write_on_a_later_page_of_the_history_is_recognised_there() -> None:
+    world = World()
+    raised = world.desk.person_creates(subject="one", status="open")
+    world.run()
+    twin = world.twin(world.desk_row, raised)
+    world.board.gives_markers = False
+    world.board.page_size = 2
+    seen: list[str] = []
+
+    def interfere(effect: Any) -> bool:
+        name = type(effect).__name__
+        if name == "UpdateTicket" and "written" not in seen:
+            seen.append("written")
+            for text in ("first", "second"):
+                world.board.person_comments(twin, text)
+        if name == "ReadHistory" and effect.system_id == world.board_row.pk and seen == ["written"]:
+            # The next reading of the board begins when this one's lease has run out.
+            seen.append("killed")
+            return True
+        return False
+
+    world.kill_before = interfere
+    world.desk.person_sets(raised, subject="two")
+    world.run()
+    assert seen == ["written", "killed"]
+    assert list(SyncEvent.objects.filter(actor_id=OUR_ACCOUNT, caused_by=None)) == []
+    assert [lane.tail for lane in Lane.objects.filter(system=world.desk_row)] == [2]
     assert world.waiting() == []
