@@ -38,6 +38,7 @@ from integrations.services.connections import (
 from integrations.services.mappings import field_facts, rules_of
 from integrations.services.refusals import NotPossible
 from integrations.services.systems import open_connector_for
+from integrations.store.configuration import FRESH_FOR
 from integrations.store.tickets import note_hints
 
 STEPS = ("left", "right", "rules", "first", "done")
@@ -278,7 +279,8 @@ def send_first(draft: ConnectionDraft, side: Side, first: FirstTicket, *, now: d
     # the ticket is read from its beginning.
     known = Ticket.objects.filter(system=side.system_id, remote_id=first.remote_id)
     known.filter(sides__isnull=True, effects__isnull=True).delete()
-    note_hints(side.system_id, [first.remote_id], now)
+    # A worker may hold the picture in which the connection was not active yet for a moment longer.
+    note_hints(side.system_id, [first.remote_id], now + 2 * FRESH_FOR)
 
 
 def awaits_change(draft: ConnectionDraft) -> bool:

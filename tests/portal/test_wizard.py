@@ -15,6 +15,7 @@ from integrations.sandbox.jira.system import JiraSystem
 from integrations.sandbox.server import Server
 from integrations.sandbox.zendesk.system import ZendeskSystem
 from integrations.services import sandboxes
+from integrations.store.configuration import FRESH_FOR
 from portal.models import AuditEntry
 from tests import factories
 from tests.factories import Role, make_user
@@ -146,7 +147,11 @@ def test_a_ticket_that_was_read_before_begins_anew_unless_it_travels_elsewhere(
     post(client, "wizard_first", draft.pk, number=made["key"])
 
     found = Ticket.objects.get(system=draft.left, remote_id=made["ticket"])
+    draft.refresh_from_db()
+    assert draft.finished_at is not None
     assert found.read_due_at is not None
+    # Not by a worker that still takes the connection for a draft.
+    assert found.read_due_at > draft.finished_at + FRESH_FOR
     assert (found.pk == known.pk, found.cursor) == ((True, "at its end") if is_linked else (False, ""))
 
 
