@@ -8,13 +8,13 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
-import time
 from collections.abc import Iterator
 
 from celery import shared_task
 from django.db import OperationalError
 from django.utils import timezone
 
+from integrations.runtime.wakes import Waker
 from integrations.runtime.worker import Worker
 from integrations.services import heartbeats, hints, hook_watch, metadata, reconciliation
 from integrations.services.systems import open_connector_for
@@ -28,8 +28,6 @@ RECONCILE_FOR_S = 4.0
 # Between two wake-ups sent from one process: the tick that is awake sees the rest by itself.
 WAKE_EVERY_S = 0.1
 
-_woken_at = 0.0
-
 
 @functools.cache
 def worker() -> Worker:
@@ -42,7 +40,7 @@ def tick() -> None:
     """Carry on with everything that is due."""
     with _database_may_be_away("tick"):
         heartbeats.beat(heartbeats.TICK, timezone.now())
-        worker().drain(for_s=TICK_FOR_S)
+        worker().drain(for_s=TICK_FOR_S, hand_over=wake)
 
 
 @shared_task
@@ -68,19 +66,21 @@ def reconcile() -> None:
             wake()
 
 
-def wake() -> None:
-    """Send a tick now, unless this process has just done so.  A broker that is away costs a second, not the fact."""
-    global _woken_at
-    now = time.monotonic()
-    if now - _woken_at < WAKE_EVERY_S:
-        return
-    _woken_at = now
+def _send_tick() -> None:
     try:
         tick.apply_async(expires=5, retry=False)
     except OSError:
         logger.warning("broker_away", exc_info=True)
     except tick.OperationalError:
         logger.warning("broker_away", exc_info=True)
+
+
+_waker = Waker(_send_tick, WAKE_EVERY_S)
+
+
+def wake() -> None:
+    """Send a tick, at once or a moment after the last one.  A broker that is away costs a second, not the fact."""
+    _waker.wake()
 
 
 @contextlib.contextmanager

@@ -92,14 +92,21 @@ class Drain:
     _claims: int = 0
 
     def run(
-        self, *, for_s: float, linger_s: float = LINGER_S, stop: Callable[[], bool] = lambda: False
+        self,
+        *,
+        for_s: float,
+        linger_s: float = LINGER_S,
+        stop: Callable[[], bool] = lambda: False,
+        hand_over: Callable[[], None] = lambda: None,
     ) -> Report:
         """Drain for at most `for_s` seconds; return earlier when nothing was due for `linger_s`.
 
-        Claims nothing after the time is over, and lets what is under way come to its end.
+        Claims nothing after the time is over, and lets what is under way come to its end; that may take a while, so
+        that `hand_over` is called before it: somebody else has to look for work from there on.
         """
         started = last_work = time.monotonic()
         look_at = started
+        is_handed_over = False
         with ThreadPoolExecutor(self.calls_in_flight, thread_name_prefix="call") as pool:
             self._pool = pool
             while True:
@@ -109,6 +116,9 @@ class Drain:
                     found = self._claim()
                     look_at = now if found else now + LOOK_EVERY_S
                     last_work = now if found else last_work
+                elif not is_open and not is_handed_over:
+                    is_handed_over = True
+                    hand_over()
                 self._ask_store()
                 if self._flying:
                     timeout_s = max(0.0, look_at - time.monotonic()) if is_open else None

@@ -22,9 +22,17 @@ class Worker:
         self.owner = f"{socket.gethostname()}:{os.getpid()}"
 
     def drain(
-        self, *, for_s: float, linger_s: float = LINGER_S, stop: Callable[[], bool] = lambda: False
+        self,
+        *,
+        for_s: float,
+        linger_s: float = LINGER_S,
+        stop: Callable[[], bool] = lambda: False,
+        hand_over: Callable[[], None] = lambda: None,
     ) -> Report:
-        """Work until nothing is due for `linger_s`, at most `for_s` seconds.  May be called at any time, by many."""
+        """Work until nothing is due for `linger_s`, at most `for_s` seconds.  May be called at any time, by many.
+
+        `hand_over` is called when the time is over, before what is under way has come to its end.
+        """
         drain = Drain(
             self._store,
             self._connectors,
@@ -33,4 +41,4 @@ class Worker:
             request_timeout_s=settings.SYNC_REQUEST_TIMEOUT_S,
             calls_in_flight=settings.SYNC_CALLS_IN_FLIGHT,
         )
-        return drain.run(for_s=for_s, linger_s=linger_s, stop=stop)
+        return drain.run(for_s=for_s, linger_s=linger_s, stop=stop, hand_over=hand_over)
