@@ -44,7 +44,7 @@ _Step = Generator[effects.Effect, Any, HeadView | None]
 
 def deliver_lane(lane: ClaimedLane, context: Context) -> Steps:
     """Deliver what waits in a claimed lane until it is empty, has to wait, or the claim runs out."""
-    (head,) = yield (effects.LoadHead(lane.id, lane.fence),)
+    (head,) = yield (effects.LoadHead(lane.id, lane.fence, MOST_IN_ONE_WRITE - 1),)
     for _ in range(DELIVERIES_PER_CLAIM):
         if head is None:
             return
@@ -192,7 +192,7 @@ class _Delivering:
         known = unread.without_reading(self.head, self.context.clock.now(), self.context.systems)
         if known is None:
             return (yield from self._set_read_fields(target))
-        return (yield from self._write(known.target, [known.share], is_read=False))
+        return (yield from self._write(known.target, known.shares, is_read=False))
 
     def _set_read_fields(self, target: TicketState) -> _Step:
         head = yield from self._pull(target)
@@ -414,7 +414,7 @@ class _Delivering:
             return None
         stored, head = yield (
             effects.StoreReading(target.id, target.version, history, started_at),
-            self._next(followers=MOST_IN_ONE_WRITE - 1),
+            self._next(),
         )
         if head is None or not stored or history.has_more:
             # Another reading got there first, or there is more to read: decide on what is known then.
@@ -515,8 +515,8 @@ class _Delivering:
         _, head = yield (request, self._next())
         return head
 
-    def _next(self, *, followers: int = 0) -> effects.LoadHead:
-        return effects.LoadHead(self.lane.id, self.lane.fence, followers)
+    def _next(self) -> effects.LoadHead:
+        return effects.LoadHead(self.lane.id, self.lane.fence, MOST_IN_ONE_WRITE - 1)
 
     def _park(self, code: str, message: str, error: ConnectorError | None = None) -> _Step:
         now = self.context.clock.now()

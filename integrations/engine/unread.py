@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 from integrations.connectors.protocol import Basis, Capabilities
 from integrations.engine.ports import Systems
-from integrations.engine.shares import Share, share_of
+from integrations.engine.shares import Share, share_of, with_followers
 from integrations.engine.values import (
     NO_STAMP,
     DeliveryState,
@@ -32,27 +32,33 @@ MOMENT = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """A share that may be written at once, and the target as it is known to stand."""
+    """The shares that may be written at once, and the target as it is known to stand."""
 
-    share: Share
+    shares: Sequence[Share]
     target: TicketState
 
 
 def without_reading(head: HeadView, now: datetime, systems: Systems) -> Unread | None:
-    """The delivery's share when it may be written as things are known; None when the target is to be read first."""
+    """The shares of the delivery and those behind it, when they may be written as things are known.
+
+    None when the target is to be read first.
+    """
     if head.target is None or not _is_plain_update(head):
         return None
     capabilities = systems.capabilities(head.side.system_id)
     if not (capabilities.guards_writes or _was_just_read(head.target, now)):
         return None
     target = _as_written(head.target, head.own_writes)
-    share = share_of(head, target, target.actual, systems)
-    if not isinstance(share, Share) or set(share.open) != set(share.wanted) or not share.open:
+    own = share_of(head, target, target.actual, systems)
+    if not isinstance(own, Share):
+        return None
+    shares = with_followers(own, target, systems)
+    if not all(share.open and set(share.open) == set(share.wanted) for share in shares):
         # What is there already, was overtaken or cannot be mapped is judged by what the ticket really holds.
         return None
-    if not capabilities.guards_writes and not _is_plain_value(share, capabilities):
+    if not capabilities.guards_writes and not all(_is_plain(share, capabilities) for share in shares):
         return None
-    return Unread(share, target)
+    return Unread(shares, target)
 
 
 def basis_of(target: TicketState, writes: Sequence[OpenWrite], capabilities: Capabilities) -> Basis | None:
@@ -64,13 +70,12 @@ def basis_of(target: TicketState, writes: Sequence[OpenWrite], capabilities: Cap
 
 
 def _is_plain_update(head: HeadView) -> bool:
-    """An update that was never tried, with nothing behind it that could go along, to a ticket that was read."""
+    """An update that was never tried, to a ticket that was read."""
     target = head.target
     return (
         head.operation is Operation.UPDATE
         and head.state is DeliveryState.NEW
         and not head.tries
-        and head.is_last
         and target is not None
         and target.event_count > 0
         and not target.is_gone
@@ -85,7 +90,7 @@ def _was_just_read(target: TicketState, now: datetime) -> bool:
     return target.hinted_at is None or target.hinted_at < target.read_at
 
 
-def _is_plain_value(share: Share, capabilities: Capabilities) -> bool:
+def _is_plain(share: Share, capabilities: Capabilities) -> bool:
     """Whether nothing of it depends on what stands there.
 
     Lists are written whole, formatted text into the text that is there, and a workflow may not lead back.

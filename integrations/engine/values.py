@@ -208,7 +208,7 @@ class TicketView:
 class HeadView:
     """The delivery at the head of a lane and everything needed to carry it out.
 
-    `followers` are those that wait right behind it, as far as they were asked for; `is_last`: none waits there.
+    `followers` are those that wait right behind it, as far as they were asked for.
     `own_writes` are those of ours to the target that its history has not shown entirely, where that may matter.
     `recent_writes` are the moments at which the target was written to, where there are enough of them to matter.
     """
@@ -236,7 +236,6 @@ class HeadView:
     # The closed ticket for which the last attempt was to create the one that goes on from it; 0 for any other attempt.
     follows: int = 0
     followers: tuple[HeadView, ...] = ()
-    is_last: bool = False
     own_writes: tuple[OpenWrite, ...] = ()
     recent_writes: tuple[datetime, ...] = ()
 

@@ -51,7 +51,6 @@ _HEAD_FIELDS = (
     "lane__connection_id",
     "lane__head",
     "lane__tries",
-    "lane__tail",
     "pk",
     "number",
     "operation",
@@ -173,7 +172,6 @@ def _head_view(row: Mapping, target: TicketState | None, config: Configuration) 
         sender=sender,
         target=target,
         source_system_id=sender.system_id,
-        is_last=row["number"] == row["lane__tail"],
         follows=int(row["unseen"].get("follows") or 0),
     )
 

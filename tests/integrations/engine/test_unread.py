@@ -184,3 +184,28 @@ def test_changes_that_wait_together_still_go_out_in_one_write(world: World) -> N
     carry(world)
     assert world.board.calls == [f"history {twin}", f"update {twin} ['status', 'summary']"]
     assert Delivery.objects.filter(state="done").count() == 3
+
+
+def test_what_waits_behind_a_reading_of_this_moment_needs_no_other(world: World) -> None:
+    world.board.guards = True
+    ticket = world.desk.person_creates(subject="one")
+    carry(world, rounds=1)
+    for fields in ({"subject": "two"}, {"status": "open"}):
+        world.desk.person_sets(ticket, **fields)
+        world.clock.advance(0.01)
+    carry(world)
+    twin = world.twin(world.desk_row, ticket)
+    assert world.board.calls == ["create", f"history {twin}", f"update {twin} ['status', 'summary']"]
+    assert ends(world, ticket, twin) == ("two", "two")
+
+
+@pytest.mark.parametrize("guards", [False, True])
+def test_two_values_of_one_field_are_both_written_in_their_order(world: World, guards: bool) -> None:
+    world.board.guards = guards
+    ticket, twin = raised(world)
+    for subject in ("two", "three"):
+        world.desk.person_sets(ticket, subject=subject)
+        world.clock.advance(0.01)
+    assert ends(world, ticket, twin) == ("three", "three")
+    summaries = [change.fields["summary"] for change in world.board.tickets[twin].history]
+    assert summaries == ["one", "two", "three"]
