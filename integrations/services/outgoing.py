@@ -85,6 +85,16 @@ def _note(
     ]
 
 
+def _store(messages: Sequence[HookMessage]) -> None:
+    """Store them, but for endpoints that somebody has discarded within the last seconds."""
+    if not messages:
+        return
+    there = set(
+        HookEndpoint.objects.filter(pk__in={one.endpoint_id for one in messages}).values_list("pk", flat=True)
+    )
+    HookMessage.objects.bulk_create([one for one in messages if one.endpoint_id in there])
+
+
 _OF_NEWS = {
     AlertNews.OPENED: EventType.ALERT_OPENED,
     AlertNews.WORSENED: EventType.ALERT_WORSENED,
@@ -113,7 +123,7 @@ def hear_alert(sender: Any, alert: Alert, news: AlertNews, at: datetime, **kwarg
     elif alert.endpoint and alert.endpoint.partner_id:
         partners = [alert.endpoint.partner_id]
     found = _note(kind, at, data, partners)
-    HookMessage.objects.bulk_create([one for one in found if one.endpoint_id != alert.endpoint_id])
+    _store([one for one in found if one.endpoint_id != alert.endpoint_id])
 
 
 def hear_parked(sender: Any, lane: Lane, **kwargs: Any) -> None:
@@ -135,7 +145,7 @@ def _hear_lane(kind: EventType, lane: Lane) -> None:
         "connection": lane.connection_id,
         "to_system": lane.system_id,
     }
-    HookMessage.objects.bulk_create(_note(kind, timezone.now(), data, _partners_of(lane.connection_id)))
+    _store(_note(kind, timezone.now(), data, _partners_of(lane.connection_id)))
 
 
 def hear_news(sender: Any, news: Sequence[News], **kwargs: Any) -> None:
@@ -162,7 +172,7 @@ def hear_news(sender: Any, news: Sequence[News], **kwargs: Any) -> None:
     for one in messages:
         # The body has the source's own time; it is due now, however old the change.
         one.created_at = one.due_at = now
-    HookMessage.objects.bulk_create(messages)
+    _store(messages)
 
 
 def _partners_of(connection_id: int) -> list[int]:

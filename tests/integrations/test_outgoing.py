@@ -171,6 +171,19 @@ def test_nobody_listens_costs_no_query(matter: Matter, django_assert_num_queries
     outgoing.forget_listeners()
 
 
+def test_an_endpoint_that_was_just_discarded_elsewhere_stops_no_change(
+    receiver: Receiver, matter: Matter
+) -> None:
+    endpoint, _ = add(receiver)
+    other, _ = add(receiver)
+    tell(scenes.alert(matter.left.system))
+    # Another process does it; this one believes what it knows for some seconds more.
+    HookEndpoint.objects.filter(pk=endpoint.pk).delete()
+    lane_parked.send(type(matter.to_right), lane=matter.to_right)
+
+    assert sorted(other.messages.values_list("kind", flat=True)) == ["alert.opened", "lane.parked"]
+
+
 # --- Failures ---
 
 

@@ -175,7 +175,7 @@ def test_the_overview_costs_the_same_whatever_there_is(
     client.get("/")
 
     # Session, user and whose; memberships, matrix; heartbeat with the number of alerts; alerts; then, each with the partners that the person sees: standing; parked
-    # lanes with heads, sides, articles; tickets, changes and deliveries of today; connections with lanes, sides;
+    # lanes with heads, sides, articles, budgets; tickets, changes and deliveries of today; connections with lanes, sides;
     # findings; clocks (soon, late, their agreements and terms); the latest tickets with sides, lanes.
-    with django_assert_num_queries(36):
+    with django_assert_num_queries(37):
         client.get("/")

@@ -274,6 +274,21 @@ def test_two_who_send_at_once_send_once(matter: Matter, monkeypatch: pytest.Monk
     assert len(mail.outbox) == 1
 
 
+def test_a_slow_mail_server_holds_up_no_round_and_the_next_one_goes_on(
+    matter: Matter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subscriber("ines", Role.INTEGRATOR_STAFF)
+    subscriber("ivan", Role.INTEGRATOR_STAFF)
+    fail(matter.left.system)
+    with monkeypatch.context() as patch:
+        patch.setattr(mailing, "ROUND_S", -1.0)
+        walk(0)
+    first = sent()
+    walk(1)
+
+    assert (first, len(mail.outbox)) == ([], 2)
+
+
 # --- The pages ---
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from celery import Celery
-from django.conf import settings
+from django.core import mail
 from django.core.management import call_command
 from django.db import OperationalError
 from django.utils import timezone
@@ -99,9 +99,10 @@ def test_a_broker_that_is_away_is_told(capsys: pytest.CaptureFixture[str], monke
 
 
 def test_an_outage_of_the_database_is_told_at_once_and_written_down_afterwards(
-    capsys: pytest.CaptureFixture[str], monkeypatch: Any
+    capsys: pytest.CaptureFixture[str], monkeypatch: Any, settings: Any
 ) -> None:
     alive()
+    settings.ALERT_MAIL_TO = ["operators@infinity.example"]
 
     def away(*_: Any, **__: Any) -> None:
         raise OperationalError("connection refused")
@@ -111,11 +112,16 @@ def test_an_outage_of_the_database_is_told_at_once_and_written_down_afterwards(
         patch.setattr("django.db.backends.base.base.BaseDatabaseWrapper.close", lambda self: None)
         first = once(capsys)
         second = once(capsys, "--json")
+    told = [one.subject for one in mail.outbox]
     began = watching.Outage(settings.DATA_DIR / "watch-database-away.json").since()
     alive()
     back = once(capsys)
     once(capsys)
 
+    sentence = "The database does not answer: nothing is taken in and nothing is delivered."
+    # Once while it lasts, from memory alone, and once when it is over.
+    assert told == [f"Concord: {sentence}"]
+    assert [one.subject for one in mail.outbox[1:]] == [f"Concord: closed: {sentence}"]
     assert (first[0], second[0], back[0]) == (2, 2, 0)
     assert "Critical: The database does not answer" in first[1]
     assert [one["code"] for one in json.loads(second[1])["alerts"]] == ["database_away"]
