@@ -474,6 +474,22 @@ def test_a_very_long_comment_is_never_cut_without_a_word(desk: Bench) -> None:
     assert held == text.replace("\n\n", "\n") or "cut here" in held
 
 
+def test_a_comment_in_the_second_of_a_change_of_status_is_told(desk: Bench) -> None:
+    remote_id = desk.ticket()
+    since = desk.connector.history(remote_id, "").cursor
+    ticket = {"ticket": remote_id.removeprefix(desk.case.prefix)}
+    status = desk.case.journey[0]
+    desk.sandbox.act(
+        {"do": "comment", **ticket, "comment": {"text": "Before", "public": True}},
+        {"do": "update", **ticket, "fields": {desk.case.status: status}},
+        {"do": "comment", **ticket, "comment": {"text": "After", "public": True}},
+    )
+    changes = desk.changes(remote_id, since)
+    told = [blocks.from_value(one.body).plain() for change in changes for one in change.comments]
+    assert told == ["Before", "After"]
+    assert [one.fields[desk.case.status] for one in changes if desk.case.status in one.fields] == [status]
+
+
 def test_five_thousand_comments_are_read_in_their_order(desk: Bench) -> None:
     remote_id = desk.ticket()
     since = desk.connector.history(remote_id, "").cursor
