@@ -1,0 +1,131 @@
+"""Setting fields: what is still open of the delivery, together with what follows it, in one write."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from integrations.connectors.errors import ConnectorError, Refused
+from integrations.engine import effects, follow_ups, unread
+from integrations.engine.answers import answers_to
+from integrations.engine.carrying import Step
+from integrations.engine.following import Following
+from integrations.engine.shares import Share, share_of, with_followers
+from integrations.engine.values import DeliveryState, TicketState
+from integrations.mapping import plan as mapping
+
+
+class SettingFields(Following):
+    """A delivery of fields."""
+
+    def _set_fields(self, target: TicketState) -> Step:
+        known = unread.without_reading(self.head, self.context.clock.now(), self.context.systems)
+        if known is None:
+            return (yield from self._set_read_fields(target))
+        return (yield from self._write(known.target, known.shares, is_read=False))
+
+    def _set_read_fields(self, target: TicketState) -> Step:
+        head = yield from self._pull(target)
+        if head is None or head.target is None:
+            return None
+        target = head.target
+        if head.state is DeliveryState.SENT and head.is_recognised:
+            return (yield from self._finish(DeliveryState.DONE))
+        own = share_of(head, target, target.actual, self.context.systems)
+        if isinstance(own, mapping.Problem):
+            return (yield from self._park(own.code, own.message))
+        if head.state is DeliveryState.SENT and self._may_still_turn_up():
+            return (yield from self._wait_to_settle())
+        return (yield from self._write(target, with_followers(own, target, self.context.systems)))
+
+    def _write(self, target: TicketState, shares: Sequence[Share], *, is_read: bool = True) -> Step:
+        """Write what is open of all shares at once; each delivery keeps its own attempt and its own end."""
+        sent = [share for share in shares if share.open]
+        if not sent:
+            return (yield from self._end(target, shares))
+        if (yield from self._keeps_pace()):
+            return None
+        if not (yield from self._mark_all_sent(target, sent)):
+            return None
+        try:
+            written = yield effects.UpdateTicket(
+                self.system_id,
+                self.send_by,
+                remote_id=target.remote_id,
+                fields={name: value for share in sent for name, value in share.open.items()},
+                current=target.actual,
+                marker=sent[0].head.marker,
+                basis=unread.basis_of(target, self.head.own_writes, self._capabilities()),
+            )
+        except ConnectorError as error:
+            ids = tuple(share.head.delivery_id for share in sent)
+            if follow_ups.is_closed(error):
+                return (yield from self._closed(target, ids, error))
+            if isinstance(error, Refused) and not is_read:
+                return (yield from self._write_read(target, ids, error))
+            if isinstance(error, Refused) and len(shares) > 1:
+                return (yield from self._write_alone(target, shares[0], ids, error))
+            return (yield from self._failed(error, sent=ids))
+        return (yield from self._end(target, shares, written))
+
+    def _write_alone(
+        self, target: TicketState, own: Share, sent: tuple[int, ...], error: ConnectorError
+    ) -> Step:
+        """Which of several the system did not want is not known: from here on each goes by itself."""
+        now = self.context.clock.now()
+        (withdrawn,) = yield (effects.Withdraw(self.lane.id, self.lane.fence, sent, now, error),)
+        if not withdrawn:
+            return None
+        if own.open:
+            self.head = replace(self.head, tries=self.head.tries + 1)
+            own = replace(own, head=self.head)
+        return (yield from self._write(target, [own]))
+
+    def _write_read(self, target: TicketState, sent: tuple[int, ...], error: ConnectorError) -> Step:
+        """What was refused without a reading may fit what really stands there."""
+        now = self.context.clock.now()
+        (withdrawn,) = yield (effects.Withdraw(self.lane.id, self.lane.fence, sent, now, error),)
+        if not withdrawn:
+            return None
+        return (yield from self._set_read_fields(target))
+
+    def _mark_all_sent(
+        self, target: TicketState, shares: Sequence[Share]
+    ) -> Generator[effects.Effect, Any, bool]:
+        marks = [
+            self._mark(
+                share.head,
+                share.open,
+                {
+                    "fields": self._settled(share.open),
+                    **(
+                        {"over": {name: one.as_value() for name, one in share.over.items()}}
+                        if share.over
+                        else {}
+                    ),
+                },
+                {name: target.actual.get(name) for name in share.open},
+            )
+            for share in shares
+        ]
+        return (yield from self._record(marks))
+
+    def _end(self, target: TicketState, shares: Sequence[Share], written: Any = None) -> Step:
+        now = self.context.clock.now()
+        ends = tuple(
+            effects.Finish(
+                self.lane.id,
+                self.lane.fence,
+                share.head.delivery_id,
+                share.end,
+                at=now,
+                written=written if share.open else None,
+                accepted=None if share.open else share.equal,
+                accepted_stamps={name: told.stamp for name, told in share.told.items()},
+                answers=answers_to(share, target),
+            )
+            for share in shares
+        )
+        *_, head = yield (*ends, self._next())
+        return head
