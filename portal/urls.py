@@ -15,6 +15,7 @@ urlpatterns = [
     path("", include("portal.views.home")),
     path("tickets/", include("portal.views.tickets")),
     path("queue/", include("portal.views.queue")),
+    path("", include("portal.views.reconciliation")),
     path("partners/", include("portal.views.partners")),
     path("systems/", include("portal.views.systems")),
     path("systems/", include("portal.views.hooks")),

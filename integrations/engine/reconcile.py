@@ -81,7 +81,7 @@ class Place:
     """One side: `end` with what its system holds now, `known` what its history told until now.
 
     `ours` are comments and files there that came over this very link; `carried` tells what became of its own, by id;
-    `recorded` are ids of comments and files that its history has shown.
+    `recorded` are ids of comments and files that its history has shown, `withheld` of files that its rules kept back.
     """
 
     end: End
@@ -91,6 +91,7 @@ class Place:
     files: Sequence[Attachment] = ()
     ours: frozenset[str] = frozenset()
     recorded: frozenset[str] = frozenset()
+    withheld: frozenset[str] = frozenset()
     carried: Mapping[str, Carried] = field(default_factory=dict)
 
 
@@ -122,11 +123,12 @@ class Drift:
 
 @dataclass(frozen=True, slots=True)
 class Exemption:
-    """Something that may differ, and why."""
+    """Something that may differ, and why.  `from_left` names whose comment or file it is; None for a field."""
 
     kind: Kind
     key: str
     why: Exempt
+    from_left: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +244,7 @@ class _Finding:
                 continue
             last = place
             if _plain(stands.body) != _plain(one.body) or _plain(comment.body) != _plain(one.source):
-                self._except(Kind.COMMENT, comment.id, Exempt.EDITED)
+                self._except(Kind.COMMENT, comment.id, Exempt.EDITED, from_left)
             else:
                 self.comments += 1
 
@@ -258,7 +260,7 @@ class _Finding:
             one = sender.carried.get(file.id)
             if one is None:
                 why = hidden.get(file.id)
-                if why is None and not sender.end.outgoing.shares_files:
+                if file.id in sender.withheld or (why is None and not sender.end.outgoing.shares_files):
                     why = Exempt.NOT_SHARED
                 self._not_carried(Kind.FILE, file.id, sender, from_left, why, file)
                 continue
@@ -267,7 +269,7 @@ class _Finding:
             if not self._has_arrived(Kind.FILE, file.id, one, from_left, is_there, file.name):
                 continue
             if stands is None:
-                self._except(Kind.FILE, file.id, Exempt.STAND_IN)
+                self._except(Kind.FILE, file.id, Exempt.STAND_IN, from_left)
             elif file.size_bytes and stands.size_bytes and stands.size_bytes != file.size_bytes:
                 sizes = [f"{file.name}, {size} bytes" for size in (file.size_bytes, stands.size_bytes)]
                 self._drift(Kind.FILE, file.id, from_left, Reason.NOT_THERE, *sizes)
@@ -287,9 +289,9 @@ class _Finding:
     ) -> None:
         """Nothing was ever queued for it: by the rules, because it was there before, or because nobody told us."""
         if why is not None:
-            self._except(kind, key, why)
+            self._except(kind, key, why, from_left)
         elif key in sender.recorded:
-            self._except(kind, key, Exempt.BEFORE)
+            self._except(kind, key, Exempt.BEFORE, from_left)
         else:
             said = _plain(one.body) if isinstance(one, Comment) else one.name
             self._drift(kind, key, from_left, Reason.UNRECORDED, said, "")
@@ -299,9 +301,9 @@ class _Finding:
     ) -> bool:
         """Whether it stands at the receiver; otherwise the reason is noted."""
         if one.state is DeliveryState.SKIPPED:
-            self._except(kind, key, Exempt.LEFT_OUT)
+            self._except(kind, key, Exempt.LEFT_OUT, from_left)
         elif one.state is DeliveryState.SUPERSEDED:
-            self._except(kind, key, Exempt.OVERTAKEN)
+            self._except(kind, key, Exempt.OVERTAKEN, from_left)
         elif not is_there:
             self._drift(kind, key, from_left, Reason.REMOVED if one.made else Reason.NOT_THERE, said, "")
         else:
@@ -313,8 +315,8 @@ class _Finding:
     ) -> None:
         self.drifts.append(Drift(kind, key, from_left, reason, expected, found))
 
-    def _except(self, kind: Kind, key: str, why: Exempt) -> None:
-        self.exceptions.append(Exemption(kind, key, why))
+    def _except(self, kind: Kind, key: str, why: Exempt, from_left: bool | None = None) -> None:
+        self.exceptions.append(Exemption(kind, key, why, from_left))
 
 
 _MODES = {

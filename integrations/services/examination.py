@@ -31,6 +31,7 @@ from integrations.models import (
     SyncEvent,
     Ticket,
     TicketSide,
+    Withheld,
 )
 from integrations.store.configuration import Configuration
 from integrations.store.tickets import note_hints, winners_from
@@ -139,6 +140,11 @@ def _stand(
         files=[*snapshot.attachments, *(file for made in snapshot.comments for file in made.attachments)],
         ours=_made_by_us(linked, one.side_id),
         recorded=frozenset(part["id"] for event in known for part in _parts(event)),
+        withheld=frozenset(
+            Withheld.objects.filter(linked_ticket=linked, event__ticket=ticket).values_list(
+                "file_id", flat=True
+            )
+        ),
         carried=_carried(linked, view, side, ticket, connector_of),
     )
     return _Stand(one, ticket, side, snapshot, place)

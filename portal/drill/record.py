@@ -15,9 +15,10 @@ from django.conf import settings
 
 from integrations.canonical import Change
 from integrations.connectors.protocol import Connector
+from integrations.mapping.agreement import Verdict
 from integrations.mapping.rules import RuleSet
 from integrations.models import LinkedTicket, MappingSet, Side
-from integrations.services.comparison import Verdict, compare, settled_by
+from integrations.services.comparison import compare, settled_by
 from integrations.services.mappings import rules_of
 from integrations.services.systems import open_connector_for
 from integrations.signatures import Signer

@@ -49,6 +49,7 @@ NAVIGATION: list[tuple[str, str, str, str | None]] = [
 UNDER = {
     "agreement": "report_list",
     "calendar": "report_list",
+    "drift": "delivery_list",
     "finding": "system_list",
     # Behind the bell.
     "alert": "",

@@ -18,6 +18,7 @@ from integrations.models import Connection, Lane, LinkedTicket, Side, System
 from integrations.services import connections as services
 from integrations.services import findings
 from integrations.services.mappings import field_facts
+from integrations.services.reconciliation import open_drift
 from integrations.services.refusals import NotPossible
 from portal import audit
 from portal.access import may, partners_for, require, requires, rights_of
@@ -35,6 +36,7 @@ from portal.forms.connections import (
     shown_of,
     shown_of_side,
 )
+from portal.forms.drift import PolicyForm
 from portal.listing import WIDE, Column, count_beside, in_order, listing
 
 COLUMNS = (
@@ -188,6 +190,9 @@ def connection_detail(request: HttpRequest, pk: int) -> HttpResponse:
         "dictionary": connection.dictionary.all(),
         "ticket_count": LinkedTicket.objects.filter(connection=connection).count(),
         "may_run": may_run(request, connection, "full"),
+        "may_reconcile": may_run(request, connection, "write"),
+        "drift_count": open_drift([connection.pk]).get(connection.pk, 0),
+        "policy": PolicyForm(instance=connection),
         "is_stuck": any(card.side.is_paused or card.side.system.state != "active" for card in cards),
         "trail": trail_of(connection, request.user),
     }

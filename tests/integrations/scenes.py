@@ -15,6 +15,8 @@ from integrations.models import (
     Alert,
     Delivery,
     DictionaryField,
+    Drift,
+    Examination,
     FieldRule,
     Lane,
     LinkedTicket,
@@ -230,3 +232,37 @@ def alert(system: System | None = None, *, code: str = "system_failing", **value
     subject = Subject(system=system.pk if system else None)
     wanted = {"severity": 2, "message": f"{system or 'Concord'} fails.", "since": NOW, "opened_at": NOW}
     return Alert.objects.create(code=code, subject=subject.key, system=system, **{**wanted, **values})
+
+
+def drifted(matter: Matter, label: str, *, expected: str, found: str, **values: Any) -> Drift:
+    """A comparison that found one field of Mercuri's missing at Infinity."""
+    Examination.objects.update_or_create(
+        linked_ticket=matter.linked,
+        defaults={
+            "at": NOW,
+            "agrees": False,
+            "body": {
+                "fields": ["title"],
+                "comments": 1,
+                "files": 0,
+                "exceptions": [
+                    {"kind": "field", "key": "status", "why": "redacted", "from_left": None},
+                    {"kind": "comment", "key": "k", "why": "internal", "from_left": True},
+                ],
+                "positions": {str(matter.left.pk): 0, str(matter.right.pk): 0},
+            },
+        },
+    )
+    given = {"kind": "field", "key": label.lower(), "reason": "not_there", "source": matter.left, **values}
+    target = matter.left if given["source"] == matter.right else matter.right
+    return Drift.objects.create(
+        linked_ticket=matter.linked,
+        connection=matter.left.connection,
+        target=target,
+        label=label,
+        expected=expected,
+        found=found,
+        found_at=NOW,
+        seen_at=NOW,
+        **given,
+    )

@@ -19,7 +19,7 @@ from knowledgebase.shipped import BrokenArticle, parse, read_all
 OTHER_CODES = {
     "ticket_limit",
     *("unmapped_value", "missing_rule", "outcome_unknown", "hook_signature", "echo_unattributed"),
-    *("duplicate_twin", "lane_held", "amplification", "unforeseen"),
+    *("duplicate_twin", "lane_held", "amplification", "drift", "unforeseen"),
 }
 
 ARTICLE = """---

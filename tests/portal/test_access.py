@@ -18,7 +18,7 @@ from django.test import Client
 from django.urls import URLPattern, get_resolver, reverse
 from django.utils import timezone
 
-from integrations.models import ConnectionDraft, HookStanding, MappingSet, PersonPair
+from integrations.models import ConnectionDraft, HookStanding, MappingSet, PersonPair, Reconciliation
 from integrations.services import findings, heartbeats, hook_registration, outgoing
 from integrations.services import metadata as metadata_services
 from integrations.services import systems as system_services
@@ -113,6 +113,19 @@ PAGES: dict[str, Page | Open] = {
     "delivery_act": Page("queue", "write", method="post"),
     "delivery_detail": on("queue", "read", "delivery"),
     "delivery_skip": pressed("queue", "full", "delivery"),
+    # Reconciliation
+    "drift_list": Page("queue", "read"),
+    "drift_export": Page("queue", "read"),
+    "drift_detail": on("queue", "read", "drift"),
+    "drift_repair": pressed("queue", "write", "drift"),
+    "drift_accept": pressed("queue", "write", "drift"),
+    "reconciliation_stop": pressed("queue", "write", "run"),
+    "ticket_reconcile": pressed("tickets", "write", "ticket"),
+    "ticket_certificate": on("tickets", "read", "ticket"),
+    "ticket_certificate_file": on("tickets", "read", "ticket"),
+    "connection_reconcile": pressed("connections", "write", "connection", at_all=True),
+    "connection_drift_policy": pressed("connections", "full", "connection", at_all=True),
+    "system_reconcile": pressed("systems", "write", "system", ends=OWN),
     # Partners
     "partner_list": Page("partners", "read"),
     "partner_export": Page("partners", "read"),
@@ -341,9 +354,13 @@ def world(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     member = factories.make_user("ann", role=Role.PARTNER_AGENT, partner=factories.mercuri())
     article = Article.objects.published().exclude(code=None).first()
     assert article
+    drift = scenes.drifted(matter, "Priority", expected="High", found="Low")
+    run = Reconciliation.objects.create(connection=left.connection, asked_at=scenes.NOW, due_at=scenes.NOW)
     return {
         "word": "nonsense",
         "ticket": matter.linked.pk,
+        "drift": drift.pk,
+        "run": run.pk,
         "delivery": delivery.pk,
         "partner": factories.mercuri().pk,
         "kind": "zendesk",

@@ -25,6 +25,7 @@ from integrations.models import (
     Connection,
     ConnectionDraft,
     Delivery,
+    Drift,
     FieldRule,
     HookEndpoint,
     HookMessage,
@@ -32,6 +33,7 @@ from integrations.models import (
     LinkedTicket,
     MappingSet,
     Partner,
+    Reconciliation,
     Side,
     System,
     SystemFinding,
@@ -83,6 +85,7 @@ def matter() -> Matter:
     plant_history(found)
     plant_queue(found)
     plant_system(left.system)
+    plant_drift(found)
     Timing.objects.create(linked_ticket=found.linked, side=left, what="opened", happened_at=NOW, position=1)
     slas.recompute(found.linked, NOW)
     return found
@@ -207,12 +210,31 @@ def plant_system(system: System) -> None:
     audit.record(None, "changed", system, {"email": [canary(31), canary(38)]}, partner=system.partner)
 
 
+def plant_drift(matter: Matter) -> None:
+    """What a comparison found at Mercuri, and of Mercuri's at Infinity before it got there."""
+    right = matter.right
+    scenes.drifted(matter, "Priority", expected=canary(50), found=canary(51), source=right)
+    scenes.drifted(matter, canary(52), expected=UNDELIVERED, found="", kind="comment", key="k-1")
+    scenes.drifted(
+        matter,
+        "Status",
+        expected=canary(53),
+        found=canary(54),
+        source=right,
+        state="accepted",
+        closed_because=canary(55),
+    )
+    Reconciliation.objects.create(system=matter.left.system, asked_at=NOW, due_at=NOW)
+
+
 # --- Looking everywhere ---
 
 # The names of objects in PAGES.
 OBJECTS: dict[str, Any] = {
     "ticket": LinkedTicket,
     "delivery": Delivery,
+    "drift": Drift,
+    "run": Reconciliation,
     "partner": Partner,
     "system": System,
     "alert": Alert,
@@ -354,7 +376,7 @@ def test_its_own_people_do_find_them(client: Client, matter: Matter) -> None:
     seen_by_owner = set().union(*leaks(client, owner, CANARY).values())
 
     ticket = {canary(number) for number in (1, 2, 3, 4, 12, 14, 15, 16, 17)}
-    rules = {canary(number) for number in (3, 5, 6, 8, 9, 25, 28, 29)}
+    rules = {canary(number) for number in (3, 5, 6, 8, 9, 25, 28, 29, 50, 51)}
     assert ticket <= seen_by_agent
     assert ticket | rules <= seen_by_owner
     # Rules are the business of those who keep them.

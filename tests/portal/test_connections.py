@@ -397,8 +397,8 @@ def test_a_connection_page_takes_few_queries(
     client.get(at("connection_detail", connection))
 
     # Session, person, memberships, matrix; the connection with sides, systems and partners; versions and lanes of
-    # the sides; tickets counted; the trail; the data dictionary; the person's own partner for the top bar.
-    with django_assert_num_queries(15):
+    # the sides; tickets and drift counted; the trail; the data dictionary; the person's own partner for the top bar.
+    with django_assert_num_queries(16):
         client.get(at("connection_detail", connection))
 
 
