@@ -18,6 +18,7 @@ from integrations.connectors import registry
 from integrations.models import Heartbeat, System, Ticket
 from integrations.sandbox.client import Sandbox
 from integrations.sandbox.jira.settings import simplified_transitions
+from portal.benchmark import existing
 from portal.benchmark.work import WORKS, Work
 from portal.demo import database, processes, seed
 from portal.demo.processes import Processes
@@ -68,8 +69,13 @@ class Field:
 
 
 @contextmanager
-def prepared(variables: Mapping[str, str], kinds: tuple[str, str] = ("zendesk", "jira")) -> Iterator[Field]:
-    """Start everything in the present place, the first kind's tickets beginning, and stop it at the end."""
+def prepared(
+    variables: Mapping[str, str], kinds: tuple[str, str] = ("zendesk", "jira"), *, existing_tickets: int = 0
+) -> Iterator[Field]:
+    """Start everything in the present place, the first kind's tickets beginning, and stop it at the end.
+
+    With `existing_tickets` so many linked tickets are there before anything begins.
+    """
     running = Processes(Path(settings.DATA_DIR) / "log")
     try:
         database.check_broker()
@@ -87,7 +93,10 @@ def prepared(variables: Mapping[str, str], kinds: tuple[str, str] = ("zendesk", 
             label = f"{company.partition(' ')[0]} {registry.label(kind)}"
             systems.append(seed.ready_system(company, kind, label, child.sign_in))
             clients.append(child.client())
-        seed.seed_connection(*systems)
+        connection = seed.seed_connection(*systems)
+        if existing_tickets:
+            existing.fill(connection, existing_tickets)
+            existing.remember_sizes()
         for kind, system, client in zip(kinds, systems, clients, strict=True):
             address = f"http://{processes.HOST}:{port}" + reverse("hook", args=[system.hook_token])
             # Several at once and in no order, as the vendors send them.

@@ -44,6 +44,12 @@ class Command(BaseCommand):
             "--remote-ms", type=int, nargs="+", default=[0, 50], help="how far away the systems are"
         )
         parser.add_argument(
+            "--existing",
+            type=int,
+            default=0,
+            help="so many linked tickets are in the database before it begins",
+        )
+        parser.add_argument(
             "--pairs",
             action="store_true",
             help="count the remote calls of a change for every ordered pair of systems instead, one by one, "
@@ -75,8 +81,8 @@ class Command(BaseCommand):
 
 
 def _measure(options: dict[str, Any]) -> dict[str, Any]:
-    with prepared({}) as field, processes.stoppable():
-        results: dict[str, Any] = {**_place(), "throughput": [], "delay": []}
+    with prepared({}, existing_tickets=options["existing"]) as field, processes.stoppable():
+        results: dict[str, Any] = {**_place(), "existing": options["existing"], "throughput": [], "delay": []}
         for remote_ms in options["remote_ms"]:
             results["throughput"].append(runs.as_json(runs.throughput(field, options["tickets"], remote_ms)))
             results["delay"].append(
@@ -136,8 +142,8 @@ def _show_pairs(results: dict[str, Any]) -> None:
 def _show(results: dict[str, Any]) -> None:
     out = console()
     out.print(
-        f"{results['date']}, {results['machine']}, {results['database']}, broker {results['broker']}. "
-        f"The bare loop of calls and commits does {results['limit_changes_a_second']} changes a second."
+        f"{results['date']}, {results['machine']}, {results['database']}, broker {results['broker']}, "
+        f"{results['existing']} linked tickets before. The bare loop of calls and commits does {results['limit_changes_a_second']} changes a second."
     )
     for title in ("throughput", "delay"):
         table = Table(title=title.capitalize())
