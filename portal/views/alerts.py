@@ -13,8 +13,9 @@ from django.views.decorators.http import require_POST, require_safe
 from integrations.models import Alert
 from integrations.querysets import AlertQuerySet
 from integrations.services import alerts as services
+from integrations.services import heartbeats
 from knowledgebase.search import articles_for
-from portal.access import may, requires
+from portal.access import may, requires, rights_of
 from portal.acting import act, trail_of
 from portal.alerts import alert_for, partners_of, visible_alerts
 from portal.exports import csv_response
@@ -52,8 +53,13 @@ LANES_SHOWN = 20
 def alert_list(request: HttpRequest) -> HttpResponse:
     """Alerts that the reader may see, the worst first."""
     form = AlertFilter(request.GET, request.user)
-    found = listing(request, _found(request, form), COLUMNS, default="-severity")
-    return render(request, "portal/alerts/list.html", {"listing": found, "form": form})
+    page: dict[str, Any] = {
+        "listing": listing(request, _found(request, form), COLUMNS, default="-severity"),
+        "form": form,
+    }
+    if rights_of(request.user).partner_ids("alerts", "read") is None:
+        page |= {"is_operators": True, "watched_at": heartbeats.heard().get(heartbeats.WATCH)}
+    return render(request, "portal/alerts/list.html", page)
 
 
 @require_safe

@@ -165,6 +165,19 @@ def test_without_a_word_it_stays_open(client: Client, alerts: dict[str, Alert]) 
     assert "Say what is done" in answer.content.decode()
 
 
+def test_the_operators_are_told_whether_anybody_watches_from_outside(client: Client) -> None:
+    hint = "Nobody watches from outside of the worker."
+    sign_in(client, "max", Role.MAPPING_OWNER, factories.mercuri())
+    for_mercuri = hint in text(client, "alert_list")
+    sign_in(client, "ines", Role.INTEGRATOR_STAFF)
+    before = hint in text(client, "alert_list")
+    heartbeats.beat(heartbeats.WATCH, timezone.now())
+    after = text(client, "alert_list")
+
+    assert (for_mercuri, before, hint in after) == (False, True, False)
+    assert "Watched from outside of the worker, the last time" in after
+
+
 # --- The banner and the bell ---
 
 
