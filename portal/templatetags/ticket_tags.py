@@ -15,6 +15,7 @@ from integrations.models import Delivery, Lane
 from integrations.richtext.blocks import Document
 from integrations.richtext.html import to_html
 from integrations.services.budgets import LIMIT_CODES
+from integrations.services.explaining import End
 from integrations.services.file_comparison import FileVerdict
 from integrations.services.timeline import Entry, Fate
 from knowledgebase.rendering import render_markdown
@@ -50,6 +51,12 @@ VERDICT_TONES: dict[Verdict | FileVerdict, str] = {
     FileVerdict.UNDER_WAY: "azure",
     FileVerdict.SKIPPED: "secondary",
 }
+END_TONES = {
+    End.ARRIVED: "green",
+    End.EQUAL: "green",
+    End.UNDER_WAY: "azure",
+    End.STUCK: "red",
+}
 # Colours of the sides in timelines and bars: left, right.
 SIDE_TONES = ("azure", "purple")
 
@@ -65,6 +72,12 @@ def rich(document: Document) -> SafeString:
 def fate_tone(fate: Fate) -> str:
     """The colour of a delivery's fate."""
     return FATE_TONES[fate]
+
+
+@register.filter
+def end_tone(end: End) -> str:
+    """The colour of what became of a field's latest change."""
+    return END_TONES.get(end, "secondary")
 
 
 @register.filter

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import closing
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -72,7 +72,7 @@ def drill_add(request: HttpRequest, pk: int) -> HttpResponse:
             outage_s=form.cleaned_data["minutes"] * 60,
             tickets=form.cleaned_data["tickets"],
             changes=form.cleaned_data["changes"],
-            asked_by=User.objects.get(pk=request.user.pk),
+            asked_by=cast(User, request.user),
         )
         away = {"away": str(drill.stopped_system), "minutes": form.cleaned_data["minutes"]}
         audit.record(request.user, "began an outage drill of", connection, away)

@@ -6,22 +6,32 @@ from collections.abc import Iterator
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from integrations.models import LinkedTicket
+from integrations.models import DictionaryField, LinkedTicket
 from integrations.services import tickets as service
+from integrations.services.explaining import explain
 from integrations.services.tickets import Answer
 from portal import audit
-from portal.access import may, requires
+from portal.access import may, partners_for, requires
 from portal.clocks import soonest_of
 from portal.exports import Cell, csv_response
 from portal.forms.tickets import TicketFilter
 from portal.live import render_live
 from portal.ticket_page import ticket_page
-from portal.tickets import COUNTED, Row, count_up_to, find_all, find_page, linked_ticket_for, viewer_of
+from portal.tickets import (
+    COUNTED,
+    Row,
+    count_up_to,
+    find_all,
+    find_page,
+    linked_ticket_for,
+    title_for,
+    viewer_of,
+)
 
 
 @require_safe
@@ -88,6 +98,27 @@ def ticket_detail(request: HttpRequest, pk: int) -> HttpResponse:
     return render_live(request, "portal/tickets/detail.html", "portal/tickets/_detail.html", {"page": found})
 
 
+@require_safe
+@requires("tickets")
+def ticket_why(request: HttpRequest, pk: int, name: str) -> HttpResponse:
+    """Why one field holds what it holds on both sides, or why its value did not move."""
+    linked = linked_ticket_for(request.user, pk)
+    field = get_object_or_404(DictionaryField, connection=linked.connection_id, name=name)
+    viewer = viewer_of(request.user)
+    told = explain(linked, field)
+    sides = list(linked.sides.select_related("side__system__partner", "ticket"))
+    page = {
+        "linked": linked,
+        "title": title_for(linked, sides, viewer),
+        "field": field,
+        "directions": [direction.seen_by(viewer) for direction in told.directions],
+        "sees_queue": may(request.user, "read", "queue"),
+        # Rules are opened by their own partner's people, and by those who may read all partners' rules.
+        "readable_rules": set(partners_for(request.user, "read", "mappings").values_list("pk", flat=True)),
+    }
+    return render(request, "portal/tickets/why.html", page)
+
+
 @require_POST
 @requires("tickets", "write")
 def ticket_pause(request: HttpRequest, pk: int) -> HttpResponse:
@@ -123,6 +154,7 @@ urlpatterns = [
     path("", ticket_list, name="ticket_list"),
     path("export.csv", ticket_export, name="ticket_export"),
     path("<int:pk>/", ticket_detail, name="ticket_detail"),
+    path("<int:pk>/why/<slug:name>/", ticket_why, name="ticket_why"),
     path("<int:pk>/pause/", ticket_pause, name="ticket_pause"),
     path("<int:pk>/resume/", ticket_resume, name="ticket_resume"),
     path("<int:pk>/synchronise/", ticket_synchronise, name="ticket_synchronise"),

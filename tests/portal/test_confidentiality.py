@@ -282,6 +282,7 @@ def addresses() -> Iterator[str]:
     keys: dict[str, Any] = {
         "code": ["unmapped_value", "invalid"],
         "direction": ["outgoing", "incoming"],
+        "field": ["title", "priority", "status"],
         "kind": ["zendesk", "jira"],
         "number": [1],
         "position": ["left", "right"],
