@@ -74,6 +74,8 @@ class Carried:
     body: Value = None
     source: Value = None
     is_public: bool = True
+    # Of a file, as it was counted on its way; 0 where that is not known.
+    size_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +119,13 @@ class Drift:
 
     @property
     def needs_a_person(self) -> bool:
-        """Whether it is never repaired without being asked: somebody there removed it, perhaps for a reason."""
-        return self.reason is Reason.REMOVED or not self.can_be_repaired
+        """Whether it is never repaired without being asked.
+
+        Somebody there removed it, perhaps for a reason; or a file stands there that is not whole, and would stand there
+        twice.
+        """
+        is_not_whole = self.kind is Kind.FILE and bool(self.found)
+        return self.reason is Reason.REMOVED or is_not_whole or not self.can_be_repaired
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,9 +277,12 @@ class _Finding:
                 continue
             if stands is None:
                 self._except(Kind.FILE, file.id, Exempt.STAND_IN, from_left)
-            elif file.size_bytes and stands.size_bytes and stands.size_bytes != file.size_bytes:
-                sizes = [f"{file.name}, {size} bytes" for size in (file.size_bytes, stands.size_bytes)]
-                self._drift(Kind.FILE, file.id, from_left, Reason.NOT_THERE, *sizes)
+                continue
+            # What was counted on its way is surer than what either system says.
+            sizes = (one.size_bytes or file.size_bytes, stands.size_bytes)
+            if all(sizes) and sizes[0] != sizes[1]:
+                said = [f"{file.name}, {size} bytes" for size in sizes]
+                self._drift(Kind.FILE, file.id, from_left, Reason.NOT_THERE, *said)
             else:
                 self.files += 1
 

@@ -33,6 +33,7 @@ from integrations.models import (
     TicketSide,
     Withheld,
 )
+from integrations.services.timeline import file_trace
 from integrations.store.configuration import Configuration
 from integrations.store.tickets import note_hints, winners_from
 
@@ -213,6 +214,7 @@ def _as_carried(delivery: Delivery, sender: SideView, receiver: SideView, connec
         body=body,
         source=envelope.get("body"),
         is_public=bool(envelope.get("is_public")) and rules.comments_become_public,
+        size_bytes=trace.size_bytes if (trace := file_trace(delivery)) else 0,
     )
 
 

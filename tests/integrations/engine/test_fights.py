@@ -14,7 +14,7 @@ from integrations.services.queue import retry_lanes
 from integrations.store.guard import CODE, fight_on
 from integrations.store.tickets import note_hints
 from tests.integrations.engine.fakes import FakeSystem
-from tests.integrations.engine.world import World, writes
+from tests.integrations.engine.world import STATUSES, World, writes
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
@@ -181,3 +181,22 @@ def test_only_a_long_quick_chain_of_returns_is_a_fight(
     found = find_fight(facts(moments, answers=answers))
 
     assert (found is not None) is is_fight
+
+
+@pytest.mark.django_db
+def test_automations_at_both_ends_of_a_chain_are_stopped_too() -> None:
+    world = World()
+    yard, yard_row = world.add_system("Global", "yard", "jira", {"status": "To Do"})
+    world.connect(world.board_row, yard_row, statuses=[(own, own) for _, own in STATUSES])
+    raised = world.desk.person_creates(subject="one", status="new")
+    world.run()
+    automation(world, world.desk, status="open")
+    automation(world, yard, status="Done")
+    world.desk.calls.clear()
+    yard.calls.clear()
+    world.desk.person_sets(raised, subject="two")
+
+    world.run()
+
+    assert {lane.failure_code for lane in Lane.objects.filter(state="parked")} == {CODE}
+    assert len(writes(world.desk.calls) + writes(yard.calls)) <= MOST_RETURNS + 4
