@@ -96,6 +96,10 @@ class Lane(models.Model):
             models.Index(
                 fields=["state", "waits_since"], name="lane_waiting", condition=models.Q(waits=True)
             ),
+            # How many wait in each connection; SQLite would go through all lanes for it.
+            models.Index(
+                fields=["connection"], name="lane_waiting_in_connection", condition=models.Q(waits=True)
+            ),
         ]
 
     def __str__(self) -> str:

@@ -59,7 +59,15 @@ class Ticket(models.Model):
                 fields=["read_is_bulk", "read_due_at"],
                 name="ticket_read_due",
                 condition=models.Q(read_due_at__isnull=False),
-            )
+            ),
+            # A claim names the systems. Without this one SQLite goes through all tickets of each of them.
+            models.Index(
+                fields=["system", "read_is_bulk", "read_due_at"],
+                name="ticket_read_due_in_system",
+                condition=models.Q(read_due_at__isnull=False),
+            ),
+            # What people search for.
+            models.Index(fields=["key"], name="ticket_by_key"),
         ]
 
     def __str__(self) -> str:

@@ -43,12 +43,13 @@ class Of:
     sql: str
 
 
-@transaction.atomic
 def fill(connection: Connection, count: int) -> None:
-    """Make `count` linked tickets of this connection, with their history, deliveries and clocks; all or none."""
+    """Make `count` linked tickets of this connection, with their history, deliveries and clocks."""
     for start in range(0, count, PIECE):
-        _fill_piece(connection, min(PIECE, count - start))
-    _count_on()
+        with transaction.atomic():
+            _trust_keys()
+            _fill_piece(connection, min(PIECE, count - start))
+            _count_on()
 
 
 def remember_sizes() -> None:
@@ -257,6 +258,16 @@ def _numbers(count: int) -> str:
 def _next_key(model: type[models.Model]) -> int:
     last = model._base_manager.aggregate(last=Max("pk"))["last"]
     return int(last or 0) + 1
+
+
+def _trust_keys() -> None:
+    """Let PostgreSQL take our word for every key, where we may: looking each one up costs more than storing it."""
+    if database.vendor != "postgresql":
+        return
+    with database.cursor() as cursor:
+        cursor.execute("SELECT current_setting('is_superuser') = 'on'")
+        if cursor.fetchone()[0]:
+            cursor.execute("SET LOCAL session_replication_role = replica")
 
 
 def _count_on() -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from integrations.models import Delivery, Lane, LinkedTicket, PartnerTicket, Ticket
@@ -34,6 +37,30 @@ def test_they_are_complete_quiet_and_seen_by_both_partners(monkeypatch: pytest.M
     assert not Lane.objects.filter(waits=True).exists()
     assert not claims.has_work(timezone.now() + timedelta(days=1))
     assert all(lane.head == lane.tail + 1 for lane in Lane.objects.all())
+
+
+def test_looking_for_work_looks_at_what_is_due_and_not_at_every_ticket() -> None:
+    existing.fill(factories.make_connection(), 2000)
+    existing.remember_sizes()
+    asked: list[tuple[str, Any]] = []
+
+    def note(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+        asked.append((sql, params))
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(note):
+        claims.claim("worker", timezone.now(), 60, 20)
+
+    plans = [_plan(sql, params) for sql, params in asked if 'FROM "integrations_ticket"' in sql]
+    assert plans
+    assert all("ticket_read_due" in plan for plan in plans), plans
+
+
+def _plan(sql: str, params: Any) -> str:
+    word = "EXPLAIN QUERY PLAN" if connection.vendor == "sqlite" else "EXPLAIN"
+    with connection.cursor() as cursor:
+        cursor.execute(f"{word} {sql}", params)
+        return " ".join(str(row[-1]) for row in cursor.fetchall())
 
 
 def test_new_tickets_travel_beside_them_as_ever() -> None:
