@@ -211,6 +211,9 @@ def test_the_certificate_is_shown_and_handed_over_signed(client: Client, rosa: U
     assert signer().fingerprints[0] in page
     assert "Redacted by the sender's rules" in page.replace("&#x27;", "'")
 
+    # Also where the page has only refreshed itself since it was opened.
+    part = client.get(reverse("ticket_certificate", args=[linked.pk]), headers={"HX-Request": "true"})
+    assert reverse("ticket_certificate_file", args=[linked.pk]) in part.content.decode()
     response = client.get(reverse("ticket_certificate_file", args=[linked.pk]))
 
     signed = json.loads(response.content)
