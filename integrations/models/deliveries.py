@@ -46,6 +46,8 @@ class SyncEvent(models.Model):
             models.UniqueConstraint(fields=["ticket", "change_id"], name="change_seen_once"),
             models.UniqueConstraint(fields=["ticket", "position"], name="change_has_its_place"),
         ]
+        # What the home page counts of a day.
+        indexes = [models.Index(fields=["seen_at"], name="change_by_day")]
 
     def __str__(self) -> str:
         return f"{self.change_id} of ticket {self.ticket_id}"
@@ -171,7 +173,11 @@ class Delivery(models.Model):
         indexes = [
             models.Index(
                 fields=["target"], name="delivery_unrecognised", condition=models.Q(is_recognised=False)
-            )
+            ),
+            # What the home page counts of a day.
+            models.Index(
+                fields=["done_at"], name="delivery_by_day", condition=models.Q(done_at__isnull=False)
+            ),
         ]
 
     def __str__(self) -> str:
