@@ -219,7 +219,9 @@ _MODELS: tuple[type[models.Model], ...] = (
 
 def _insert(model: type[models.Model], count: int, values: Mapping[str, object]) -> None:
     """Make `count` rows; what `values` does not name gets the field's own default."""
-    columns, chosen, params = [], [], []
+    columns: list[str] = []
+    chosen: list[str] = []
+    params: list[Any] = []
     for field in model._meta.concrete_fields:
         value = values[field.attname] if field.attname in values else _default_of(field)
         columns.append(database.ops.quote_name(str(field.column)))
