@@ -12,6 +12,7 @@ from integrations.mapping.rules import FieldRule as Rule
 from integrations.mapping.rules import Finding, Grade, RuleSet, Transform, UpdateMode
 from integrations.models import FieldRule, MappingSet, SystemFinding
 from integrations.services import mappings as services
+from integrations.services.comparison import as_written, settled_by
 from integrations.services.findings import rules_touched
 from integrations.services.trials import Sample, Trial, try_rules
 from portal import wires
@@ -117,7 +118,10 @@ def sheet_of(mapping_set: MappingSet, *, with_trial: bool, key: str = "") -> She
     Prefetch `rules__value_map__pairs`.
     """
     rules, facts = services.rules_of(mapping_set), facts_of(mapping_set)
-    trial = try_rules(mapping_set, rules, key=key) if with_trial else None
+    # Only what comes in is written to the side's own system.
+    is_incoming = mapping_set.direction == MappingSet.Direction.INCOMING
+    settled = settled_by([mapping_set.side.system]) if with_trial and is_incoming else as_written
+    trial = try_rules(mapping_set, rules, key=key, settled=settled) if with_trial else None
     findings = services.check(mapping_set, facts.targets if _is_outgoing(mapping_set) else facts.sources)
     touched = {} if mapping_set.state == MappingSet.State.RETIRED else rules_touched(mapping_set)
     rows = [

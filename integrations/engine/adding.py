@@ -15,7 +15,7 @@ from integrations.connectors.errors import (
     Refused,
     TooLarge,
 )
-from integrations.engine import effects, follow_ups, texts
+from integrations.engine import effects, follow_ups, wholes
 from integrations.engine.carrying import Step
 from integrations.engine.following import Following
 from integrations.engine.values import DeliveryState, Operation, StandIn, TicketState
@@ -48,7 +48,7 @@ class Adding(Following):
             if head is None:
                 return None
             if head.is_recognised:
-                return (yield from self._finish(DeliveryState.DONE))
+                return (yield from self._finish(DeliveryState.DONE, told=self._told()))
             if self._may_still_turn_up():
                 return (yield from self._wait_to_settle())
         if self.head.operation is Operation.COMMENT:
@@ -71,8 +71,6 @@ class Adding(Following):
         target = self.head.target
         assert target is not None
         wanted: dict[str, Value] = {"stand_in": dict(stand_in.as_value())} if stand_in else {}
-        if self.head.operation is Operation.COMMENT:
-            wanted |= texts.told_losses(self.head.envelope["comment"]["body"], unseen["comment"])
         if not (yield from self._mark_sent(wanted, unseen, {})):
             return None
         try:
@@ -86,14 +84,11 @@ class Adding(Following):
             if follow_ups.is_closed(error):
                 return (yield from self._closed(target, ids, error))
             return (yield from self._failed(error, sent=ids))
-        return (yield from self._finish(DeliveryState.DONE, written=written))
+        return (yield from self._finish(DeliveryState.DONE, written=written, told=self._told()))
 
     def _comment(self, target: TicketState) -> tuple[effects.Call, Mapping]:
         comment, rules = self.head.envelope["comment"], self.head.side.incoming
-        line = mapping.heading(
-            rules.comment_heading, author=comment["author"], partner=self.head.sender.partner_name
-        )
-        body = self.context.systems.settled(self.system_id, "comment", mapping.headed(comment["body"], line))
+        body = self._held(comment)
         draft = CommentDraft(
             body=body,  # type: ignore[arg-type]
             # What was internal never becomes public, whatever the receiver's rules say.
@@ -102,6 +97,20 @@ class Adding(Following):
         )
         call = effects.AddComment(self.system_id, self.send_by, remote_id=target.remote_id, draft=draft)
         return call, {"comment": body}
+
+    def _told(self) -> wholes.Told:
+        """What a comment's text loses; a note in the place of a file loses nothing."""
+        comment = self.head.envelope.get("comment")
+        return wholes.told_of_comment(self.head, self._held(comment)) if comment else wholes.NOTHING
+
+    def _held(self, comment: Mapping) -> Value:
+        """The comment as the system will hold it, under a line that names its author."""
+        line = mapping.heading(
+            self.head.side.incoming.comment_heading,
+            author=comment["author"],
+            partner=self.head.sender.partner_name,
+        )
+        return self.context.systems.settled(self.system_id, "comment", mapping.headed(comment["body"], line))
 
     def _file(self, target: TicketState) -> tuple[effects.Call, Mapping]:
         file = self.head.envelope["file"]
@@ -118,6 +127,7 @@ class Adding(Following):
             attachment=attachment,
             is_public=file["is_public"] and side.incoming.comments_become_public,
             marker=self.head.marker,
+            text=file.get("text"),
             limit_bytes=narrowest(side.incoming.files.max_bytes, side.takes_files.max_bytes or usual_bytes),
         )
         return call, {"file": self.context.systems.settled(self.system_id, "file", file["name"])}

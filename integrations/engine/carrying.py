@@ -10,7 +10,7 @@ from typing import Any
 from integrations.canonical import Value
 from integrations.connectors.errors import ConnectorError, Refused, Unauthorized
 from integrations.connectors.protocol import Capabilities
-from integrations.engine import effects, pace, timing
+from integrations.engine import effects, pace, timing, wholes
 from integrations.engine.ports import ClaimedLane, Context
 from integrations.engine.shares import MOST_IN_ONE_WRITE
 from integrations.engine.values import DeliveryState, HeadView, Operation, Outcome, TicketState
@@ -131,7 +131,9 @@ class Carrying:
         *,
         written: Any = None,
         reason: str = "",
+        told: wholes.Told = wholes.NOTHING,
     ) -> Step:
+        """End the delivery; `told` is what of its texts is not there."""
         request = effects.Finish(
             self.lane.id,
             self.lane.fence,
@@ -140,6 +142,8 @@ class Carrying:
             at=self.context.clock.now(),
             written=written,
             reason=reason,
+            lost=told.lost,
+            files=told.files,
         )
         _, head = yield (request, self._next())
         return head

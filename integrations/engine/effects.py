@@ -7,7 +7,7 @@ their results.  The same steps run in production and under simulation.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -82,7 +82,8 @@ class AddComment(Call):
 class CarryFile(Call):
     """-> Written, with the trace of the bytes.  The file is opened in `source_system_id` and streamed to the target.
 
-    `limit_bytes` is what the system and its side's rules take; 0 where neither says anything.
+    `limit_bytes` is what the system and its side's rules take; 0 where neither says anything.  `text` is what the file
+    holds where it comes from no system: the whole of a text that was cut.
     """
 
     remote_id: str = ""
@@ -91,6 +92,7 @@ class CarryFile(Call):
     is_public: bool = False
     marker: str = ""
     limit_bytes: int = 0
+    text: str | None = None
 
 
 # Store requests.  Each names the lane's fence where one worker alone may do it; a stale fence gives False or None.
@@ -143,8 +145,7 @@ class MarkSent(Request):
     `number` counts the delivery's attempts from 1.  `unseen` is what the receiver's history will have to show:
     `{"fields": {...}, "comment": {...}, "file": name, "creates": true}`; `{"over": {field: [ms, system, text]}}`
     beside it tells which texts those in `fields` were merged into.  `{"follows": key of a closed ticket}` alone: the
-    attempt was to create the ticket that goes on from that one.  For a comment `wanted` is
-    `{"lost": [sentence, ...]}`, what its text loses on the way, where it loses something.  For a note in the place of a file `wanted` is
+    attempt was to create the ticket that goes on from that one.  For a note in the place of a file `wanted` is
     `{"stand_in": StandIn.as_value()}`.
     """
 
@@ -196,6 +197,8 @@ class Finish(Request):
     `accepted_stamps`.  False as well, and nothing is stored, when the delivery
     is not the head of its lane or when the ticket no longer holds what is accepted without a write: then it was
     decided on something that has changed meanwhile, and the step looks again.  `answers` go back to the sender.
+    `lost` is kept with the result: by the field's common name, what its text lost on the way, in sentences.  `files` are envelopes of
+    texts that were cut; each is queued as a delivery of its own at the end of the lane.
     """
 
     lane_id: int
@@ -208,6 +211,8 @@ class Finish(Request):
     accepted_stamps: Mapping[str, Stamp] = field(default_factory=dict)
     answers: tuple[Answer, ...] = ()
     reason: str = ""
+    lost: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    files: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from integrations.connectors.errors import ConnectorError, Refused
-from integrations.engine import effects, follow_ups, unread
+from integrations.engine import effects, follow_ups, unread, wholes
 from integrations.engine.answers import answers_to
 from integrations.engine.carrying import Step
 from integrations.engine.following import Following
@@ -31,7 +31,8 @@ class SettingFields(Following):
             return None
         target = head.target
         if head.state is DeliveryState.SENT and head.is_recognised:
-            return (yield from self._finish(DeliveryState.DONE))
+            lost = wholes.told(head, head.wanted, self.context.systems)
+            return (yield from self._finish(DeliveryState.DONE, told=lost))
         own = share_of(head, target, target.actual, self.context.systems)
         if isinstance(own, mapping.Problem):
             return (yield from self._park(own.code, own.message))
@@ -113,6 +114,7 @@ class SettingFields(Following):
 
     def _end(self, target: TicketState, shares: Sequence[Share], written: Any = None) -> Step:
         now = self.context.clock.now()
+        told = [wholes.told_of_share(share, self.context.systems) for share in shares]
         ends = tuple(
             effects.Finish(
                 self.lane.id,
@@ -124,8 +126,10 @@ class SettingFields(Following):
                 accepted=None if share.open else share.equal,
                 accepted_stamps={name: told.stamp for name, told in share.told.items()},
                 answers=answers_to(share, target),
+                lost=lost.lost,
+                files=lost.files,
             )
-            for share in shares
+            for share, lost in zip(shares, told, strict=True)
         )
         *_, head = yield (*ends, self._next())
         return head

@@ -68,13 +68,17 @@ def share_of(
         return problem
     system_id = head.side.system_id
     newer = {name for name in wanted if _is_newer(head, target, name)}
-    merged = texts.merged(wanted, _bases(head, present), target, newer=newer)
+
+    def settled(name: str, value: Value) -> Value:
+        return systems.settled(system_id, name, value)
+
+    merged = texts.merged(wanted, _bases(head, present), target, settled, newer=newer)
     becomes = {**wanted, **{name: text.value for name, text in merged.items()}}
     # A text that nothing is written into is equal as it is, with all that our model has no word for.
     equal = {
         name: target.actual.get(name)
         for name, value in becomes.items()
-        if target.actual.get(name) == systems.settled(system_id, name, value)
+        if target.actual.get(name) == settled(name, value)
         or (name in merged and target.actual.get(name) == value)
     }
     left = {

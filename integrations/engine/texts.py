@@ -9,7 +9,7 @@ Mostly they say the same; if not, the newer one stands in the end, as with every
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from integrations.canonical import Fields, Value
@@ -17,8 +17,11 @@ from integrations.engine.values import Stamp, TicketState, Winner
 from integrations.mapping import plan as mapping
 from integrations.mapping.rules import RuleSet
 from integrations.richtext.blocks import Document, from_value, is_document
-from integrations.richtext.losses import lost
-from integrations.richtext.merge import dressed, merge_newest, says_the_same
+from integrations.richtext.cutting import completed, completed_line, is_beginning, is_cut, with_end
+from integrations.richtext.merge import dressed, merge, merge_newest, says_the_same
+
+# What a system makes of a field's value.
+Settled = Callable[[str, Value], Value]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +33,17 @@ class MergedText:
 
 
 def as_bases(before: Fields, after: Fields) -> dict[str, dict[str, Value]]:
-    """The part of an envelope that tells what texts said before; empty where none of these fields is a text."""
+    """The part of an envelope that tells what texts said before; empty where none of these fields is a text.
+
+    A line counts where it is the beginning of a longer one.
+    """
     found = {
         name: before[name]
         for name, value in after.items()
-        if is_document(value) and is_document(before.get(name)) and before[name] != value
+        if before.get(name) != value
+        and (
+            (is_document(value) and is_document(before.get(name))) or _are_cut_lines(before.get(name), value)
+        )
     }
     return {"base": found} if found else {}
 
@@ -43,39 +52,84 @@ def released_bases(
     rules: RuleSet, before: Fields, released: Fields, *, changed: Collection[str]
 ) -> dict[str, dict[str, Value]]:
     """The same of the texts that a side's rules released; `before` is the whole ticket before the change."""
-    if not any(is_document(value) for value in released.values()):
+    if not any(is_document(value) or is_cut(value) for value in released.values()):
         return {}
     return as_bases(mapping.release(rules, before, changed=changed).fields, released)
 
 
+def _are_cut_lines(before: Value, after: Value) -> bool:
+    return isinstance(before, str) and isinstance(after, str) and is_cut(before) and is_cut(after)
+
+
 def merged(
-    wanted: Fields, bases: Fields, target: TicketState, *, newer: Collection[str]
+    wanted: Fields, bases: Fields, target: TicketState, settled: Settled, *, newer: Collection[str]
 ) -> dict[str, MergedText]:
     """The texts among `wanted` as they have to be written to the ticket, by the receiver's names of the fields.
 
-    `newer` are the fields in which what came is newer than what stands there.
+    `newer` are the fields in which what came is newer than what stands there; `settled` tells what the receiver's
+    system makes of a field's value.
     """
     found: dict[str, MergedText] = {}
     for name, value in wanted.items():
         # Where a value is still to be put back, the text that should stand, not the one that covers it.
         own = target.winners[name].value if name in target.winners else target.actual.get(name)
+        if isinstance(value, str) and isinstance(own, str) and name in newer and is_cut(value):
+            line = _whole_line(bases.get(name), value, own)
+            if line != value:
+                found[name] = MergedText(line, False)
         if not (is_document(value) and is_document(own)):
             continue
-        incoming, current = from_value(value), from_value(own)
-        if is_document(bases.get(name)):
-            base = from_value(bases[name])
-            result = merge_newest(base, incoming, current, incoming_is_newer=name in newer).document
-            found[name] = MergedText(_value(result), not says_the_same(base, current))
+        current, base = from_value(own), bases.get(name)
+        if is_document(base):
+            found[name] = _merged(
+                from_value(base),
+                from_value(value),
+                current,
+                lambda text, name=name: from_value(settled(name, text.as_value())),  # type: ignore[misc]
+                incoming_is_newer=name in newer,
+            )
         elif name in newer:
             # A text as a whole, such as the one both sides have to agree on.
+            incoming = from_value(value)
+            if is_cut(value) and not is_cut(own):
+                incoming = with_end(incoming, current)
+            elif is_cut(held := settled(name, value)):
+                incoming = from_value(held)
             found[name] = MergedText(_value(dressed(incoming, current)), False)
     return found
 
 
-def told_losses(sent: Value, held: Value) -> dict[str, Value]:
-    """What a text loses on its way into a system, in sentences under `lost`; empty where it loses nothing."""
-    sentences = lost(from_value(sent), from_value(held))
-    return {"lost": list(sentences)} if sentences else {}
+def _whole_line(base: Value, value: str, own: str) -> str:
+    if isinstance(base, str):
+        return completed_line(base, value, own)
+    return completed_line(value, value, own)
+
+
+def _merged(
+    base: Document,
+    incoming: Document,
+    current: Document,
+    held: Callable[[Document], Document],
+    *,
+    incoming_is_newer: bool,
+) -> MergedText:
+    """An edit in the receiver's text.  A cut text never stands for the whole one: only its edit counts."""
+    if _is_cut(base) and not _is_cut(current):
+        before, after = completed(base, incoming, current)
+        if is_beginning(base, current):
+            # What the whole text goes on with is no edit of anybody.
+            return MergedText(_value(merge(before, after, current).document), False)
+        result = merge_newest(before, after, current, incoming_is_newer=incoming_is_newer)
+        return MergedText(_value(result.document), True)
+    if not _is_cut(base) and (_is_cut(held(base)) or _is_cut(held(incoming))):
+        # What the receiver's system has no room for is no edit of what it shows.
+        base, incoming = held(base), held(incoming)
+    result = merge_newest(base, incoming, current, incoming_is_newer=incoming_is_newer)
+    return MergedText(_value(result.document), not says_the_same(base, current))
+
+
+def _is_cut(document: Document) -> bool:
+    return is_cut(document.as_value())
 
 
 def merged_stamp(came: Stamp, stands: Stamp, system_id: int) -> Stamp:

@@ -32,6 +32,7 @@ from integrations.richtext.words import words_of
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 WORDS = "Some words were left out."
+CUT = "The text was cut, because it is longer than the system takes."
 # In the order in which they are told.
 _SENTENCES = {
     "tab": "Tabs became blanks.",

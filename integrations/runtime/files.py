@@ -81,7 +81,11 @@ def carry(call: CarryFile, source: Connector, target: Connector) -> Written:
     limit_bytes = call.limit_bytes or target.capabilities.max_attachment_bytes
     if attachment.size_bytes > limit_bytes:
         raise FileTooLarge(too_large(limit_bytes).reason)
-    passing = Passing(source.open_attachment(attachment), attachment.size_bytes)
+    if call.text is not None:
+        chunks = iter([call.text.encode()])
+    else:
+        chunks = source.open_attachment(attachment)
+    passing = Passing(chunks, attachment.size_bytes)
     try:
         written = target.attach(call.remote_id, _draft(call, attachment, passing, limit_bytes))
     except ConnectorError as error:

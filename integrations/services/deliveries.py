@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from integrations.canonical import Value
+from integrations.engine.wholes import losses
+from integrations.mapping.agreement import Settle
 from integrations.mapping.files import file_refusal
-from integrations.mapping.plan import Problem, heading, receive, text_of
+from integrations.mapping.plan import Problem, headed, heading, receive, text_of
 from integrations.mapping.rules import NO_RULES
 from integrations.models import Delivery, DictionaryField, MappingSet, Side, TicketSide
 from integrations.richtext import blocks
 from integrations.richtext.blocks import Document
-from integrations.services.timeline import field_labels
+from integrations.services.timeline import field_labels, losses_of
 from integrations.store.configuration import rule_set_of
 
 
@@ -49,7 +51,8 @@ class Contents:
 class Preview:
     """What the receiver's rules of today would make of it.  `problem` is set where they cannot tell.
 
-    `stand_in` says why a note goes in the place of a file.
+    `stand_in` says why a note goes in the place of a file.  `lost` tells what the texts lose, or have lost, on the way;
+    `origin` names the place where they stand as they were written.
     """
 
     writes: tuple[Write, ...] = ()
@@ -57,6 +60,8 @@ class Preview:
     becomes_public: bool = False
     problem: Problem | None = None
     stand_in: str = ""
+    lost: tuple[str, ...] = ()
+    origin: str = ""
 
 
 def contents_of(delivery: Delivery) -> Contents:
@@ -82,18 +87,38 @@ def contents_of(delivery: Delivery) -> Contents:
     )
 
 
-def preview(delivery: Delivery) -> Preview:
+def preview(delivery: Delivery, settled: Settle) -> Preview:
     """What would be written if it left now, by the receiver's published rules and what its ticket holds.
 
-    For a delivery that has left already: what was written, and what that replaced.
+    For a delivery that has left already: what was written, and what that replaced.  `settled` tells what the receiver's
+    system makes of a value.
     """
+    found = _preview(delivery, settled)
+    if found.lost:
+        return replace(found, origin=_origin(delivery))
+    return found
+
+
+def _origin(delivery: Delivery) -> str:
+    """Where the text stands as it was written: the sender's system, or its ticket where that is known."""
+    other = Side.objects.filter(connection=delivery.lane.connection_id).exclude(pk=delivery.lane.target_id)
+    side = other.select_related("system__partner").defer("system__metadata").first()
+    return f"{side.system.kind_label} of {side.system.partner}" if side else ""
+
+
+def _preview(delivery: Delivery, settled: Settle) -> Preview:
     labels = field_labels(delivery.lane.system)
     if delivery.state != Delivery.State.NEW and delivery.operation == Delivery.Op.FILE:
         told = delivery.wanted.get("stand_in") or {}
         incoming = rule_set_of(delivery.incoming) if delivery.incoming else NO_RULES
         return Preview(becomes_public=incoming.comments_become_public, stand_in=told.get("message", ""))
     if delivery.state != Delivery.State.NEW:
-        return Preview(_writes(delivery.wanted, delivery.pre_image, labels))
+        return Preview(
+            _writes(delivery.wanted, delivery.pre_image, labels),
+            becomes_public=bool(delivery.envelope.get("comment", {}).get("is_public"))
+            and (rule_set_of(delivery.incoming) if delivery.incoming else NO_RULES).comments_become_public,
+            lost=losses_of(delivery),
+        )
     side = delivery.lane.target
     mapping_set = (
         MappingSet.objects.filter(
@@ -108,6 +133,10 @@ def preview(delivery: Delivery) -> Preview:
         return Preview(
             comment_heading=line,
             becomes_public=bool(comment.get("is_public")) and rules.comments_become_public,
+            lost=losses(
+                comment.get("body"),
+                lambda: settled(side.system_id, "comment", headed(comment.get("body"), line)),
+            ),
         )
     if file := delivery.envelope.get("file"):
         refusal = file_refusal(rules.files, side.system.takes_files, file)
@@ -123,7 +152,18 @@ def preview(delivery: Delivery) -> Preview:
     if delivery.operation == Delivery.Op.REPAIR:
         return Preview(_writes(fields, current, labels))
     mapped = receive(rules, fields, current=current, is_new=stands.ticket is None)
-    return Preview(_writes(mapped.fields, current, labels), problem=mapped.problem)
+    return Preview(
+        _writes(mapped.fields, current, labels),
+        problem=mapped.problem,
+        lost=tuple(
+            f"{labels.get(name, name)}: {sentence}"
+            for name, value in mapped.fields.items()
+            for sentence in losses(
+                value,
+                lambda name=name, value=value: settled(side.system_id, name, value),  # type: ignore[misc]
+            )
+        ),
+    )
 
 
 def _writes(

@@ -477,10 +477,13 @@ def file_trace(delivery: Delivery) -> FileTrace | None:
 
 
 def losses_of(delivery: Delivery) -> tuple[str, ...]:
-    """What a comment's text lost on its way, a sentence each; the original stands in its own system."""
-    if delivery.operation != Delivery.Op.COMMENT:
-        return ()
-    return tuple(str(one) for one in delivery.wanted.get("lost", ()))
+    """What the texts of a delivery lost on their way, a sentence each; the originals stand in their own system."""
+    told = delivery.result.get("lost", {})
+    if delivery.operation == Delivery.Op.COMMENT:
+        return tuple(str(sentence) for sentences in told.values() for sentence in sentences)
+    return tuple(
+        f"{_readable(name)}: {sentence}" for name, sentences in sorted(told.items()) for sentence in sentences
+    )
 
 
 def stand_in_of(delivery: Delivery) -> StandIn | None:

@@ -10,9 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from integrations.canonical import Value
+from integrations.engine.wholes import losses
+from integrations.mapping.agreement import Settle
 from integrations.mapping.plan import Mapped, receive, release, text_of
 from integrations.mapping.rules import FieldRule, RuleSet
 from integrations.models import Delivery, LinkedTicket, MappingSet, Side, Ticket, TicketSide
+from integrations.services.comparison import as_written
 
 LONGEST_SAMPLE = 60
 # So many of the latest linked tickets are looked at for one that exists on this side.
@@ -21,11 +24,15 @@ RECENT = 20
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What one rule makes of the ticket.  `problem` tells why it makes nothing; empty `after`: nothing to read."""
+    """What one rule makes of the ticket.  `problem` tells why it makes nothing; empty `after`: nothing to read.
+
+    `lost` tells what of a text the side's own system would not hold.
+    """
 
     before: str = ""
     after: str = ""
     problem: str = ""
+    lost: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +44,12 @@ class Trial:
     samples: tuple[Sample, ...]
 
 
-def try_rules(mapping_set: MappingSet, rules: RuleSet, *, key: str = "") -> Trial | None:
+def try_rules(
+    mapping_set: MappingSet, rules: RuleSet, *, key: str = "", settled: Settle = as_written
+) -> Trial | None:
     """Try a version on the side's latest ticket, or on the one with this key; None where there is no such ticket.
 
-    Four queries at most; changes nothing.
+    `settled` tells what the side's system makes of a value.  Four queries at most; changes nothing.
     """
     found = _ticket(mapping_set.side, key)
     if found is None:
@@ -48,9 +57,17 @@ def try_rules(mapping_set: MappingSet, rules: RuleSet, *, key: str = "") -> Tria
     ticket, fields = found.ticket, _fields(mapping_set, found)
     assert ticket is not None
     apply = _outgoing if mapping_set.direction == MappingSet.Direction.OUTGOING else _incoming
-    samples = tuple(
-        _sample(rule, apply(replace(rules, rules=(rule,)), fields), fields) for rule in rules.rules
-    )
+    is_incoming = mapping_set.direction == MappingSet.Direction.INCOMING
+
+    def sample(rule: FieldRule) -> Sample:
+        mapped = apply(replace(rules, rules=(rule,)), fields)
+        found, value = _sample(rule, mapped, fields), mapped.fields.get(rule.target)
+        if not is_incoming or mapped.problem:
+            return found
+        lost = losses(value, lambda: settled(mapping_set.side.system_id, rule.target, value))
+        return replace(found, lost=lost)
+
+    samples = tuple(sample(rule) for rule in rules.rules)
     return Trial(ticket.key or ticket.remote_id, ticket.title, samples)
 
 

@@ -317,6 +317,8 @@ def finish(requests: Sequence[Finish], now: datetime) -> list[bool]:
         one = deliveries[pk]
         ended[pk] = request
         result = _result(request.written) if request.written else one.result
+        if request.lost:
+            result = {**result, "lost": {name: list(told) for name, told in request.lost.items()}}
         changes.append((pk, (request.state.value, request.at, request.reason, result)))
         if one.target_id and one.was_sent and one.operation in (Operation.COMMENT, Operation.FILE):
             effects.append(_effect(pk, one.target_id, one.origin, result))
@@ -331,6 +333,11 @@ def finish(requests: Sequence[Finish], now: datetime) -> list[bool]:
         for answer in request.answers
         for back in known
         if back.pk != request.lane_id and back.linked_ticket_id == lanes[request.lane_id].linked_ticket_id
+    ]
+    answers += [
+        queues.put(lanes[request.lane_id], _whole_text(file, deliveries[pk], pk), now)
+        for pk, request in ended.items()
+        for file in request.files
     ]
     moved = {**lanes, **{answer.lane.pk: answer.lane for answer in answers}}
     update_many(
@@ -490,6 +497,18 @@ def _answer(answer: Answer, overtaken: _Ending) -> Delivery:
         envelope=dict(answer.envelope),
         problem=dict(answer.problem),
         outgoing_id=answer.outgoing_id,
+    )
+
+
+def _whole_text(file: Mapping, cut: _Ending, delivery_id: int) -> Delivery:
+    """The whole of a text that was cut, as a file behind it.  A later cut of the same text brings another one."""
+    return Delivery(
+        event_id=cut.event_id,
+        operation=Delivery.Op.FILE,
+        marker=queues.new_marker(),
+        origin=f"whole:{delivery_id}:{file['name']}"[:200],
+        stamp=cut.stamp,
+        envelope={"file": dict(file)},
     )
 
 

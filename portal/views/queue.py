@@ -16,6 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from integrations.models import Connection, Delivery, Lane, LinkedTicket
 from integrations.services import queue as service
+from integrations.services.comparison import settled_by
 from integrations.services.deliveries import Contents, contents_of, preview
 from integrations.services.timeline import what_of
 from knowledgebase.search import article_for
@@ -165,7 +166,10 @@ def _detail(request: HttpRequest, delivery: Delivery) -> dict:
         "skip_form": SkipForm(may_have_arrived=delivery.state == Delivery.State.SENT),
     }
     if sees_receiver:
-        page |= {"preview": preview(delivery), "attempts": list(delivery.attempts.order_by("-number"))}
+        page |= {
+            "preview": preview(delivery, settled_by([delivery.lane.system])),
+            "attempts": list(delivery.attempts.order_by("-number")),
+        }
     return page
 
 

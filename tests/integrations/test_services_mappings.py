@@ -11,7 +11,9 @@ import pytest
 from integrations.mapping.rules import FieldRule as Rule
 from integrations.mapping.rules import RuleSet, Transform
 from integrations.models import FieldRule, MappingSet, Side, ValueMap
+from integrations.richtext.losses import CUT
 from integrations.services import mappings
+from integrations.services.comparison import settled_by
 from integrations.services.mappings import (
     add_rule,
     change_options,
@@ -283,6 +285,20 @@ def test_a_ticket_can_be_named() -> None:
     assert named is not None
     assert named.samples[0] == Sample("Old", "Old")
     assert try_rules(published(left), read(published(left)), key="#3") is None
+
+
+def test_a_trial_tells_what_a_text_would_lose_in_the_own_system() -> None:
+    left, right = make_connection().sides.select_related("system__partner", "connection")
+    matter = scenes.matter(left, right, left_fields={}, right_fields={})
+    scenes.queued(matter.to_right, envelope={"fields": {"title": "word " * 100}})
+    incoming = MappingSet.objects.select_related("side").get(
+        side=right, direction="incoming", state="published"
+    )
+
+    trial = try_rules(incoming, read(incoming), settled=settled_by([right.system]))
+
+    assert trial is not None
+    assert trial.samples[0].lost == (CUT,)
 
 
 def test_incoming_rules_are_tried_on_what_came_in() -> None:

@@ -10,6 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from integrations.models import Attempt, Delivery, Lane
+from integrations.richtext.blocks import from_plain
 from knowledgebase.services import load_shipped
 from portal.models import AuditEntry, User
 from tests import factories
@@ -413,3 +414,22 @@ def test_a_file_that_is_not_taken_is_previewed_as_a_note(client: Client, matter:
 
     assert page.context["preview"].stand_in == "Files ending in .exe are not taken."
     assert "A note in the place of the file: Files ending in .exe are not taken." in page.content.decode()
+
+
+CUT = "The text was cut, because it is longer than the system takes."
+
+
+@pytest.mark.parametrize("is_over", [False, True])
+def test_a_delivery_shows_what_its_text_loses_and_where_the_original_is(
+    client: Client, matter: Matter, staff: User, is_over: bool
+) -> None:
+    body = from_plain("word " * 20_000).as_value()
+    comment = {"body": body, "is_public": True, "author": "Mina", "at": NOW.isoformat()}
+    ends: dict[str, Any] = {"state": "done", "result": {"lost": {"comment": [CUT]}}} if is_over else {}
+    delivery = wait(matter, envelope={"comment": comment}, operation="comment", **ends)
+    client.force_login(staff)
+
+    text = client.get(reverse("delivery_detail", args=[delivery.pk])).content.decode()
+
+    assert ("Lost on the way:" if is_over else "This will be lost on the way:") in text
+    assert f"{CUT} The original is in Zendesk of Mercuri Inc." in text

@@ -421,3 +421,22 @@ def test_the_other_company_does_not_learn_the_name_of_a_file_that_stayed(
     own = page(client, owner, "ticket_detail", matter.linked.pk)
     assert f"secret plan.exe stayed at {company}: No." in own
     assert f"secret list.exe stayed at {company}: No." in own
+
+
+def test_the_timeline_tells_what_a_text_lost_and_where_the_original_is(
+    client: Client, matter: Matter, staff: User
+) -> None:
+    event = scenes.seen(matter.left_ticket, fields={"description": "Long."})
+    lost = {"description": ["A table was taken apart."], "title": ["The text was cut."]}
+    scenes.queued(
+        matter.to_right,
+        event,
+        envelope={"fields": {"description": "Long."}, "changed": ["description"]},
+        state="done",
+        result={"lost": lost},
+    )
+
+    told = page(client, staff, "ticket_detail", matter.linked.pk)
+
+    assert "Lost on the way: Description: A table was taken apart. Title: The text was cut." in told
+    assert f"The original is in {matter.left_ticket.system.name} of Mercuri Inc" in told

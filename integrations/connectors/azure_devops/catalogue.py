@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from integrations.canonical import FieldKind, FieldSpec
-from integrations.connectors.azure_devops.fields import REASONS, TITLE_CHARS, choice_text, kind_of, our_name
+from integrations.connectors.azure_devops.fields import (
+    REASONS,
+    STRING_CHARS,
+    TITLE_CHARS,
+    choice_text,
+    kind_of,
+    our_name,
+)
 from integrations.connectors.azure_devops.process import Process, TicketType
 from integrations.connectors.azure_devops.texts import MAX_TEXT_CHARS
 
-STRING_CHARS = 255
 # A tree path is chosen from a tree of its own; everybody may be named for a person.
 _NO_LIST = (FieldKind.PERSON, FieldKind.RICH_TEXT, FieldKind.LABELS)
 

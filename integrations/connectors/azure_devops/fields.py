@@ -16,6 +16,7 @@ from integrations.connectors import errors
 from integrations.connectors.azure_devops import files, texts, times
 from integrations.connectors.azure_devops.identities import People
 from integrations.connectors.azure_devops.process import REPRO_STEPS, Process, TicketType
+from integrations.richtext import cutting
 from integrations.richtext.blocks import from_value, is_document
 
 DESCRIPTION = "System.Description"
@@ -24,6 +25,7 @@ TAGS = "System.Tags"
 MARKER_TAG = "concord:"
 TITLE_CHARS = 255
 TAG_CHARS = 400
+STRING_CHARS = 255
 NAMES: Mapping[str, str] = {
     "System.Title": "title",
     "System.State": "status",
@@ -201,7 +203,7 @@ def written(name: str, value: Value, process: Process, people: People) -> object
     if kind is FieldKind.PERSON:
         return people.written(name, value)
     if kind is FieldKind.RICH_TEXT:
-        return texts.written(value, name) if value is not None else ""
+        return texts.written(value) if value is not None else ""
     if is_document(value):
         value = from_value(value).plain()
     if value in (None, "", [], {}):
@@ -218,7 +220,13 @@ def written(name: str, value: Value, process: Process, people: People) -> object
         return _number(value)
     if process.field_types.get(name) == "boolean":
         return str(value).strip().lower() in ("true", "yes", "1")
-    return value
+    return _fitted(name, value, process)
+
+
+def _fitted(name: str, value: Value, process: Process) -> Value:
+    """A short text with a mark where it is cut."""
+    is_short = isinstance(value, str) and process.field_types.get(name) == "string"
+    return cutting.fitted_line(str(value), STRING_CHARS) if is_short else value
 
 
 def _whole_number(name: str, value: Value) -> int:
@@ -253,7 +261,7 @@ def settled(name: str, value: Value, process: Process, people: People) -> Value:
         return _number(value)
     if kind in (FieldKind.CHOICE, FieldKind.STATUS):
         return choice_text(value).strip() or None
-    return value
+    return _fitted(name, value, process)
 
 
 def _number(value: Value) -> Value:
@@ -264,8 +272,8 @@ def _number(value: Value) -> Value:
 
 
 def settled_title(value: Value) -> str | None:
-    """A title is one line."""
-    return " ".join(str(value).split()) or None
+    """A title is one line, with a mark where it is cut."""
+    return cutting.fitted_line(" ".join(str(value).split()), TITLE_CHARS) or None
 
 
 def settled_tags(value: Value) -> list[str]:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 from urllib.parse import quote, unquote
 
-from integrations.connectors import errors
-from integrations.richtext import html
+from integrations.richtext import cutting, html
 from integrations.richtext.blocks import Document, from_plain, from_value
 from integrations.richtext.markdown import from_markdown
 
 # https://learn.microsoft.com/azure/devops/organizations/settings/work/object-limits
-MAX_TEXT_CHARS = 1_000_000
+# A marker has to find its place behind a comment.
+MAX_TEXT_CHARS = 1_000_000 - 1_000
 NO_TEXT = "(no text)"
 
 # Bounded, and never over the next element: linear in the text's length, whatever is left open.
@@ -47,26 +47,24 @@ def marker_in(text: object) -> str:
     return unquote(found[1]) if found else ""
 
 
-def written(value: object, field: str) -> str:
-    """The HTML for a rich-text value.  TooLarge for more than Azure DevOps takes: nothing is cut without a word."""
-    text = html.to_html(from_value(value))
-    if len(text) > MAX_TEXT_CHARS:
-        raise errors.TooLarge(
-            f"The text for “{field}” is longer than the {MAX_TEXT_CHARS:,} characters that Azure DevOps takes.",
-            fields={field: "too long"},
-        )
-    return text
+def written(value: object) -> str:
+    """The HTML for a rich-text value, with a mark where it is longer than Azure DevOps takes."""
+    return html.to_html(_fitted(from_value(value)))
+
+
+def _fitted(document: Document) -> Document:
+    return cutting.fitted(document, lambda blocks: len(html.to_html(Document(blocks))), MAX_TEXT_CHARS)
 
 
 def comment(value: object, address: str, marker: str) -> str:
     """The HTML of a comment with its marker; `address` is the work item's own."""
     mark = f'<a href="{address}#concord={quote(marker, safe="")}"></a>' if marker else ""
-    return written(settled_comment(value), "comment") + mark
+    return written(settled_comment(value)) + mark
 
 
 def settled(value: object) -> dict | None:
     """What a rich-text field holds after this was written; None for nothing."""
-    document = html.from_html(html.to_html(from_value(value)))
+    document = html.from_html(written(value))
     return document.as_value() if document.blocks else None
 
 

@@ -296,7 +296,10 @@ class JiraConnector:
         if not rich:
             return values
         held = history.part(client.texts(self._http, remote_id, rich), "fields")
-        found = {name: patched(held.get(name), blocks.from_value(fields[name])) for name in rich}
+        found = {
+            name: patched(held.get(name), jira_fields.fitted(blocks.from_value(fields[name])))
+            for name in rich
+        }
         same = {name for name in rich if found[name] == held.get(name)}
         return {name: found.get(name, value) for name, value in values.items() if name not in same}
 
@@ -314,7 +317,7 @@ class JiraConnector:
             raise errors.Refused(
                 "This Jira has no internal comments, and the comment must not become public."
             )
-        document = blocks.from_value(draft.body)
+        document = jira_fields.fitted(blocks.from_value(draft.body))
         body = {
             # Jira takes no comment without words; a file alone may have been one elsewhere.
             "body": adf.to_adf(document if document.plain() else blocks.from_plain(NO_TEXT)),
@@ -346,7 +349,9 @@ class JiraConnector:
 
     def settled(self, field: str, value: Value) -> Value:
         """What Jira holds after the value was written: one line for a summary, labels sorted, text through ADF."""
-        return safe_name(str(value)) if field == "file" else jira_fields.settled(field, value)
+        if field == "file":
+            return safe_name(str(value))
+        return jira_fields.settled(field, value, self._wording.known_shape(field))
 
     def verify_hook(self, request: HookRequest, secrets: Sequence[str]) -> Hook:
         """Prove a web hook by its signature and read which ticket it names; HookRefused for anything else."""

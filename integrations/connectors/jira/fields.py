@@ -15,7 +15,8 @@ from integrations.canonical import Person, Value
 from integrations.connectors import errors
 from integrations.connectors.jira import adf
 from integrations.connectors.jira.adf_nesting import clean_text
-from integrations.richtext import blocks
+from integrations.richtext import blocks, cutting
+from integrations.richtext.blocks import Block, Document
 
 SUMMARY_LENGTH = 255
 TEXT_LENGTH = 32_767
@@ -141,8 +142,21 @@ def neutral_time(raw: str) -> str:
 
 
 def clean_summary(value: object) -> str:
-    """One line of at most 255 characters.  DefectDojo's dojo/jira/helper.py knows the same two limits."""
-    return " ".join(clean_text(_plain(value)).split())[:SUMMARY_LENGTH].rstrip()
+    """One line of at most 255 characters, with a mark where it is cut.
+
+    DefectDojo's dojo/jira/helper.py knows the same two limits.
+    """
+    return cutting.fitted_line(" ".join(clean_text(_plain(value)).split()), SUMMARY_LENGTH)
+
+
+def fitted(document: Document) -> Document:
+    """As much of a text as Jira takes, with a mark where it is cut."""
+    return cutting.fitted(document, _letters, TEXT_LENGTH, gap=2)
+
+
+def _letters(found: tuple[Block, ...]) -> int:
+    """How long a text is for Jira, told a bit too large: signs of lists and tables count."""
+    return sum(len(Document((block,)).plain()) + 2 for block in found)
 
 
 def clean_labels(value: object) -> list[str]:
@@ -151,22 +165,27 @@ def clean_labels(value: object) -> list[str]:
     return sorted({"_".join(clean_text(str(entry)).split()) for entry in entries} - {""})
 
 
-def settled(name: str, value: Value) -> Value:
-    """What Jira holds after `value` was written to field `name`."""
+def settled(name: str, value: Value, shape: Shape | None = None) -> Value:
+    """What Jira holds after `value` was written to field `name`; of a custom field as far as its shape is known."""
     if name == "summary":
         return clean_summary(value)
     if name == "labels":
         return clean_labels(value)
     if name in RICH_FIELDS or blocks.is_document(value):
-        document = adf.settled(blocks.from_value(value))
+        document = adf.settled(fitted(blocks.from_value(value)))
         return document.as_value() if document.blocks else None
     if isinstance(value, list):
         return sorted({clean_text(str(entry)) for entry in value} - {""})
     if isinstance(value, str):
         if is_time(value):
             return neutral_time(value)
-        return clean_text(value) or None
+        text = clean_text(value)
+        return (cutting.fitted_line(text, SUMMARY_LENGTH) if _is_line(shape) else text) or None
     return value
+
+
+def _is_line(shape: Shape | None) -> bool:
+    return shape is not None and "textfield" in shape.custom
 
 
 def jira_value(name: str, value: Value, shape: Shape | None = None) -> object:
@@ -178,7 +197,7 @@ def jira_value(name: str, value: Value, shape: Shape | None = None) -> object:
     if value is None or value == "":
         return [] if name in NAMED_LIST_FIELDS or (shape and shape.type == "array") else None
     if name in RICH_FIELDS or (shape is not None and "textarea" in shape.custom):
-        document = blocks.from_value(value)
+        document = fitted(blocks.from_value(value))
         return adf.to_adf(document) if document.blocks else None
     if name in PERSON_FIELDS or (shape is not None and shape.type == "user"):
         return {"accountId": account_id(name, value)}
@@ -187,7 +206,9 @@ def jira_value(name: str, value: Value, shape: Shape | None = None) -> object:
     if name in NAMED_LIST_FIELDS:
         return [{"name": entry} for entry in _texts(value)]
     if blocks.is_document(value):
-        return clean_text(blocks.from_value(value).plain())
+        value = clean_text(blocks.from_value(value).plain())
+    if _is_line(shape) and isinstance(value, str):
+        return cutting.fitted_line(value, SUMMARY_LENGTH)
     return _custom(value, shape) if shape is not None else value
 
 

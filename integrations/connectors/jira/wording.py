@@ -42,6 +42,10 @@ class Wording:
         is_person = name in PERSON_FIELDS or (shape is not None and shape.type == "user")
         return jira_value(name, self._with_account(name, value) if is_person else value, shape)
 
+    def known_shape(self, name: str) -> Shape | None:
+        """What a field takes, as far as it was asked before.  No call."""
+        return (self._shapes.get("") or {}).get(name)
+
     def _known_shapes(self) -> Mapping[str, Shape]:
         return self._shapes.get("") or shapes(self.field_metadata())
 

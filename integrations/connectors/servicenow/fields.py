@@ -203,7 +203,7 @@ def wire(shape: Shape, value: Value) -> str:
     if shape.form is Form.CHOICE and shape.choices:
         return _chosen(shape, value)
     if shape.form is Form.HTML:
-        return html.to_html(from_value(value))
+        return texts.to_html(value, shape.max_length)
     if shape.form is Form.LONG:
         return texts.to_plain(from_value(value), shape.max_length) if value is not None else ""
     held = settled(shape, value)
@@ -237,7 +237,7 @@ def settled(shape: Shape, value: Value) -> Value:
                 return texts.settled_plain(value, shape.max_length)
             return texts.to_plain(from_value(value), shape.max_length) or None if value is not None else None
         case Form.HTML:
-            document = html.from_html(html.to_html(from_value(value)))
+            document = html.from_html(texts.to_html(value, shape.max_length))
             return document.as_value() if document.blocks else None
         case Form.CHOICE:
             text = str(value).strip() if value not in (None, "", []) else ""

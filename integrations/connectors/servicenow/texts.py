@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from integrations.richtext import html
+from integrations.richtext import cutting, html
 from integrations.richtext.blocks import (
     Block,
     BulletList,
@@ -32,7 +32,6 @@ from integrations.richtext.blocks import (
     inline_text,
 )
 
-CUT_NOTE = "[The text was cut here: ServiceNow takes no more.]"
 NO_TEXT = "(no text)"
 _CODE = re.compile(r"\[code\](.*?)\[/code\]", re.IGNORECASE | re.DOTALL)
 _CODE_MARK = re.compile(r"\[(/?code)\]", re.IGNORECASE)
@@ -91,14 +90,32 @@ def _coded(blocks: Iterable[Block]) -> str:
 
 
 def to_plain(document: Document, max_length: int = 0) -> str:
-    """The document as a long plain field: paragraphs parted by blank lines, and a visible note where it is cut."""
-    parts = (Document((with_addresses(block),)).plain() for block in document.blocks)
-    text = _CONTROLS.sub("", "\n\n".join(part for part in parts if part)).replace("\r\n", "\n")
-    text = from_plain_text(text)
-    if max_length and len(text) > max_length:
-        room = max(0, max_length - len(CUT_NOTE) - 2)
-        text = f"{text[:room].rstrip()}\n\n{CUT_NOTE}"[:max_length]
-    return text
+    """The document as a long plain field: paragraphs parted by blank lines, and a mark where it is cut."""
+    text = _as_plain(document.blocks)
+    if not max_length or len(text) <= max_length:
+        return text
+    if max_length < 2 * len(cutting.MARK):
+        return cutting.fitted_line(" ".join(text.split()), max_length)
+    return _as_plain(cutting.fitted(document, _letters, max_length, gap=2).blocks)
+
+
+def _as_plain(blocks: Iterable[Block]) -> str:
+    parts = (Document((with_addresses(block),)).plain() for block in blocks)
+    return from_plain_text(
+        _CONTROLS.sub("", "\n\n".join(part for part in parts if part)).replace("\r\n", "\n")
+    )
+
+
+def _letters(blocks: tuple[Block, ...]) -> int:
+    return sum(len(_as_plain((block,))) + 2 for block in blocks)
+
+
+def to_html(value: object, max_length: int = 0) -> str:
+    """The HTML of a field that takes it, with a mark where it is cut."""
+    document = from_value(value)
+    if max_length:
+        document = cutting.fitted(document, lambda blocks: len(html.to_html(Document(blocks))), max_length)
+    return html.to_html(document)
 
 
 def from_plain_text(text: str) -> str:
@@ -153,9 +170,6 @@ def _addressed(inlines: Iterable[Inline]) -> tuple[Inline, ...]:
 
 
 def one_line(value: object, max_length: int = 0) -> str:
-    """A text in one line, no longer than the field; what is cut ends with an ellipsis."""
+    """A text in one line, no longer than the field; what is cut ends with a mark."""
     text = from_value(value).plain() if isinstance(value, dict) else str(value if value is not None else "")
-    text = " ".join(_CONTROLS.sub("", text).split())
-    if max_length and len(text) > max_length:
-        text = text[: max_length - 1].rstrip() + "…"
-    return text
+    return cutting.fitted_line(" ".join(_CONTROLS.sub("", text).split()), max_length)

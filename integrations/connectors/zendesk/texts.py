@@ -6,31 +6,24 @@ https://developer.zendesk.com/api-reference/ticketing/tickets/ticket_comments/#b
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
-from integrations.richtext import html
+from integrations.richtext import cutting, html
 from integrations.richtext.blocks import (
     Block,
     BulletList,
     Cell,
     Document,
-    Inline,
     Item,
     OrderedList,
     Panel,
-    Paragraph,
     Quote,
-    Run,
     Table,
     from_plain,
     from_value,
-    paragraph,
 )
 
 # What is longer is cut by Zendesk at this many bytes without a word, in the middle of whatever stands there.
 MAX_BYTES = 64 * 1024 - 1
-CUT_NOTE = "[The text was cut here: Zendesk takes no more than 64 kB.]"
-_NOTE = Paragraph((Run(CUT_NOTE, ("italic",)),))
 
 
 def to_html(document: Document) -> str:
@@ -53,41 +46,13 @@ def settled(value: object) -> dict:
 
 
 def fitted(document: Document) -> Document:
-    """The document as it can be sent: lists count from one, and what is too long ends with a visible note."""
-    blocks = tuple(_counted_from_one(block) for block in document.blocks)
-    if _size(blocks) <= MAX_BYTES:
-        return Document(blocks, document.losses)
-    room = MAX_BYTES - _size((_NOTE,))
-    # Whole blocks first, then the words of the block that does not fit.  One byte more for each block: braces that
-    # open in one and close in another are escaped only when they stand together.
-    kept = 0
-    for block in blocks:
-        size = _size((block,)) + 1
-        if size > room:
-            break
-        room -= size
-        kept += 1
-    words = Document(blocks[kept : kept + 1]).plain()[:room]
-    taken = _most(len(words), lambda count: _size(_words(words[:count])) <= room)
-    return Document((*blocks[:kept], *_words(words[:taken]), _NOTE), document.losses)
+    """The document as it can be sent: lists count from one, and what is too long ends with a mark.
 
-
-def _words(text: str) -> tuple[Block, ...]:
-    inlines: list[Inline] = [Run(text)]
-    block = paragraph(inlines)
-    return (block,) if block else ()
-
-
-def _most(limit: int, fits: Callable[[int], bool]) -> int:
-    """The largest count up to `limit` that fits, by halving."""
-    low, high = 0, limit
-    while low < high:
-        middle = (low + high + 1) // 2
-        if fits(middle):
-            low = middle
-        else:
-            high = middle - 1
-    return low
+    One byte more for each block: braces that open in one and close in another are escaped only when they stand
+    together.
+    """
+    counted = Document(tuple(_counted_from_one(block) for block in document.blocks), document.losses)
+    return cutting.fitted(counted, _size, MAX_BYTES)
 
 
 def _size(blocks: tuple[Block, ...]) -> int:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from integrations.canonical import ChangeKind, CommentDraft, Draft, FieldKind
 from integrations.connectors import errors, http, registry
 from integrations.connectors.protocol import FileDraft, HookRequest, RegistersHooks, TellsFileLimits
-from integrations.richtext import blocks
+from integrations.richtext import blocks, cutting
 from integrations.richtext.blocks import from_plain
 from integrations.sandbox.system import System
 from integrations.sandbox.wire import Request, Response
@@ -466,12 +466,26 @@ def test_a_comment_of_ours_is_known_by_its_id_and_its_marker(desk: Bench) -> Non
 def test_a_very_long_comment_is_never_cut_without_a_word(desk: Bench) -> None:
     remote_id = desk.ticket()
     text = "\n\n".join(f"Line {number} " + "x" * 90 for number in range(2_000))
-    error = outcome(lambda: desk.comment(remote_id, text))
-    if error is not None:
-        assert isinstance(error, errors.TooLarge)
-        return
-    held = blocks.from_value(desk.connector.read(remote_id).comments[0].body).plain()
-    assert held == text.replace("\n\n", "\n") or "cut here" in held
+    desk.comment(remote_id, text)
+    comment = desk.connector.read(remote_id).comments[0].body
+    held = blocks.from_value(comment).plain()
+    assert held == text.replace("\n\n", "\n") or held.endswith(cutting.MARK)
+    assert comment == desk.connector.settled("comment", blocks.from_plain(text).as_value())
+
+
+def test_a_very_long_title_and_description_are_cut_with_a_mark(desk: Bench) -> None:
+    """Never refused, never cut in silence, and known as what was written when they come back."""
+    title = " ".join(f"word{number}" for number in range(60))
+    lines = [f"Line {number} " + "x" * 90 for number in range(12_000)]
+    description = blocks.from_plain("\n\n".join(lines)).as_value()
+    wanted = {desk.case.title: title, "description": description}
+    remote_id = desk.connector.create(desk.draft(**wanted)).head.remote_id
+    held = desk.connector.read(remote_id).fields
+    assert held[desk.case.title] == desk.connector.settled(desk.case.title, title)
+    assert held["description"] == desk.connector.settled("description", description)
+    assert held[desk.case.title] == title or cutting.is_cut(held[desk.case.title])
+    assert cutting.is_cut(held["description"])
+    assert desk.connector.settled("description", held["description"]) == held["description"]
 
 
 def test_a_comment_in_the_second_of_a_change_of_status_is_told(desk: Bench) -> None:
@@ -508,13 +522,11 @@ def test_five_thousand_comments_are_read_in_their_order(desk: Bench) -> None:
 def test_a_comment_of_64_kb_arrives_whole_or_says_that_it_was_cut(desk: Bench) -> None:
     remote_id = desk.ticket()
     sizes = (32_000, 64 * 1024, 200_000)
-    refused = [outcome(lambda size=size: desk.comment(remote_id, "x" * size)) for size in sizes]  # type: ignore[misc]
-    assert all(error is None or isinstance(error, errors.TooLarge) for error in refused)
+    for size in sizes:
+        desk.comment(remote_id, "x" * size)
     held = [blocks.from_value(one.body).plain() for one in desk.connector.read(remote_id).comments]
-    taken = [size for size, error in zip(sizes, refused, strict=True) if error is None]
-    assert len(held) == len(taken) >= 1
-    for size, text in zip(taken, held, strict=True):
-        assert text == "x" * size or "cut here" in text
+    for size, text in zip(sizes, held, strict=True):
+        assert text == "x" * size or text.endswith(cutting.MARK)
 
 
 # --- Files ---

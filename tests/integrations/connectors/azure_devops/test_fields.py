@@ -15,6 +15,7 @@ from integrations.connectors import errors
 from integrations.connectors.azure_devops import faults, fields, files, queries, texts, times
 from integrations.connectors.azure_devops.identities import People, person_of
 from integrations.connectors.azure_devops.process import REPRO_STEPS, Process, TicketType, read_types
+from integrations.richtext import cutting
 from integrations.richtext.blocks import Document, File, Mention, Paragraph, Run, from_plain, from_value
 
 BUG = TicketType("Bug", fields=frozenset((REPRO_STEPS,)))
@@ -141,7 +142,6 @@ def test_a_value_is_written_and_settles(name: str, value: Value, sent: object, s
         ("title", None, errors.RequiredField),
         ("title", "", errors.RequiredField),
         ("assignee", {"id": "7", "name": "Bo", "email": ""}, errors.Invalid),
-        ("Custom.Notes", from_plain("x" * 1_000_001).as_value(), errors.TooLarge),
     ],
 )
 def test_a_value_that_cannot_be_written_is_refused_with_its_field(
@@ -150,6 +150,17 @@ def test_a_value_that_cannot_be_written_is_refused_with_its_field(
     with pytest.raises(error) as caught:
         fields.written(name, value, PROCESS, People())
     assert set(caught.value.fields) == {name}
+
+
+def test_a_text_over_the_limit_is_written_with_a_mark_and_known_again() -> None:
+    long = from_plain("\n\n".join("x" * 99 for _ in range(10_000))).as_value()
+    written = fields.written("Custom.Notes", long, PROCESS, People())
+    assert isinstance(written, str)
+    assert 980_000 < len(written) <= 1_000_000
+    assert written.endswith(f"<p>{cutting.MARK}</p>")
+    assert texts.read(written).as_value() == fields.settled("Custom.Notes", long, PROCESS, People())
+    line = fields.written("title", "word " * 100, PROCESS, People())
+    assert line == fields.settled("title", "word " * 100, PROCESS, People()) == "word " * 48 + "word… [cut]"
 
 
 def test_before_the_process_is_known_a_text_keeps_its_markup() -> None:
@@ -212,7 +223,7 @@ def test_a_comment_carries_its_marker_where_nobody_sees_it() -> None:
 
 def test_a_mention_leaves_as_words_and_a_file_by_its_name() -> None:
     document = Document((Paragraph((Mention("Ann Lee", "7"),)), File("a.png")))
-    assert texts.written(document.as_value(), "x") == "<p>@Ann Lee</p><p>\N{PAPERCLIP} a.png</p>"
+    assert texts.written(document.as_value()) == "<p>@Ann Lee</p><p>\N{PAPERCLIP} a.png</p>"
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from integrations.connectors.jira.fields import (
     settled,
     shapes,
 )
+from integrations.richtext import cutting
 from tests.integrations.connectors.jira.answers import ANN, adf, rich
 
 
@@ -69,8 +70,8 @@ def test_only_what_is_exchanged_is_read() -> None:
     ("value", "expected"),
     [
         ("Link\r\n down\t now", "Link down now"),
-        ("x" * 300, "x" * 255),
-        ("x" * 254 + " yz", "x" * 254),
+        ("x" * 300, "x" * 248 + cutting.LINE_MARK),
+        ("x" * 200 + " " + "y" * 60, "x" * 200 + cutting.LINE_MARK),
         (rich("from text"), "from text"),
         (None, ""),
         ("null\x00byte", "nullbyte"),

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from integrations.connectors.servicenow import texts
+from integrations.richtext import cutting
 from integrations.richtext.blocks import (
     BulletList,
     Document,
@@ -76,10 +77,13 @@ def test_a_description_shows_where_links_lead_and_where_it_was_cut() -> None:
     assert texts.to_plain(document) == "See the log (https://example.com/log)\nhttps://example.com/"
     cut = texts.to_plain(from_plain("word " * 100), 100)
     assert len(cut) <= 100
-    assert cut.endswith("\n\n" + texts.CUT_NOTE)
+    assert cut.endswith(f"word{cutting.LINE_MARK}")
+    cut = texts.to_plain(from_plain("word " * 100), 300)
+    assert len(cut) <= 300
+    assert cut.endswith("word\n\n" + cutting.MARK)
 
 
 def test_a_title_is_one_line_and_shows_that_it_was_cut() -> None:
     assert texts.one_line("The printer\n is  on fire") == "The printer is on fire"
-    assert texts.one_line("x" * 200, 160) == "x" * 159 + "…"
+    assert texts.one_line("x" * 200, 160) == "x" * 153 + cutting.LINE_MARK
     assert texts.one_line(None) == ""

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from integrations.connectors.zendesk import texts
+from integrations.richtext import cutting
 from integrations.richtext.blocks import (
     CodeBlock,
     Document,
@@ -78,18 +79,18 @@ LONG = [
 def test_a_text_over_the_limit_ends_with_a_note_and_uses_the_room(document: Document) -> None:
     html = texts.to_html(document)
     assert 60_000 < len(html.encode()) < 64 * 1024
-    assert html.endswith(f"<p><em>{texts.CUT_NOTE}</em></p>")
+    assert html.endswith(f"<p>{cutting.MARK}</p>")
     held = sandbox_texts.from_html(html)
     assert texts.from_record({"html_body": held.html_body}).as_value() == texts.settled(document.as_value())
-    words = texts.fitted(document).plain().removesuffix(texts.CUT_NOTE).split()
+    words = texts.fitted(document).plain().removesuffix(cutting.MARK).split()
     assert words
     assert " ".join(document.plain().split()).startswith(" ".join(words[:-1]))
 
 
 def test_a_text_that_just_fits_is_not_cut() -> None:
     room = texts.MAX_BYTES - len("<p></p>")
-    assert texts.CUT_NOTE not in texts.to_html(Document((p("x" * room),)))
-    assert texts.CUT_NOTE in texts.to_html(Document((p("x" * (room + 1)),)))
+    assert cutting.MARK not in texts.to_html(Document((p("x" * room),)))
+    assert cutting.MARK in texts.to_html(Document((p("x" * (room + 1)),)))
 
 
 @pytest.mark.parametrize(
