@@ -65,13 +65,18 @@ class Gate:
         self._told: Told | None = None
         self._told_at = 0.0
         self._limit: int | None = None
+        self._is_told = False
+        self._short_of = 0
         self._is_urgent = self._is_new = False
         # When calls left, and what was allowed, for as long as an answer may be about it.
         self._left_at: deque[float] = deque(maxlen=4 * PLENTY)
         self._given: deque[tuple[float, int]] = deque(maxlen=PLENTY)
 
-    def enter(self) -> None:
-        """Take one call; HeldBack when none may go now.  Counts it."""
+    def enter(self, count: int = 1) -> None:
+        """Take one call; HeldBack when it may not go now.  Counts it.
+
+        `count`: as so many the system counts it.  It goes with all of them or not at all.
+        """
         with self._lock:
             now = self._clock()
             if now < self._closed_until:
@@ -79,19 +84,27 @@ class Gate:
                     "The system asked us to slow down.", retry_after_s=self._closed_until - now
                 )
             if not self._is_measured:
-                self._calls += 1
-                self._made += 1
-                self._left_at.append(now)
+                self._note(count, now)
+                self._calls += count
                 return
-            for allowance in self._allowances:
-                if allowance.count and now < allowance.ends_at:
-                    allowance.count -= 1
-                    self._made += 1
-                    self._left_at.append(now)
-                    return
-            raise errors.HeldBack(
-                "The calls that the system's limit allows at the moment are used up.", retry_after_s=SOON_S
-            )
+            valid = [one for one in self._allowances if now < one.ends_at]
+            if sum(one.count for one in valid) < count:
+                self._short_of = max(self._short_of, count)
+                raise errors.HeldBack(
+                    "The calls that the system's limit allows at the moment are used up.",
+                    retry_after_s=SOON_S,
+                )
+            self._note(count, now)
+            if count >= self._short_of:
+                self._short_of = 0
+            for allowance in valid:
+                taken = min(count, allowance.count)
+                allowance.count -= taken
+                count -= taken
+
+    def _note(self, count: int, now: float) -> None:
+        self._made += count
+        self._left_at.extend([now] * count)
 
     def hear(self, told: Told | None, sent_at: float) -> None:
         """Note what an answer told; `sent_at` is when its request left, on the monotonic clock."""
@@ -106,9 +119,19 @@ class Gate:
                 self._is_new = self._is_new or is_new
                 self._is_urgent = self._is_urgent or is_new or bool(told.wait_s) or is_scarce(told)
 
-    def measure(self, count: int | None, slot: int, started_at: float) -> None:
-        """Allow `count` more calls, or with None as many as come.  `started_at` is when they were asked for."""
+    def count(self, calls: int) -> None:
+        """Count calls that went inside one that was let through, and that the system counts by themselves."""
         with self._lock:
+            self._calls += calls
+            self._note(calls, self._clock())
+
+    def measure(self, count: int | None, slot: int, started_at: float, *, is_told: bool = False) -> None:
+        """Allow `count` more calls, or with None as many as come.  `started_at` is when they were asked for.
+
+        `is_told`: the system itself tells of a limit, as far as any worker knows.
+        """
+        with self._lock:
+            self._is_told = is_told
             self._is_measured = count is not None
             if count is None:
                 self._allowances.clear()
@@ -134,6 +157,17 @@ class Gate:
                 return None
             now = self._clock()
             return sum(one.count for one in self._allowances if now < one.ends_at)
+
+    @property
+    def short_of(self) -> int:
+        """How many calls have to be allowed at once for what was held back last; 0 where nothing waits for many."""
+        return self._short_of
+
+    @property
+    def is_told(self) -> bool:
+        """Whether the system tells of a limit of its own, so that it counts calls."""
+        with self._lock:
+            return self._is_told or (self._told is not None and self._told.limit is not None)
 
     @property
     def made(self) -> int:

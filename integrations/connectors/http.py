@@ -177,11 +177,13 @@ class Http:
         headers: Mapping[str, str] | None = None,
         expect: Sequence[int] = (200,),
         is_write: bool | None = None,
+        calls: int = 1,
     ) -> Answer:
         """Send and return the answer; raise our error for any status not in `expect`.
 
         `path` starts with a slash, or is an absolute address on this system's own host.  `is_write` says whether a
-        lost answer leaves the outcome unknown; by default every method but GET and HEAD does.
+        lost answer leaves the outcome unknown; by default every method but GET and HEAD does.  `calls`: as so many
+        the system counts it.
         """
         writes = is_write if is_write is not None else method not in ("GET", "HEAD")
         sent_headers = dict(headers or {})
@@ -200,7 +202,7 @@ class Http:
             headers={**self._headers, **sent_headers},
             auth=self._auth,
         )
-        status, answer_headers, body = self._exchange(request, self._new_call(writes))
+        status, answer_headers, body = self._exchange(request, self._new_call(writes), calls)
         if status in expect:
             return Answer(status, answer_headers, body, writes)
         raise self._error(status, answer_headers, body, writes)
@@ -249,8 +251,10 @@ class Http:
     def _new_call(self, writes: bool) -> Call:
         return Call(self._allowed, writes, self._timeout_s)
 
-    def _exchange(self, request: requests.Request, call: Call) -> tuple[int, Mapping[str, str], bytes]:
-        self.gate.enter()
+    def _exchange(
+        self, request: requests.Request, call: Call, calls: int
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        self.gate.enter(calls)
         started = time.perf_counter()
         status = None
         received = 0
@@ -288,11 +292,18 @@ class Http:
         except errors.ConnectorError:
             call.hang_up()
             raise
-        if self.read_rates and self._is_own(prepared.url or ""):
-            self.gate.hear(
-                self.read_rates(response.status_code, response.headers, datetime.now(UTC)), sent_at
-            )
+        if self._is_own(prepared.url or ""):
+            self.hear(response.status_code, response.headers, sent_at)
         return response
+
+    def hear(self, status: int, headers: Mapping[str, str], sent_at: float) -> bool:
+        """Note what an answer of the system tells of its limits, and say whether it told any.
+
+        For answers that came inside another one; `sent_at` is when the request left, on the monotonic clock.
+        """
+        told = self.read_rates(status, headers, datetime.now(UTC)) if self.read_rates else None
+        self.gate.hear(told, sent_at)
+        return told is not None and told.limit is not None
 
     def _chunks(
         self, response: requests.Response, call: Call, limit_bytes: int, pause_s: float | None = None

@@ -30,11 +30,26 @@ MAX_READ_BYTES = 2 * 1024**3
 
 @dataclass(frozen=True, slots=True)
 class TicketWrites:
-    """How many writes to one ticket a system takes: `count` in `window_s` seconds.  One of ours may cost `each`."""
+    """How many writes to one ticket a system takes: `count` in `window_s` seconds.  One of ours may cost `each`.
+
+    `also` are longer windows that count besides, as (count, seconds).
+    """
 
     count: int
     window_s: int
     each: int = 1
+    also: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def windows(self) -> tuple[tuple[int, int], ...]:
+        """All windows, as how many of our own writes fit into so many seconds."""
+        counted = ((self.count, self.window_s), *self.also)
+        return tuple((max(1, count // self.each), seconds) for count, seconds in counted)
+
+    @property
+    def longest_s(self) -> int:
+        """After so many seconds a write counts nowhere any more."""
+        return max(seconds for _, seconds in self.windows)
 
 
 @dataclass(frozen=True, slots=True)

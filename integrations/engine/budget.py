@@ -62,6 +62,15 @@ def available(budget: Budget, now: datetime) -> int | None:
     )
 
 
+def is_told(budget: Budget, now: datetime) -> bool:
+    """Whether the system tells of a limit of its own; one of which no answer has told for a window may be gone."""
+    if budget.limit is None or budget.told_at is None:
+        return False
+    return now < max(
+        budget.told_at + timedelta(seconds=budget.window_s or MINUTE_S), budget.resets_at or budget.told_at
+    )
+
+
 def for_bulk(budget: Budget, now: datetime) -> int | None:
     """The same for work that can wait: a part of every limit is kept for live work."""
     if _asked_to_wait(budget, now):

@@ -295,13 +295,14 @@ class Shared:
     """What one worker may call: `calls` more, or None for as many as come.
 
     `bulk` says whether work that can wait may use them, `slot` is where they are counted, `free_at` is when it is
-    worth asking again.
+    worth asking again.  `is_told`: the system itself tells of a limit.
     """
 
     calls: int | None
     bulk: bool
     slot: int
     free_at: datetime
+    is_told: bool = False
 
 
 Effect = Call | tuple[Request, ...]

@@ -15,22 +15,24 @@ CODE = "ticket_limit"
 
 
 def allowed(limit: TicketWrites) -> int:
-    """How many of our writes fit into one window."""
-    return max(1, limit.count // limit.each)
+    """How many of our writes fit into the window that takes fewest."""
+    return min(count for count, _ in limit.windows)
 
 
 def may_write_at(writes: Collection[datetime], limit: TicketWrites, now: datetime) -> datetime:
-    """When the ticket may be written to again: now, or when the oldest write that counts leaves the window."""
-    window = timedelta(seconds=limit.window_s)
+    """When the ticket may be written to again: now, or when so many writes have left every window that one fits."""
+    return max(_room_at(writes, count, timedelta(seconds=span_s), now) for count, span_s in limit.windows)
+
+
+def _room_at(writes: Collection[datetime], count: int, window: timedelta, now: datetime) -> datetime:
     recent = sorted(at for at in writes if at > now - window)
-    if len(recent) < allowed(limit):
-        return now
-    return recent[-allowed(limit)] + window
+    return now if len(recent) < count else recent[-count] + window
 
 
 def reason(limit: TicketWrites) -> str:
     """Why the ticket waits, for people; when it goes on is shown beside it."""
-    return f"Waits for the system's limit of {limit.count} updates a ticket in {_span(limit.window_s)}."
+    more = "".join(f" and {count} in {_span(seconds)}" for count, seconds in limit.also)
+    return f"Waits for the system's limit of {limit.count} updates a ticket in {_span(limit.window_s)}{more}."
 
 
 def _span(seconds: int) -> str:

@@ -74,7 +74,7 @@ class Purse:
         is_out = account.free_at is not None and account.free_at > now
         if is_out or self._clock() - account.asked_at < ASKED_EVERY_S:
             return None
-        return self._request(system_id, account, _need(account), least=1)
+        return self._request(system_id, account, _need(account), least=max(1, account.gate.short_of))
 
     def take(self, requests: Sequence[ShareBudget], answers: Sequence[Shared], asked_at: float) -> None:
         """Put away what was allowed.  `asked_at` is the monotonic clock before the question."""
@@ -83,7 +83,7 @@ class Purse:
             account.asked_at = account.noted_at = asked_at
             account.free_at = answer.free_at
             account.is_bulk_free = answer.bulk
-            account.gate.measure(answer.calls, answer.slot, asked_at)
+            account.gate.measure(answer.calls, answer.slot, asked_at, is_told=answer.is_told)
             if answer.calls and request.least > 1:
                 # A small limit may not allow as many at once as a step takes on average.
                 account.enough = min(request.least, answer.calls)
@@ -94,7 +94,7 @@ class Purse:
         if account is None:
             return True
         allowed = account.gate.allowed
-        return not account.gate.closed_s and (allowed is None or allowed >= 1)
+        return not account.gate.closed_s and (allowed is None or allowed >= max(1, account.gate.short_of))
 
     def held(self, system_id: int, now: datetime) -> float:
         """Count a call that was not begun; the seconds after which it is worth trying again."""
@@ -155,4 +155,4 @@ class Purse:
 
 
 def _need(account: _Account) -> int:
-    return max(1, math.ceil(account.cost))
+    return max(1, math.ceil(account.cost), account.gate.short_of)

@@ -27,19 +27,20 @@ class SharedGate(Gate):
         self._turn = threading.Lock()
         self._asked_at: float | None = None
 
-    def enter(self) -> None:
-        """Take one call of the system's budget; HeldBack when none is left."""
+    def enter(self, count: int = 1) -> None:
+        """Take one call of the system's budget, or one that counts as several; HeldBack when none is left."""
         with self._turn:
             now = time.monotonic()
             is_old = self._asked_at is None or now - self._asked_at > BELIEVED_S
-            if not self.allowed and (self.allowed is not None or is_old):
-                self._ask(now)
-        super().enter()
+            allowed = self.allowed
+            if is_old if allowed is None else allowed < count:
+                self._ask(now, count)
+        super().enter(count)
 
-    def _ask(self, asked_at: float) -> None:
+    def _ask(self, asked_at: float, count: int) -> None:
         tidings: Tidings = self.tidings()
-        request = ShareBudget(self._system_id, BLOCK, 1, tidings, is_bulk=self._is_bulk)
+        request = ShareBudget(self._system_id, max(BLOCK, count), count, tidings, is_bulk=self._is_bulk)
         with transaction.atomic():
             (answer,) = budgets.share([request], timezone.now())
         self._asked_at = asked_at
-        self.measure(answer.calls, answer.slot, asked_at)
+        self.measure(answer.calls, answer.slot, asked_at, is_told=answer.is_told)

@@ -10,7 +10,10 @@ KEPT = 200
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request as it was answered.  `status` is 0 when the connection was cut instead."""
+    """One request as it was answered.  `status` is 0 when the connection was cut instead.
+
+    `retry_after_s` is the wait that the answer asked for; 0 where it asked for none.
+    """
 
     at: str
     method: str
@@ -18,6 +21,7 @@ class Call:
     status: int
     ms: float
     fault: str = ""
+    retry_after_s: float = 0
 
 
 class CallLog:
@@ -53,6 +57,7 @@ class CallLog:
                     "status": c.status,
                     "ms": c.ms,
                     "fault": c.fault,
+                    "retry_after_s": c.retry_after_s,
                 }
                 for c in reversed(self.last)
             ],

@@ -34,6 +34,11 @@ def _date(second: int) -> str:
     return formatdate(second, usegmt=True)
 
 
+def _asked_to_wait_s(response: Response | None) -> float:
+    headers = response.headers if response is not None else ()
+    return next((float(value) for name, value in headers if name == "Retry-After"), 0)
+
+
 class Server:
     """Serves one system over HTTP.  `start` and `stop` run it in a thread, `run` in the calling one."""
 
@@ -142,6 +147,7 @@ class Server:
                 0 if cut or response is None else response.status,
                 round((time.perf_counter() - started) * 1000, 2),
                 "" if fate.blow is Blow.NONE else fate.blow.value,
+                _asked_to_wait_s(response),
             )
             self.calls.note(route, call)
         return response, fate

@@ -69,8 +69,13 @@ def _share(budget: Budget, request: ShareBudget, now: datetime) -> tuple[Budget,
         free_at = max(free_at, now + GATHERS_FOR)
     if calls:
         budget = rules.spent(budget, calls, now)
-    shared = Shared(calls, bulk=for_bulk is None or for_bulk > 0, slot=int(now.timestamp()), free_at=free_at)
-    return budget, shared
+    return budget, Shared(
+        calls,
+        bulk=for_bulk is None or for_bulk > 0,
+        slot=int(now.timestamp()),
+        free_at=free_at,
+        is_told=rules.is_told(budget, now),
+    )
 
 
 def _writes(request: ShareBudget, row: tuple | None, now: datetime) -> bool:

@@ -140,7 +140,7 @@ def _recent_writes(
         # Half of it, because a ticket may be written to by several lanes.
         if target and limit and row["number"] > pace.allowed(limit) // 2:
             asked.add(target.id)
-            longest_s = max(longest_s, limit.window_s)
+            longest_s = max(longest_s, limit.longest_s)
     found: dict[int, dict[datetime, datetime]] = {}
     for ticket_id, began, ended in _written(tickets=sorted(asked), since=now - timedelta(seconds=longest_s)):
         # What went out together began together.  The system counted it before it answered, we do not know when.

@@ -88,7 +88,7 @@ class JiraConnector:
         poll_overlap_s=120,
         # An update may take a workflow step and an edit.
         # https://developer.atlassian.com/cloud/jira/platform/rate-limiting/#per-issue-on-write-rate-limits
-        ticket_writes=TicketWrites(20, 2, each=2),
+        ticket_writes=TicketWrites(20, 2, each=2, also=((100, 30),)),
     )
     settings: ClassVar[Sequence[SettingSpec]] = (
         SettingSpec("base_url", "Address", "The site's address, such as https://example.atlassian.net"),

@@ -3,6 +3,9 @@
 https://www.servicenow.com/docs/bundle/zurich-api-reference/page/integrate/inbound-rest/concept/batch-api.html : the
 parts are carried out in their order, neither together nor all or none, and the call answers 200 whatever became of
 them.
+
+Where a rate limit rule counts calls, a call with parts is taken to cost one for each part besides: the documentation
+does not say so, and nothing tells what is left.
 """
 
 from __future__ import annotations
@@ -69,13 +72,23 @@ class Batch:
         has_write = any(part.is_write for part in parts)
         if len(parts) == 1 or self._clock() < self._refused_until:
             return [self._alone(part, has_write) for part in parts]
+        sent_at = time.monotonic()
+        calls = 1 + len(parts) if self._http.gate.is_told else 1
         try:
-            answer = self._http.request("POST", PATH, json_body=_body(parts), is_write=has_write)
+            answer = self._http.request("POST", PATH, json_body=_body(parts), is_write=has_write, calls=calls)
         except errors.Refused:
             # Not offered, or closed to our account: nothing of it was carried out.
             self._refused_until = self._clock() + REFUSED_FOR_S
             return [self._alone(part, has_write) for part in parts]
+        self._hear(answer, sent_at, are_counted=calls > 1)
         return self._read(answer, parts, has_write)
+
+    def _hear(self, answer: Answer, sent_at: float, *, are_counted: bool) -> None:
+        """Note what the parts tell of limits, and count them where it turns out now that a rule counts."""
+        parts = _answers_in(answer)
+        told = [self._http.hear(_status(one), _headers(one.get("headers")), sent_at) for one in parts]
+        if any(told) and not are_counted:
+            self._http.gate.count(len(parts))
 
     def _alone(self, part: Part, has_write: bool) -> Outcome:
         try:
@@ -90,10 +103,7 @@ class Batch:
             return _kept(error, part, has_write)
 
     def _read(self, answer: Answer, parts: Sequence[Part], has_write: bool) -> list[Outcome]:
-        served = answer.object().get("serviced_requests")
-        if not isinstance(served, list):
-            raise answer.garbled("ServiceNow's answer to several questions holds no answers.")
-        by_id = {str(one.get("id")): one for one in served if isinstance(one, dict)}
+        by_id = {str(one.get("id")): one for one in _answers_in(answer)}
         found: list[Outcome] = []
         for number, part in enumerate(parts):
             one = by_id.get(str(number))
@@ -105,6 +115,19 @@ class Batch:
                 # Over the limits of a batch; asked alone it has limits of its own.
                 found.append(self._alone(part, has_write))
         return found
+
+
+def _answers_in(answer: Answer) -> list[dict]:
+    """The answers to the parts; Garbled where there is no list of them."""
+    served = answer.object().get("serviced_requests")
+    if not isinstance(served, list):
+        raise answer.garbled("ServiceNow's answer to several questions holds no answers.")
+    return [one for one in served if isinstance(one, dict)]
+
+
+def _status(one: Mapping[str, object]) -> int:
+    status = one.get("status_code")
+    return status if isinstance(status, int) else 0
 
 
 def _body(parts: Sequence[Part]) -> dict[str, object]:

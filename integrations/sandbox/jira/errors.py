@@ -55,11 +55,16 @@ def removed() -> Response:
     return json_response({"errorMessages": [message], "errors": {}}, 410)
 
 
-def too_many(retry_after_s: int, reason: str) -> Response:
-    """429 with Jira's headers.  https://developer.atlassian.com/cloud/jira/platform/rate-limiting/"""
+def too_many(retry_after_s: int, reason: str, limit: int, resets_at: str) -> Response:
+    """429 with Jira's headers; `resets_at` is a time in ISO 8601.
+
+    https://developer.atlassian.com/cloud/jira/platform/rate-limiting/
+    """
     headers = (
         ("Retry-After", str(retry_after_s)),
+        ("X-RateLimit-Limit", str(limit)),
         ("X-RateLimit-Remaining", "0"),
+        ("X-RateLimit-Reset", resets_at),
         ("RateLimit-Reason", reason),
     )
     return json_response({"errorMessages": ["Rate limit exceeded."], "errors": {}}, 429, headers)

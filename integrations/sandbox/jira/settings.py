@@ -69,8 +69,9 @@ class JiraSettings:
     """`search_lag_s`: a write reaches the search index so much later, unless asked for in reconcileIssues.
 
     `media_host`: files are redirected to this host name (same port), as Jira redirects to its media host; "" is the
-    host the client used.  `limit_writes`: 20 writes in 2 s and 100 in 30 s for one issue.  `hidden_issues`: keys
-    that answer 404 as if our account might not see them.  `denied_permissions`: names that /mypermissions denies;
+    host the client used.  `limit_writes`: 20 writes in 2 s and 100 in 30 s for one issue; `limit_bursts`: so
+    many calls a second to one endpoint; `points_per_hour` count as for an app, 0 as for an API token: none.
+    `hidden_issues`: keys that answer 404 as if our account might not see them.  `denied_permissions`: names that /mypermissions denies;
     without BROWSE_PROJECTS the project and its issues are a 404, as if they were not there.
     """
 
@@ -82,6 +83,8 @@ class JiraSettings:
     search_lag_s: float = 2
     media_host: str = ""
     limit_writes: bool = False
+    limit_bursts: bool = False
+    points_per_hour: int = 0
     max_comments: int = 5000
     max_attachment_bytes: int = 20 * 1024 * 1024
     retry_delays_s: list[float] = field(default_factory=lambda: [1.0, 5.0, 15.0, 30.0, 60.0])

@@ -6,7 +6,7 @@ import base64
 import binascii
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from integrations.sandbox.clock import Clock
@@ -30,8 +30,8 @@ from integrations.sandbox.jira.context import Call
 from integrations.sandbox.jira.errors import Wrong
 from integrations.sandbox.jira.settings import JiraSettings
 from integrations.sandbox.jira.state import Issue, Site, User
+from integrations.sandbox.jira.throttle import Throttle
 from integrations.sandbox.jira.views import View
-from integrations.sandbox.limits import Limits
 from integrations.sandbox.routes import Match, Router
 from integrations.sandbox.system import Choice, Entry, Page, Refusal, Row, System, changed_settings
 from integrations.sandbox.wire import NotJson, Request, Response, json_response
@@ -45,7 +45,6 @@ ROUTES = (
     *api_site.ROUTES,
     *api_workflows.ROUTES,
 )
-_WRITES = frozenset(("POST", "PUT", "DELETE"))
 
 
 class JiraSystem(System):
@@ -59,13 +58,13 @@ class JiraSystem(System):
         self._first_settings = settings or JiraSettings()
         rule = RetryRule(events.tries_again, tuple(self._first_settings.retry_delays_s), events.TIMEOUT_S)
         super().__init__(rule, clock)
-        self.limits = Limits()
+        self.throttle = Throttle()
         self.site: Site
         self.reset()
 
     def reset(self) -> None:
         self.site = Site(self._first_settings)
-        self.limits.clear()
+        self.throttle = Throttle()
         self._router, self._webhook_router = Router(), Router()
         for method, pattern, handler in (*ROUTES, *Search().routes):
             self._router.add(method, pattern, handler)
@@ -97,9 +96,15 @@ class JiraSystem(System):
         return None, [], ""
 
     def _call(self, found: Match, request: Request, version: str) -> Response:
-        now = self.clock.now()
-        if (wait := self._over_limit(found, request, now)) is not None:
-            return errors.too_many(wait, "jira-per-issue-on-write")
+        now, method, settings = self.clock.now(), request.method, self.site.settings
+        named = self.site.issue(found.values[0]) if found.pattern.startswith("/issue/{id}") else None
+        refused = self.throttle.refused(settings, method, found.pattern, str(named.id) if named else "", now)
+        if refused is not None:
+            return refused
+        response = self._handled(found, request, version, now)
+        return self.throttle.marked(settings, method, found.pattern, response, now)
+
+    def _handled(self, found: Match, request: Request, version: str, now: datetime) -> Response:
         call = Call(self.site, request, View(self.site, request.origin, version), now, self._tell)
         try:
             response: Response = found.handler(call, *found.values)
@@ -109,17 +114,6 @@ class JiraSystem(System):
             message = "There was an error parsing JSON. Check that your request body is valid."
             return json_response({"errorMessages": [message], "errors": {}}, 400)
         return response
-
-    def _over_limit(self, found: Match, request: Request, now: datetime) -> int | None:
-        """Writes to one issue: 20 in 2 seconds and 100 in 30."""
-        if not self.site.settings.limit_writes or request.method not in _WRITES or not found.values:
-            return None
-        issue = self.site.issue(found.values[0]) if found.pattern.startswith("/issue/{id}") else None
-        if issue is None:
-            return None
-        seconds = now.timestamp()
-        wait = self.limits.over(f"2 s {issue.id}", 20, 2, seconds)
-        return self.limits.over(f"30 s {issue.id}", 100, 30, seconds) if wait is None else wait
 
     def _is_signed_in(self, request: Request) -> bool:
         scheme, _, value = request.headers.get("authorization", "").partition(" ")
@@ -144,7 +138,10 @@ class JiraSystem(System):
 
     def refusal(self, status: int, retry_after_s: int) -> Response:
         if status == 429:
-            return errors.too_many(retry_after_s, "jira-burst-based")
+            resets_at = self.clock.now() + timedelta(seconds=retry_after_s)
+            return errors.too_many(
+                retry_after_s, "jira-burst-based", 100, resets_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+            )
         if status >= 500:
             headers = (("Retry-After", str(retry_after_s)),) if status == 503 else ()
             return Response(status, b"<html><body>Jira is unavailable</body></html>", "text/html", headers)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from requests.structures import CaseInsensitiveDict
 
 from integrations.connectors import errors
 from integrations.connectors.azure_devops import rates as azure_devops
@@ -59,6 +60,20 @@ def in_s(seconds: float) -> datetime:
             {"X-RateLimit-Remaining": "0", "RateLimit-Reason": "jira-per-issue-on-write"},
             None,
         ),
+        # As recorded: the points of the hour, and beside them what is left of the endpoint's second.
+        (
+            jira.read_rates,
+            200,
+            {
+                "Beta-Ratelimit-Policy": '"tenant-app-quota";q=100100;w=3600',
+                "Beta-Ratelimit": '"tenant-app-quota";r=17842;t=2107',
+                "X-Ratelimit-Limit": "350",
+                "X-Ratelimit-Remaining": "349",
+            },
+            Told(100_100, 17_842, in_s(2107), 3600),
+        ),
+        (jira.read_rates, 200, {"X-Ratelimit-Limit": "350", "X-Ratelimit-Remaining": "349"}, None),
+        (jira.read_rates, 200, {"X-RateLimit-Limit": "50", "X-RateLimit-Remaining": "5"}, Told(wait_s=1.0)),
         (
             jira.read_rates,
             429,
@@ -87,14 +102,20 @@ def in_s(seconds: float) -> datetime:
     ],
 )
 def test_headers_of_every_vendor_are_read_on_every_answer(read, status, headers, told) -> None:
-    assert read(status, headers, NOW) == told
+    assert read(status, CaseInsensitiveDict(headers), NOW) == told
 
 
 @pytest.mark.parametrize("read", [one.read_rates for one in (zendesk, jira, azure_devops, servicenow)])
 @pytest.mark.parametrize("odd", ["", "-1", "nan", "1e9", "9" * 40, "²", "tomorrow", "5; 6"])
 def test_odd_headers_tell_nothing_and_break_nothing(read, odd: str) -> None:
     names = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "X-RateLimit-Delay")
-    more = ("X-Rate-Limit", "X-Rate-Limit-Remaining", "ratelimit-reset", "zendesk-ratelimit-tickets-index")
+    more = (
+        "Beta-RateLimit",
+        "X-Rate-Limit",
+        "X-Rate-Limit-Remaining",
+        "ratelimit-reset",
+        "zendesk-ratelimit-tickets-index",
+    )
     assert read(200, dict.fromkeys((*names, *more), odd), NOW) is None
 
 
@@ -132,6 +153,35 @@ def test_an_allowance_is_used_soon_or_handed_back() -> None:
     bench.now += 2.0
     assert (bench.passes(1), bench.gate.tidings().unused) == (0, ((7, 3),))
     assert bench.gate.tidings().unused == ()
+
+
+def test_a_call_that_counts_as_several_goes_with_all_of_them_or_not_at_all() -> None:
+    bench = Bench()
+    bench.gate.measure(3, 7, bench.now)
+    bench.gate.measure(1, 8, bench.now)
+    with pytest.raises(errors.HeldBack):
+        bench.gate.enter(5)
+    assert (bench.gate.allowed, bench.gate.made, bench.gate.short_of) == (4, 0, 5)
+    bench.gate.measure(2, 9, bench.now)
+    bench.gate.enter(5)
+    assert (bench.gate.allowed, bench.gate.made, bench.gate.short_of) == (1, 5, 0)
+    bench.gate.count(2)
+    assert (bench.gate.made, bench.gate.tidings().calls) == (7, 2)
+
+
+def test_a_gate_knows_whether_the_system_tells_of_a_limit() -> None:
+    bench = Bench()
+    assert not bench.gate.is_told
+    bench.gate.hear(Told(100, 90), bench.now)
+    assert bench.gate.is_told
+    # Before it was shared an answer of the database's knows nothing of it.
+    bench.gate.measure(None, 7, bench.now, is_told=False)
+    assert bench.gate.is_told
+    bench.gate.tidings()
+    bench.gate.measure(None, 8, bench.now, is_told=True)
+    assert bench.gate.is_told
+    bench.gate.measure(None, 9, bench.now, is_told=False)
+    assert not bench.gate.is_told
 
 
 def test_a_system_that_asks_for_a_pause_in_a_good_answer_gets_it() -> None:

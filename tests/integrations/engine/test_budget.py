@@ -90,6 +90,15 @@ def test_a_vendor_that_does_not_tell_what_is_left_is_counted() -> None:
     assert rules.available(budget, later(2)) == 5
 
 
+def test_a_limit_of_which_no_answer_tells_any_more_is_taken_for_gone() -> None:
+    budget = rules.heard(Budget(), told(limit=100, left=None, window_s=3600), NOW)
+    assert [rules.is_told(one, later(at)) for one, at in ((Budget(), 0), (budget, 3599), (budget, 3600))] == [
+        False,
+        True,
+        False,
+    ]
+
+
 def test_a_pause_that_was_asked_for_stops_everything_until_it_is_over() -> None:
     budget = rules.heard(Budget(), told(wait_s=30.0), NOW)
     assert (rules.available(budget, later(29)), rules.free_at(budget, later(29))) == (0, later(30))

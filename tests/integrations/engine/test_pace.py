@@ -29,6 +29,9 @@ def ago(*seconds: float) -> list[datetime]:
         # What has left the window does not count, and of more than allowed the one that makes room.
         (ago(1, 10), TicketWrites(2, 10), 0),
         (ago(1, 2, 4, 9), TicketWrites(2, 10), 8),
+        # The window that has room latest decides.
+        (ago(1, 4), TicketWrites(3, 5, also=((2, 30),)), 26),
+        (ago(1, 2, 3), TicketWrites(3, 5, also=((9, 30),)), 2),
         # One of ours may be two of theirs.
         (ago(1), TicketWrites(2, 10, each=2), 9),
     ],
@@ -42,6 +45,10 @@ def test_the_reason_is_told_in_words() -> None:
     assert (
         pace.reason(TicketWrites(20, 2))
         == "Waits for the system's limit of 20 updates a ticket in 2 seconds."
+    )
+    assert (
+        pace.reason(TicketWrites(20, 2, also=((100, 30),)))
+        == "Waits for the system's limit of 20 updates a ticket in 2 seconds and 100 in 30 seconds."
     )
 
 

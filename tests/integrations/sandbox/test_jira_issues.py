@@ -585,6 +585,7 @@ def test_permissions_are_told(jira: Vendor) -> None:
 def test_one_issue_takes_so_many_writes() -> None:
     with vendor("jira", limit_writes=True) as jira:
         one, other = create(jira), create(jira)
+        assert "X-RateLimit-Limit" not in jira("GET", f"/issue/{one}").headers
 
         def write(key: str) -> Any:
             return jira("PUT", f"/issue/{key}/properties/n", {})
@@ -598,6 +599,48 @@ def test_one_issue_takes_so_many_writes() -> None:
         assert write(other).status_code == 201
         jira.clock.advance(2)
         assert write(one).status_code == 200
+        # And no more than a hundred in half a minute.
+        for _ in range(3):
+            assert {write(one).status_code for _ in range(19)} == {200}
+            jira.clock.advance(2)
+        assert [write(one).status_code for _ in range(23)] == [200] * 20 + [429] * 3
+        jira.clock.advance(2)
+        late = [write(one) for _ in range(3)]
+        assert [one.status_code for one in late] == [200, 200, 429]
+        assert late[2].headers["X-RateLimit-Limit"] == "100"
+
+
+def test_an_endpoint_takes_so_many_calls_a_second_and_tells_how_many_are_left() -> None:
+    with vendor("jira", limit_bursts=True) as jira:
+        key = create(jira)
+        answers = [jira("PUT", f"/issue/{key}/properties/n", {}) for _ in range(51)]
+        assert [one.headers["X-RateLimit-Remaining"] for one in answers[:50]] == [
+            str(left) for left in range(49, -1, -1)
+        ]
+        late = answers[50]
+        assert (late.status_code, late.headers["RateLimit-Reason"], late.headers["Retry-After"]) == (
+            429,
+            "jira-burst-based",
+            "1",
+        )
+        assert jira("GET", f"/issue/{key}").headers["X-RateLimit-Limit"] == "150"
+        jira.clock.advance(1)
+        assert jira("PUT", f"/issue/{key}/properties/n", {}).status_code == 200
+
+
+def test_the_points_of_an_hour_are_told_in_good_answers_and_count_what_a_question_finds() -> None:
+    with vendor("jira", points_per_hour=8) as jira:
+        wanted = {"project": {"key": "INC"}, "issuetype": {"name": "Task"}, "summary": "VPN is down"}
+        created = jira("POST", "/issue", {"fields": wanted})
+        assert created.headers["Beta-RateLimit-Policy"] == '"tenant-app-quota";q=8;w=3600'
+        assert created.headers["Beta-RateLimit"] == '"tenant-app-quota";r=7;t=3600'
+        key = created.json()["key"]
+        left = [jira("GET", f"/issue/{key}/comment").headers["Beta-RateLimit"] for _ in range(4)]
+        assert [one.split(";")[1] for one in left] == ["r=5", "r=3", "r=1", "r=0"]
+        late = jira("GET", f"/issue/{key}/comment")
+        assert (late.status_code, late.headers["RateLimit-Reason"]) == (429, "jira-quota-tenant-based")
+        jira.clock.advance(int(late.headers["Retry-After"]))
+        assert jira("GET", f"/issue/{key}/comment").status_code == 200
 
 
 @pytest.mark.parametrize(

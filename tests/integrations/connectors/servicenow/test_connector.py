@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -352,6 +353,24 @@ def test_an_instance_without_the_batch_interface_is_asked_one_by_one(snow: Bench
         # Refused once, it is not asked for again.
         assert [one.path for one in sent].count(batch.PATH) == 1
     assert said(snow, remote_id) == [("Theirs", True), ("Ours", True)]
+
+
+def test_where_a_rule_counts_every_part_of_a_call_is_counted_and_needs_its_place(snow: Bench) -> None:
+    remote_id = snow.ticket()
+    snow.sandbox.settings(requests_per_hour=1000)
+    with connected(snow) as connector:
+        gate = connector._http.gate  # type: ignore[attr-defined]
+        before = sum(snow.sandbox.server.calls.counts.values())
+        # Nobody knew of the rule; what it counted is found out from the first answer on.
+        connector.history(remote_id, "")
+        connector.history(remote_id, "")
+        counted = len(snow.sandbox.state.limits._passed.popitem()[1])
+        assert gate.made == counted > sum(snow.sandbox.server.calls.counts.values()) - before
+        gate.measure(2, 1, time.monotonic(), is_told=True)
+        error = outcome(lambda: connector.history(remote_id, ""))
+        assert isinstance(error, errors.HeldBack)
+        assert gate.made == counted
+        assert gate.short_of > 2
 
 
 # --- What changed ---
