@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from integrations.canonical import Attachment, FieldKind, Fields, Value
+from integrations.canonical import Attachment, FieldKind, Value
 from integrations.connectors import errors
 from integrations.connectors.azure_devops import files, texts, times
 from integrations.connectors.azure_devops.identities import People
@@ -195,8 +195,10 @@ def attachments_of(relations: object) -> tuple[Attachment, ...]:
 # --- Writing ---
 
 
-def written(name: str, value: Value, process: Process, people: People) -> object:
+def written(name: str, value: Value | texts.Markup, process: Process, people: People) -> object:
     """What to write for a field's value; "" empties it.  Invalid names what cannot be written."""
+    if isinstance(value, texts.Markup):
+        return value.html
     kind = kind_of(name, process)
     if name == "tags":
         return "; ".join(settled_tags(value))
@@ -288,7 +290,7 @@ def settled_tags(value: Value) -> list[str]:
 
 
 def patch(
-    fields: Fields, ticket_type: TicketType, process: Process, people: People
+    fields: Mapping[str, Value | texts.Markup], ticket_type: TicketType, process: Process, people: People
 ) -> list[dict[str, object]]:
     """The operations that set these fields."""
     return [

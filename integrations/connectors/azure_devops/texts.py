@@ -7,9 +7,10 @@ Should it be taken out after all, the comment is still recognised by its words a
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
-from integrations.richtext import cutting, html
+from integrations.richtext import cutting, html, html_patch
 from integrations.richtext.blocks import Document, from_plain, from_value
 from integrations.richtext.markdown import from_markdown
 
@@ -50,6 +51,24 @@ def marker_in(text: object) -> str:
 def written(value: object) -> str:
     """The HTML for a rich-text value, with a mark where it is longer than Azure DevOps takes."""
     return html.to_html(_fitted(from_value(value)))
+
+
+@dataclass(frozen=True, slots=True)
+class Markup:
+    """A text that is HTML already."""
+
+    html: str
+
+
+def patched(own: object, value: object) -> Markup:
+    """The text for a field that holds `own` HTML: elements that say the same stay, with all our model has no word for."""
+    wanted = _fitted(from_value(value))
+    text = (
+        html_patch.patched(own, wanted, read)
+        if isinstance(own, str) and own.strip()
+        else html.to_html(wanted)
+    )
+    return Markup(text if len(text) <= MAX_TEXT_CHARS else html.to_html(wanted))
 
 
 def _fitted(document: Document) -> Document:

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from integrations.canonical import Fields, Value
+from integrations.canonical import FieldKind, Fields, Value
 from integrations.connectors import errors
 from integrations.connectors.azure_devops import client, fields
 from integrations.connectors.azure_devops.client import Project
 from integrations.connectors.azure_devops.identities import People
 from integrations.connectors.azure_devops.knowledge import Knowledge
 from integrations.connectors.azure_devops.process import TicketType
+from integrations.connectors.azure_devops.texts import Markup, patched
 from integrations.connectors.recall import Recall
 
 Patch = list[dict[str, object]]
@@ -85,7 +86,12 @@ class Writer:
         written where the states cannot be followed.
         """
         ticket_type = self.type_of(remote_id, current)
-        values = {name: value for name, value in wanted.items() if name != "status"}
+        values = self._into_own_texts(
+            remote_id,
+            ticket_type,
+            {name: value for name, value in wanted.items() if name != "status"},
+            current,
+        )
         way: tuple[str, ...] = ()
         if "status" in wanted:
             if not wanted["status"]:
@@ -97,17 +103,38 @@ class Writer:
             return self._change(remote_id, self._patch(values, ticket_type)) if values else ()
         return self._walk(remote_id, ticket_type, str(current.get("status") or ""), way, values)
 
+    def _into_own_texts(
+        self, remote_id: str, ticket_type: TicketType, values: Fields, current: Fields
+    ) -> dict[str, Value | Markup]:
+        """The values with texts made of the work item's own HTML; one call more where it holds such a text.
+
+        Between that look and the write nobody's edit is lost: the write is guarded by the revision.
+        """
+        process = self._knowledge.process()
+        own = {
+            name: fields.reference_of(name, ticket_type)
+            for name, value in values.items()
+            if value and current.get(name) and fields.kind_of(name, process) is FieldKind.RICH_TEXT
+        }
+        if not own:
+            return dict(values)
+        found = client.items(self._project, [remote_id], tuple(own.values()))
+        raw = found[0].get("fields") if found else None
+        held = raw if isinstance(raw, dict) else {}
+        texts = {name: patched(held.get(reference), values[name]) for name, reference in own.items()}
+        return {**values, **texts}
+
     def _walk(
         self,
         remote_id: str,
         ticket_type: TicketType,
         present: str,
         way: tuple[str, ...],
-        values: Mapping[str, Value],
+        values: Mapping[str, Value | Markup],
     ) -> tuple[str, ...]:
         made: list[str] = []
         for state in way:
-            given = {**(values if state == way[-1] else {}), "status": state}
+            given: dict[str, Value | Markup] = {**(values if state == way[-1] else {}), "status": state}
             try:
                 patch = self._tried(remote_id, ticket_type, present, state, given)
                 made += self._change(remote_id, patch)
@@ -123,7 +150,12 @@ class Writer:
         return tuple(made)
 
     def _tried(
-        self, remote_id: str, ticket_type: TicketType, present: str, state: str, given: Mapping[str, Value]
+        self,
+        remote_id: str,
+        ticket_type: TicketType,
+        present: str,
+        state: str,
+        given: Mapping[str, Value | Markup],
     ) -> Patch:
         """The operations for a step, with what it demands; tried where this step was never taken."""
         step = (ticket_type.name, present, state)
@@ -145,7 +177,7 @@ class Writer:
         client.change_item(self._project, remote_id, self._guarded(remote_id, patch), only_check=True)
 
     def _demanded(
-        self, error: errors.RequiredField, ticket_type: TicketType, given: Mapping[str, Value]
+        self, error: errors.RequiredField, ticket_type: TicketType, given: Mapping[str, Value | Markup]
     ) -> dict[str, Value]:
         """Values for the reasons that a step demands; what else it demands is for a person to map."""
         if not set(error.fields) <= set(fields.REASONS):
@@ -155,7 +187,7 @@ class Writer:
             raise error
         return {name: known[name] for name in error.fields}
 
-    def _patch(self, values: Mapping[str, Value], ticket_type: TicketType) -> Patch:
+    def _patch(self, values: Mapping[str, Value | Markup], ticket_type: TicketType) -> Patch:
         return fields.patch(values, ticket_type, self._knowledge.process(), self._people)
 
     def _guarded(self, remote_id: str, patch: Patch) -> Patch:

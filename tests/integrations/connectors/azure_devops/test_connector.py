@@ -18,6 +18,7 @@ from integrations.connectors.azure_devops.connector import AzureDevOpsConnector
 from integrations.connectors.gate import Gate
 from integrations.connectors.http import Http
 from integrations.connectors.protocol import Basis, FileDraft, HookRequest, RegistersHooks
+from integrations.richtext import html
 from integrations.richtext.blocks import Paragraph, Run, from_plain, from_value
 from tests.integrations.connectors.bench import (
     LOOPBACK,
@@ -755,3 +756,23 @@ def _json(body: object) -> Any:
 
 def _request(desk: Bench, hook: Arrived) -> HookRequest:
     return HookRequest(hook.headers, hook.body, desk.clock.now())
+
+
+def test_an_edited_paragraph_leaves_the_markup_around_it_as_somebody_made_it(
+    desk: Bench,
+) -> None:
+    red = '<p style="color:red">It burns.</p>'
+    person = '<p>Ask <a href="#" data-vss-mention="version:2.0,ann">@Ann Lee</a>.</p>'
+    remote_id = desk.ticket()
+    own = f"<div>{red}{person}<p>Thanks.</p></div>"
+    desk.sandbox.act({"do": "update", "ticket": remote_id, "fields": {"description": own}})
+    held = desk.connector.read(remote_id).fields
+    desk.connector.history(remote_id, "")
+    text = html.to_html(from_value(held["description"])).replace("Thanks.", "Thank you.")
+    wanted = {"description": html.from_html(text).as_value()}
+    desk.connector.update(remote_id, wanted, current=held, marker=desk.marker())
+    item = desk.connector.read(remote_id).fields
+    raw = client.item(desk.connector._project, remote_id)["fields"]  # type: ignore[attr-defined]
+    assert item == {**held, **wanted}
+    texts = [value for value in raw.values() if isinstance(value, str) and "burns" in value]
+    assert texts == [f"<div>{red}{person}<p>Thank you.</p></div>"]
