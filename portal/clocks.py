@@ -13,6 +13,7 @@ from django.db.models import Q, QuerySet
 
 from integrations.models import LinkedTicket
 from portal.access import Someone, rights_of
+from portal.drawing import BOTTOM, LEFT, ROW, TOP, WIDTH, Bar, Drawing, Line, Mark, Scale
 from portal.presentation import duration_words
 from slas.clock import Interval, Kind, Measurement, State
 from slas.models import Agreement, Clock
@@ -38,48 +39,6 @@ class Card:
     since: datetime | None
     used: int | None
     intervals: Sequence[Interval]
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """A stretch of a clock in the drawing; `x` and `width` in its units."""
-
-    x: float
-    width: float
-    fill: str
-    title: str
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """A vertical line with its word, or a tick of the axis."""
-
-    x: float
-    at: datetime
-    label: str = ""
-    stroke: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One clock in the drawing."""
-
-    y: float
-    label: str
-    agreement: str
-    bars: tuple[Bar, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Drawing:
-    """When the clocks ran.  Coordinates of an SVG `width` wide and `height` high; lines begin at `left`."""
-
-    width: int
-    height: int
-    left: int
-    lines: tuple[Line, ...]
-    ticks: tuple[Mark, ...]
-    marks: tuple[Mark, ...]
 
 
 def agreements_of(user: Someone, resource: str = "reports") -> QuerySet[Agreement]:
@@ -183,13 +142,8 @@ def _words(measured: Measurement, now: datetime) -> tuple[str, str]:
 
 # --- Drawing ---
 
-WIDTH, LEFT, RIGHT, ROW, TOP, BOTTOM = 1240, 220, 20, 40, 26, 26
 FILLS = {State.RUNNING: "#4299e1", State.PAUSED: "#d5d8dc", State.STOPPED: "#2fb344", State.ENDED: "#d5d8dc"}
 LATE = "#d63939"
-STEPS = [
-    timedelta(minutes=minutes) for minutes in (1, 5, 15, 30, 60, 120, 360, 720, 1440, 2880, 10080, 43200)
-]
-MOST_TICKS = 8
 
 
 def _drawing(found: Sequence[Explained], cards: Sequence[Card], now: datetime) -> Drawing | None:
@@ -204,7 +158,7 @@ def _drawing(found: Sequence[Explained], cards: Sequence[Card], now: datetime) -
     if end - start < timedelta(minutes=1):
         return None
     end += (end - start) * 0.03
-    scale = _Scale(start, end)
+    scale = Scale(start, end)
     lines = tuple(
         Line(TOP + ROW * place, card.label, card.agreement, _bars(one.measurement, scale, now))
         for place, (one, card) in enumerate(zip(found, cards, strict=True))
@@ -215,29 +169,7 @@ def _drawing(found: Sequence[Explained], cards: Sequence[Card], now: datetime) -
     return Drawing(WIDTH, TOP + ROW * len(lines) + BOTTOM, LEFT, lines, scale.ticks(), tuple(marks))
 
 
-@dataclass(frozen=True, slots=True)
-class _Scale:
-    """Time along the drawing."""
-
-    start: datetime
-    end: datetime
-
-    def x(self, at: datetime) -> float:
-        """Where a moment lies."""
-        share = (min(max(at, self.start), self.end) - self.start) / (self.end - self.start)
-        return round(LEFT + share * (WIDTH - LEFT - RIGHT), 1)
-
-    def ticks(self) -> tuple[Mark, ...]:
-        """Round moments, few enough to be read."""
-        span = self.end - self.start
-        step = next((one for one in STEPS if span / one <= MOST_TICKS), span / MOST_TICKS)
-        seconds = step.total_seconds()
-        first = datetime.fromtimestamp(-(-self.start.timestamp() // seconds) * seconds, tz=self.start.tzinfo)
-        count = int((self.end - first) / step) + 1
-        return tuple(Mark(self.x(first + step * place), first + step * place) for place in range(count))
-
-
-def _bars(measured: Measurement, scale: _Scale, now: datetime) -> tuple[Bar, ...]:
+def _bars(measured: Measurement, scale: Scale, now: datetime) -> tuple[Bar, ...]:
     found = []
     for interval in measured.intervals:
         if interval.state in (State.STOPPED, State.ENDED):

@@ -14,7 +14,8 @@ from integrations.services.fights import AMPLIFICATION, Explanation, explain
 from integrations.services.timeline import Timeline, Viewer, timeline, what_of
 from portal.access import Someone
 from portal.acting import trail_of
-from portal.clocks import Card, Drawing, clocks_of
+from portal.clocks import Card, clocks_of
+from portal.drawing import Drawing
 from portal.presentation import TimelineEntry
 from portal.queue import known_failure
 from portal.tickets import Row, may_at_one, rows_for, title_for
@@ -109,7 +110,7 @@ def ticket_page(
         status=words.get("status", ""),
         priority=words.get("priority", ""),
         raised_by=next(one.side.system.partner.name for one in sides if one.side_id == linked.origin_id),
-        records=[_record(one, viewer, lanes.get(one.side_id), comparison) for one in sides],
+        records=[record_of(one, viewer, lanes.get(one.side_id), comparison) for one in sides],
         timeline=timeline(linked, viewer, now=now, older_than=older_than),
         sees_all=viewer.sees_all,
         comparison=comparison,
@@ -148,7 +149,8 @@ def _words(
     return agreed_values(own[0]) if own else {}
 
 
-def _record(one: TicketSide, viewer: Viewer, lane: Lane | None, comparison: Comparison | None) -> Record:
+def record_of(one: TicketSide, viewer: Viewer, lane: Lane | None, comparison: Comparison | None) -> Record:
+    """One system's ticket, as this viewer may see it."""
     system, ticket = one.side.system, one.ticket
     is_own = system.partner_id in viewer.partner_ids
     layers = ", ".join(layer.label for layer in system.partner.layers)

@@ -9,7 +9,7 @@ An internal note that was not released stays with its company: even the whole ti
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -43,10 +43,14 @@ SHORT = 80
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Whose eyes: the partners whose own matters the person may read, and whether it is all partners."""
+    """Whose eyes: the partners whose own matters the person may read, and whether it is all partners.
+
+    `is_borrowed`: somebody else looks through these eyes, to whom the partner's internal notes stay closed.
+    """
 
     partner_ids: frozenset[int] = frozenset()
     sees_all: bool = False
+    is_borrowed: bool = False
 
 
 class Fate(StrEnum):
@@ -152,26 +156,39 @@ class Timeline:
 
 
 def timeline(
-    linked_ticket: LinkedTicket, viewer: Viewer, *, now: datetime, older_than: str = "", limit: int = 50
+    linked_ticket: LinkedTicket,
+    viewer: Viewer,
+    *,
+    now: datetime,
+    older_than: str = "",
+    limit: int = 50,
+    case: Collection[int] = (),
 ) -> Timeline:
     """What happened on both sides, newest first, as far as this viewer may see it.
 
-    `older_than` is the `older` of the page before; one that is not understood starts at the newest.  Seven queries,
+    `older_than` is the `older` of the page before; one that is not understood starts at the newest.  `case` are the
+    keys of linked tickets told beside this one: what came over any of them is told where it began.  Seven queries,
     however long the history; changes nothing.
     """
     sides = list(
         linked_ticket.sides.select_related("side__system__partner", "ticket").order_by("side__position")
     )
+    told = {linked_ticket.pk, *case}
     view = (
-        _Whole(linked_ticket, sides, viewer, now)
+        _Whole(linked_ticket, sides, viewer, now, told)
         if viewer.sees_all
-        else _Own(linked_ticket, sides, viewer, now)
+        else _Own(linked_ticket, sides, viewer, now, told)
     )
     events = _page(view.events(), older_than)
     shown = list(events[: limit + 1])
     entries = view.entries(shown[:limit])
     more = shown[limit - 1] if len(shown) > limit else None
-    return Timeline(entries, f"{more.happened_at.timestamp():.6f}-{more.pk}" if more else "")
+    return Timeline(entries, place_of(more.happened_at, more.pk) if more else "")
+
+
+def place_of(at: datetime, event_id: int) -> str:
+    """Where a timeline goes on after this change, as `older_than` takes it."""
+    return f"{at.timestamp():.6f}-{event_id}"
 
 
 def _page(events: QuerySet[SyncEvent], older_than: str) -> QuerySet[SyncEvent]:
@@ -197,9 +214,15 @@ class _View:
     """What both projections share: the two sides, their words, and how an entry is put together."""
 
     def __init__(
-        self, linked_ticket: LinkedTicket, sides: Sequence[TicketSide], viewer: Viewer, now: datetime
+        self,
+        linked_ticket: LinkedTicket,
+        sides: Sequence[TicketSide],
+        viewer: Viewer,
+        now: datetime,
+        told: Collection[int],
     ) -> None:
         self.linked_ticket = linked_ticket
+        self.told = told
         self.viewer = viewer
         self.now = now
         # The tickets that stand there, and the closed ones that they go on from.
@@ -207,8 +230,8 @@ class _View:
         self.by_side = {one.side_id: one for one in sides}
 
     def not_ours(self) -> QuerySet[SyncEvent]:
-        """Changes that did not come over this very link: those are told where they began."""
-        return SyncEvent.objects.exclude(caused_by__lane__linked_ticket=self.linked_ticket.pk)
+        """Changes that did not come over this very link, or one told beside it: those are told where they began."""
+        return SyncEvent.objects.exclude(caused_by__lane__linked_ticket__in=self.told)
 
     def owns(self, side: Side) -> bool:
         """Whether it is the viewer's own company's side."""
@@ -226,7 +249,7 @@ class _View:
         one, ticket = self.by_ticket[event.ticket_id]
         system = one.side.system
         labels = field_labels(system)
-        is_own = self.owns(one.side)
+        is_own = self.owns(one.side) and not self.viewer.is_borrowed
         return Entry(
             event_id=event.pk,
             at=event.happened_at,
@@ -356,6 +379,12 @@ class _Own(_View):
                     one for one in sent.get(event.pk, []) if one.lane.target_id not in self._own_sides()
                 ]
                 entry.sent = [self.passed_on(one) for one in outward]
+                if self.viewer.is_borrowed:
+                    stayed = withheld.get(event.pk, {})
+                    entry.remarks = [
+                        _remark(one, shows_text=_left_company(one, outward), stayed=stayed, is_own=False)
+                        for one in full_by_id[event.pk].comments
+                    ]
             else:
                 arrived = [
                     one

@@ -19,7 +19,7 @@ from integrations.services.explaining import End
 from integrations.services.file_comparison import FileVerdict
 from integrations.services.timeline import Entry, Fate
 from knowledgebase.rendering import render_markdown
-from portal.clocks import Drawing
+from portal.drawing import Drawing
 from portal.entering import write_duration
 from portal.presentation import duration_words
 

@@ -11,12 +11,14 @@ from django.urls import path
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from integrations.models import DictionaryField, LinkedTicket
+from integrations.models import DictionaryField, LinkedTicket, TicketSide
 from integrations.services import tickets as service
 from integrations.services.explaining import explain
 from integrations.services.tickets import Answer
+from integrations.services.timeline import Viewer
 from portal import audit
 from portal.access import may, partners_for, requires
+from portal.case import case_of
 from portal.clocks import soonest_of
 from portal.exports import Cell, csv_response
 from portal.forms.tickets import TicketFilter
@@ -100,16 +102,50 @@ def ticket_detail(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_safe
 @requires("tickets")
+def ticket_case(request: HttpRequest, pk: int) -> HttpResponse:
+    """The whole matter over all companies.  Who sees all partners can look at it through one company's eyes."""
+    linked = linked_ticket_for(request.user, pk)
+    viewer = viewer_of(request.user)
+    whole = case_of(
+        linked, viewer, user=request.user, now=timezone.now(), older_than=request.GET.get("older", "")
+    )
+    eyes = request.GET.get("as", "")
+    seen_as = next((name for key, name in whole.parties if str(key) == eyes), "")
+    if seen_as:
+        own = Viewer(frozenset({int(eyes)}), is_borrowed=int(eyes) not in viewer.partner_ids)
+        case = case_of(
+            linked, own, user=request.user, now=timezone.now(), older_than=request.GET.get("older", "")
+        )
+    else:
+        case = whole
+    page = {
+        "linked": linked,
+        "title": linked.title if viewer.sees_all else title_for(linked, _sides(linked), viewer),
+        "case": case,
+        # What the timeline's template reads.
+        "page": {"timeline": case.timeline, "raised_by": linked.origin.system.partner.name, "linked": linked},
+        "parties": whole.parties,
+        "seen_as": seen_as,
+        "eyes": eyes,
+    }
+    return render_live(request, "portal/tickets/case.html", "portal/tickets/_case.html", page)
+
+
+def _sides(linked: LinkedTicket) -> list[TicketSide]:
+    return list(linked.sides.select_related("side__system__partner", "ticket"))
+
+
+@require_safe
+@requires("tickets")
 def ticket_why(request: HttpRequest, pk: int, name: str) -> HttpResponse:
     """Why one field holds what it holds on both sides, or why its value did not move."""
     linked = linked_ticket_for(request.user, pk)
     field = get_object_or_404(DictionaryField, connection=linked.connection_id, name=name)
     viewer = viewer_of(request.user)
     told = explain(linked, field)
-    sides = list(linked.sides.select_related("side__system__partner", "ticket"))
     page = {
         "linked": linked,
-        "title": title_for(linked, sides, viewer),
+        "title": title_for(linked, _sides(linked), viewer),
         "field": field,
         "directions": [direction.seen_by(viewer) for direction in told.directions],
         "sees_queue": may(request.user, "read", "queue"),
@@ -154,6 +190,7 @@ urlpatterns = [
     path("", ticket_list, name="ticket_list"),
     path("export.csv", ticket_export, name="ticket_export"),
     path("<int:pk>/", ticket_detail, name="ticket_detail"),
+    path("<int:pk>/case/", ticket_case, name="ticket_case"),
     path("<int:pk>/why/<slug:name>/", ticket_why, name="ticket_why"),
     path("<int:pk>/pause/", ticket_pause, name="ticket_pause"),
     path("<int:pk>/resume/", ticket_resume, name="ticket_resume"),

@@ -102,6 +102,7 @@ PAGES: dict[str, Page | Open] = {
     "ticket_list": Page("tickets", "read"),
     "ticket_export": Page("tickets", "read"),
     "ticket_detail": on("tickets", "read", "ticket"),
+    "ticket_case": on("tickets", "read", "ticket"),
     "ticket_why": on("tickets", "read", "ticket", "field"),
     "ticket_pause": pressed("tickets", "write", "ticket"),
     "ticket_resume": pressed("tickets", "write", "ticket"),

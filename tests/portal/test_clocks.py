@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from integrations.models import LinkedTicket, Side
-from portal.clocks import Card, Drawing, clocks_of
+from portal.clocks import Card, clocks_of
+from portal.drawing import Drawing
 from portal.models import User
 from slas import services as slas
 from slas.models import Timing
