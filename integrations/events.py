@@ -7,7 +7,8 @@ at all.  Receivers must be quick and must not call other systems.  Times are the
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 from django.dispatch import Signal
@@ -45,6 +46,21 @@ class News:
     is_new: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """A ticket is gone from its system, or back in it; `values` are what it says then in the words of the dictionary.
+
+    `at` is the system's own time where its history told, and otherwise when we found out.
+    """
+
+    linked_ticket: LinkedTicket
+    side: Side
+    ticket: Ticket
+    at: datetime
+    is_gone: bool
+    values: Mapping[str, Value] = field(default_factory=dict)
+
+
 class AlertNews(StrEnum):
     """What is told of an alert."""
 
@@ -55,6 +71,8 @@ class AlertNews(StrEnum):
 
 # news: list[News], of several readings at once; a linked ticket may occur more than once
 histories_read = Signal()
+# news: list[Presence]
+presence_changed = Signal()
 # lane: Lane
 lane_parked = Signal()
 lane_resumed = Signal()

@@ -39,6 +39,8 @@ class Record:
     status: str = ""
     is_there: bool = True
     is_gone: bool = False
+    refused_at: datetime | None = None
+    refused_because: str = ""
     read_at: datetime | None = None
     is_due: bool = False
     lane: Lane | None = None
@@ -168,6 +170,8 @@ def record_of(one: TicketSide, viewer: Viewer, lane: Lane | None, comparison: Co
         status=_own_status(one, comparison),
         is_there=ticket is not None,
         is_gone=bool(ticket and ticket.is_gone),
+        refused_at=ticket.refused_at if ticket else None,
+        refused_because=ticket.refused_because if ticket else "",
         read_at=ticket.read_at if ticket else None,
         is_due=bool(ticket and ticket.read_due_at),
         lane=lane if viewer.sees_all else None,

@@ -60,6 +60,7 @@ class End:
     key: str
     url: str
     is_there: bool
+    is_gone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +197,7 @@ def _end(one: TicketSide, viewer: Viewer) -> End:
         key=str(ticket) if ticket else "",
         url=ticket.url if ticket else "",
         is_there=one.ticket_id is not None,
+        is_gone=bool(ticket and ticket.is_gone),
     )
 
 

@@ -14,11 +14,12 @@ class SlasConfig(AppConfig):
 
     def ready(self) -> None:
         """Connect the receivers; they need the models, which are loaded only now."""
-        from integrations.events import histories_read
+        from integrations.events import histories_read, presence_changed
         from integrations.models import Side
         from slas import models, receivers
 
         histories_read.connect(receivers.hear, dispatch_uid="slas_hear")
+        presence_changed.connect(receivers.hear_presence, dispatch_uid="slas_hear_presence")
         parts = (
             models.Agreement,
             models.Target,

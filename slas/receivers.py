@@ -15,10 +15,10 @@ from django.db.models import Q
 from django.utils import timezone
 
 from integrations.canonical import Value
-from integrations.events import News, SeenChange
+from integrations.events import News, Presence, SeenChange
 from integrations.models import LinkedTicket
 from slas import models, services, terms
-from slas.clock import What
+from slas.clock import Status, What
 from slas.models import Timing
 
 # Fields of the data dictionary that a clock listens to.
@@ -85,6 +85,29 @@ def hear(sender: Any, news: Sequence[News], **kwargs: Any) -> None:
     if answers:
         # Only what is really stored may be taken for known.
         transaction.on_commit(lambda: answered.note_all(answers))
+
+
+def hear_presence(sender: Any, news: Sequence[Presence], **kwargs: Any) -> None:
+    """A requester's ticket is gone: nothing is left to measure until it is back.
+
+    One that is gone from the answering side's system stops nothing: the requester still waits.
+    """
+    timings = [_presence_timing(told) for told in news if told.side.pk == told.linked_ticket.origin_id]
+    if timings:
+        services.record([one.linked_ticket for one in timings], timings, timezone.now())
+
+
+def _presence_timing(told: Presence) -> Timing:
+    status = Status.CLOSED.value if told.is_gone else _text(told.values.get(What.STATUS.value) or "open")
+    return Timing(
+        linked_ticket=told.linked_ticket,
+        side_id=told.side.pk,
+        what=What.STATUS.value,
+        value=status,
+        happened_at=told.at,
+        # No event of the ticket has so high a place.
+        position=int(told.at.timestamp()),
+    )
 
 
 def _beginning(told: News) -> Iterable[Timing]:

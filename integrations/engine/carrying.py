@@ -10,7 +10,7 @@ from typing import Any
 from integrations.canonical import Value
 from integrations.connectors.errors import ConnectorError, Refused, Unauthorized
 from integrations.connectors.protocol import Capabilities
-from integrations.engine import effects, pace, timing, wholes
+from integrations.engine import effects, pace, read, timing, wholes
 from integrations.engine.ports import ClaimedLane, Context
 from integrations.engine.shares import MOST_IN_ONE_WRITE
 from integrations.engine.values import DeliveryState, HeadView, Operation, Outcome, TicketState
@@ -39,6 +39,8 @@ class Carrying:
                 self.system_id, remote_id=target.remote_id, since=target.cursor
             )
         except ConnectorError as error:
+            if isinstance(error, Refused):
+                yield (read.refused(target.id, error, started_at),)
             yield from self._failed(error)
             return None
         stored, head = yield (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from integrations.connectors.errors import ConnectorError, Gone, Refused, Unauthorized
 from integrations.engine import effects, timing
@@ -27,10 +27,16 @@ def read_ticket(reading: ClaimedReading, context: Context) -> Steps:
     yield (effects.StoreReading(reading.ticket_id, reading.version, history, started_at),)
 
 
+def refused(ticket_id: int, error: Refused, now: datetime) -> effects.NoteReadFailure:
+    """What is noted of a ticket that its system does not show us; one that is gone is read when somebody tells of it."""
+    retry_at = None if isinstance(error, Gone) else now + timedelta(seconds=REFUSED_RETRY_S)
+    return effects.NoteReadFailure(ticket_id, error, retry_at=retry_at)
+
+
 def _failed(reading: ClaimedReading, context: Context, error: ConnectorError) -> Steps:
     now = context.clock.now()
     if isinstance(error, Gone):
-        yield (effects.NoteReadFailure(reading.ticket_id, error, retry_at=None),)
+        yield (refused(reading.ticket_id, error, now),)
         return
     if isinstance(error, Refused):
         wait_s: float = REFUSED_RETRY_S

@@ -38,6 +38,7 @@ class Alert(models.Model):
         LANES_HELD = Condition.LANES_HELD.value, "Lanes held"
         ENDPOINT_FAILING = Condition.ENDPOINT_FAILING.value, "Endpoint takes no web hooks"
         ENDPOINT_DISABLED = Condition.ENDPOINT_DISABLED.value, "Endpoint disabled"
+        TICKETS_GONE = Condition.TICKETS_GONE.value, "Tickets gone"
 
     class SeverityChoice(models.IntegerChoices):
         NOTICE = Severity.NOTICE.value, "Notice"

@@ -34,6 +34,9 @@ class Ticket(models.Model):
     # The marker we planted when we created it; empty when a person did.
     marker = models.CharField(max_length=80, blank=True, db_index=True)
     is_gone = models.BooleanField(default=False)
+    # Since when its system does not let us read it, and why, in its connector's words; empty while it does.
+    refused_at = models.DateTimeField(null=True, blank=True)
+    refused_because = models.CharField(max_length=300, blank=True)
     # The ticket that goes on from this one, which was closed for ever: whoever stood here stands there now.
     followed_by = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="follows"

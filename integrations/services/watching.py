@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Count, Exists, Min, OuterRef
+from django.db.models.functions import Coalesce
 
 from integrations.events import AlertNews, alert_told
 from integrations.models import (
@@ -20,10 +21,12 @@ from integrations.models import (
     Connection,
     HookTrouble,
     Lane,
+    LinkedTicket,
     Side,
     System,
     SystemFinding,
     SystemSecret,
+    TicketSide,
 )
 from integrations.services import heartbeats, outgoing
 from integrations.services.systems import settings_of
@@ -69,7 +72,7 @@ def watch(*, now: datetime, broker_answers: bool | None = None, others: Iterable
 
 
 def verdict_of(now: datetime, broker_answers: bool | None = None, others: Iterable[Standing] = ()) -> Verdict:
-    """What holds now, by what the database knows.  Seven queries."""
+    """What holds now, by what the database knows.  Eight queries."""
     beats = heartbeats.heard()
     background = Background(
         tick=beats.get(heartbeats.TICK),
@@ -78,7 +81,12 @@ def verdict_of(now: datetime, broker_answers: bool | None = None, others: Iterab
         broker_answers=broker_answers,
     )
     return judge(
-        background, _systems(), _expiries(), _lanes(), [*_hooks(), *outgoing.trouble(now), *others], now
+        background,
+        _systems(),
+        _expiries(),
+        _lanes(),
+        [*_hooks(), *_gone(), *outgoing.trouble(now), *others],
+        now,
     )
 
 
@@ -163,6 +171,31 @@ def _hooks() -> list[Standing]:
             f"{one.system.name}: {one.message}."[:300],
         )
         for one in found.select_related("system").defer("system__metadata")
+    ]
+
+
+def _gone() -> list[Standing]:
+    """Systems from which tickets of active links are gone: whether that is wanted is for people to say."""
+    rows = (
+        TicketSide.objects.filter(ticket__is_gone=True, linked_ticket__state=LinkedTicket.State.ACTIVE)
+        .order_by()
+        .values("ticket__system", "ticket__system__name")
+        .annotate(
+            count=Count("ticket", distinct=True),
+            since=Min(Coalesce("ticket__refused_at", "ticket__changed_at", "ticket__read_at")),
+        )
+    )
+    return [
+        Standing(
+            Condition.TICKETS_GONE,
+            Subject(system=one["ticket__system"]),
+            one["since"],
+            Severity.WARNING,
+            f"{one['ticket__system__name']}: {one['count']} linked ticket{'' if one['count'] == 1 else 's'} "
+            f"{'is' if one['count'] == 1 else 'are'} gone there.",
+        )
+        for one in rows
+        if one["since"]
     ]
 
 

@@ -118,7 +118,7 @@ class DjangoStore:
             case effects.Park():
                 return lanes.park(request)
             case effects.NoteReadFailure():
-                return readings.note_read_failure(request)
+                return readings.note_read_failure(request, now)
             case effects.NoteSystemFailure():
                 self._config.failing.add(request.system_id)
                 return systems.note_failure(request, self._random, now)

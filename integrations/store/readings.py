@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 
 from integrations.canonical import Attachment, Change, ChangeKind, Comment, History
-from integrations.connectors.errors import HeldBack
+from integrations.connectors.errors import HeldBack, Refused
 from integrations.engine import reading
 from integrations.engine.effects import NoteReadFailure, StoreReading
 from integrations.engine.values import LinkState, OpenWrite, TicketState, TicketView
@@ -29,7 +29,7 @@ from integrations.models import (
     Withheld,
 )
 from integrations.statements import Order, Question, insert_many, update_many
-from integrations.store import guard, queues, tickets
+from integrations.store import guard, presence, queues, tickets
 from integrations.store.configuration import Configuration
 
 # How soon to look again at a new ticket that a create of ours, still under way, has probably made.
@@ -46,13 +46,24 @@ _TICKET_FIELDS = (
     "url",
     "title",
     "is_gone",
+    "refused_at",
+    "refused_because",
     "opened_at",
     "changed_at",
     "read_at",
     "read_failures",
     "read_due_at",
 )
-_QUIET_FIELDS = ("cursor", "mark", "read_at", "read_failures", "read_due_at")
+_QUIET_FIELDS = (
+    "cursor",
+    "mark",
+    "read_at",
+    "read_failures",
+    "read_due_at",
+    "is_gone",
+    "refused_at",
+    "refused_because",
+)
 
 
 @dataclass(slots=True)
@@ -91,6 +102,9 @@ def store_readings(requests: Sequence[StoreReading], config: Configuration, now:
     found = {ticket.pk: ticket for ticket in rows}
     stored = [_is_current(found[request.ticket_id], request, config, now) for request in requests]
     current = [request for request, is_current in zip(requests, stored, strict=True) if is_current]
+    were_gone = {request.ticket_id for request in current if found[request.ticket_id].is_gone}
+    for request in current:
+        _lets_read(found[request.ticket_id])
     quiet = [request for request in current if not request.history.changes]
     update_many(Ticket, _QUIET_FIELDS, [_quiet_row(found[one.ticket_id], one, now) for one in quiet])
     news = [request for request in current if request.history.changes]
@@ -98,18 +112,37 @@ def store_readings(requests: Sequence[StoreReading], config: Configuration, now:
         known = _known(news, found)
         planned = [_judge(found[request.ticket_id], request, known, config) for request in news]
         _Storing(planned, config, now).store()
+    read = [found[request.ticket_id] for request in current]
+    moved = [
+        (one, (one.changed_at or now) if one.is_gone else now)
+        for one in read
+        if one.is_gone != (one.pk in were_gone)
+    ]
+    presence.tell_changed(moved, config)
     return stored
 
 
-def note_read_failure(request: NoteReadFailure) -> None:
-    """The ticket could not be read: it stays due later, or is gone for good."""
+def _lets_read(ticket: Ticket) -> None:
+    """Its system shows the ticket: what was only refused to us is over; what the history told stays."""
+    if ticket.refused_because:
+        ticket.is_gone, ticket.refused_at, ticket.refused_because = False, None, ""
+
+
+def note_read_failure(request: NoteReadFailure, now: datetime) -> None:
+    """The ticket could not be read: it stays due later, or is gone until its system shows it again."""
     ticket = Ticket.objects.select_for_update().get(pk=request.ticket_id)
     if not isinstance(request.error, HeldBack):
         ticket.read_failures += 1
     ticket.read_due_at = request.retry_at
+    was_gone = ticket.is_gone
+    if isinstance(request.error, Refused):
+        ticket.refused_at = ticket.refused_at or now
+        ticket.refused_because = request.error.message[:300]
     if request.retry_at is None:
         ticket.is_gone = True
-    ticket.save(update_fields=["read_failures", "read_due_at", "is_gone"])
+    ticket.save(update_fields=["read_failures", "read_due_at", "is_gone", "refused_at", "refused_because"])
+    if ticket.is_gone and not was_gone:
+        presence.tell_gone(ticket, now)
 
 
 def _is_current(ticket: Ticket, request: StoreReading, config: Configuration, now: datetime) -> bool:
@@ -142,7 +175,16 @@ def _is_being_created(ticket: Ticket, first: Change, config: Configuration) -> b
 def _quiet_row(ticket: Ticket, request: StoreReading, now: datetime) -> tuple[int, tuple[object, ...]]:
     """Nothing new: only the cursor and the due time move."""
     history = request.history
-    return ticket.pk, (history.cursor, _mark(history), request.started_at, 0, _next_due(ticket, request, now))
+    return ticket.pk, (
+        history.cursor,
+        _mark(history),
+        request.started_at,
+        0,
+        _next_due(ticket, request, now),
+        ticket.is_gone,
+        ticket.refused_at,
+        ticket.refused_because,
+    )
 
 
 def _mark(history: History) -> str:

@@ -33,6 +33,7 @@ class Condition(StrEnum):
     LANES_HELD = "lanes_held"
     ENDPOINT_FAILING = "endpoint_failing"
     ENDPOINT_DISABLED = "endpoint_disabled"
+    TICKETS_GONE = "gone"
 
 
 class Severity(IntEnum):

@@ -440,3 +440,24 @@ def test_the_timeline_tells_what_a_text_lost_and_where_the_original_is(
 
     assert "Lost on the way: Description: A table was taken apart. Title: The text was cut." in told
     assert f"The original is in {matter.left_ticket.system.name} of Mercuri Inc" in told
+
+
+def test_a_ticket_that_is_gone_is_told_in_words_on_its_page_and_in_the_list(
+    client: Client, matter: Matter, staff: User
+) -> None:
+    words = "The ticket was archived in ServiceNow."
+    Ticket.objects.filter(pk=matter.right_ticket.pk).update(
+        is_gone=True, refused_at=NOW, refused_because=words
+    )
+
+    told = page(client, staff, "ticket_detail", matter.linked.pk)
+    assert "Gone there since" in told
+    assert words in told
+    assert "gone there" in page(client, staff, "ticket_list")
+    agent = factories.make_user("mina", role=Role.PARTNER_AGENT, partner=matter.left.system.partner)
+    # Mercuri's own people are not told what Infinity's system says.
+    assert words not in page(client, agent, "ticket_detail", matter.linked.pk)
+    assert "gone there" not in page(client, agent, "ticket_list")
+
+    Ticket.objects.filter(pk=matter.right_ticket.pk).update(is_gone=False)
+    assert "Not shown to us since" in page(client, staff, "ticket_detail", matter.linked.pk)

@@ -9,8 +9,8 @@ import pytest
 from django.db import connection as database
 from django.db import transaction
 
-from integrations.events import News, histories_read
-from integrations.models import LinkedTicket
+from integrations.events import News, Presence, histories_read, presence_changed
+from integrations.models import LinkedTicket, Side
 from slas import receivers, services
 from slas.models import Agreement, Clock, Timing
 from tests.slas.scenes import Scene, at, clocks_of, told
@@ -304,3 +304,22 @@ def test_any_value_fits_into_a_fact(scene: Scene, value: Any, stored: str) -> No
 
 def test_the_engine_is_heard() -> None:
     assert receivers.hear in [receiver() for _, receiver, *_ in histories_read.receivers]
+
+
+def test_a_requesters_ticket_that_is_gone_ends_its_clocks_until_it_is_back(
+    scene: Scene, agreement: Agreement
+) -> None:
+    linked = scene.open("10:00", status="new", priority="high")
+
+    def presence(side: Side, when: str, *, is_gone: bool) -> dict[str, str]:
+        values = {} if is_gone else {"status": "new"}
+        news = [Presence(linked.row, side, linked.tickets[side.pk], at(when), is_gone, values)]
+        with transaction.atomic():
+            presence_changed.send(LinkedTicket, news=news)
+        return {kind: row.state for kind, row in clocks_of(linked).items()}
+
+    # The requester still waits when the answering side's ticket is gone.
+    assert presence(scene.right, "10:10", is_gone=True) == {"response": "running", "resolution": "running"}
+    gone = presence(scene.left, "10:20", is_gone=True)
+    assert "running" not in gone.values()
+    assert presence(scene.left, "10:30", is_gone=False) == {"response": "running", "resolution": "running"}
