@@ -14,6 +14,8 @@ from integrations.engine.values import HeadView, Operation, TicketState
 from integrations.richtext.blocks import from_plain, is_document
 
 _MARK = "concord-after-"
+# The data dictionary's words for work that is done.
+_OVER = ("resolved", "closed")
 STAYS_CLOSED = "The ticket is closed and takes nothing more; this alone is no reason for a new one."
 
 
@@ -25,9 +27,13 @@ def is_closed(error: ConnectorError) -> bool:
 def deserves_one(head: HeadView) -> bool:
     """Whether a delivery to a closed ticket is something people have to hear of.
 
-    A value that is put back, and what creating the ticket could not set, are not.
+    Somebody says something more, adds a file, or takes the work up again.  A label or a priority that changes months
+    after a ticket was closed is no reason to open one, nor is a value that is put back.
     """
-    return head.operation in (Operation.UPDATE, Operation.COMMENT, Operation.FILE)
+    if head.operation is Operation.UPDATE:
+        status = head.envelope.get("fields", {}).get("status")
+        return status is not None and status not in _OVER
+    return head.operation in (Operation.COMMENT, Operation.FILE)
 
 
 def marker_after(closed: TicketState) -> str:

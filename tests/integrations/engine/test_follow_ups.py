@@ -9,7 +9,8 @@ import pytest
 
 from integrations.canonical import Draft, Written
 from integrations.connectors import errors
-from integrations.models import LinkedTicket, Ticket, TicketSide
+from integrations.engine.follow_ups import STAYS_CLOSED
+from integrations.models import Delivery, LinkedTicket, Ticket, TicketSide
 from tests.integrations.engine.fakes import FakeSystem
 from tests.integrations.engine.world import World
 
@@ -161,3 +162,24 @@ def test_the_closed_ticket_begins_no_new_link_when_it_changes_once_more() -> Non
     world.desk.person_sets(raised, rank="moved by a clean-up")
     world.run()
     assert outcome(world, raised) == EXPECTED
+
+
+def test_a_detail_that_changes_later_opens_no_new_ticket() -> None:
+    world, raised, twin = closed_world()
+    world.board.person_sets(twin, by="Jo", summary="two")
+
+    world.run()
+
+    updates = Delivery.objects.filter(operation="update", lane__system=world.desk_row)
+    assert list(world.desk.tickets) == [raised]
+    assert list(updates.values_list("state", "skipped_reason")) == [("skipped", STAYS_CLOSED)]
+    assert world.waiting() == []
+
+
+def test_work_that_is_taken_up_again_opens_one() -> None:
+    world, raised, twin = closed_world()
+    world.board.person_sets(twin, by="Jo", status="In Progress")
+
+    world.run()
+
+    assert [one.fields.get("after") for one in world.desk.tickets.values()] == [None, raised]
