@@ -1206,3 +1206,20 @@ def request_problems(document: Document, request: Sent) -> list[str]:
     answered = Described(request.method, request.path, body, 200, None)
     found = [one for one in document.problems(answered) if "is not described" not in one]
     return [f"{request.method} {route}: the parameter {name}" for name in sorted(odd)] + found
+
+
+def test_a_person_named_in_a_text_is_plain_words_there_and_is_told_of_nothing(desk: Bench) -> None:
+    """Whom another company names is a stranger here, even where an account has the same name or id."""
+    mine = desk.connector.check()
+    named = blocks.Paragraph((blocks.Run("Ask "), blocks.Mention(mine.name, mine.id), blocks.Run(".")))
+    text = blocks.Document((named,)).as_value()
+    remote_id = desk.connector.create(desk.draft(description=text)).head.remote_id
+    desk.connector.comment(remote_id, CommentDraft(text, True, desk.marker()))
+    held = desk.connector.read(remote_id)
+    for value in (held.fields["description"], held.comments[-1].body):
+        assert blocks.from_value(value).plain() == f"Ask @{mine.name}."
+        assert "mention" not in json.dumps(value)
+    there = repr(list(desk.sandbox.tickets()))
+    assert mine.name in there
+    assert "data-vss-mention" not in there
+    assert "'type': 'mention'" not in there
