@@ -178,13 +178,18 @@ def _quiet_row(ticket: Ticket, request: StoreReading, now: datetime) -> tuple[in
     return ticket.pk, (
         history.cursor,
         _mark(history),
-        request.started_at,
+        _read_at(ticket, request),
         0,
         _next_due(ticket, request, now),
         ticket.is_gone,
         ticket.refused_at,
         ticket.refused_because,
     )
+
+
+def _read_at(ticket: Ticket, request: StoreReading) -> datetime | None:
+    """Since when it is known what happened up to then: a page with more behind it does not tell."""
+    return ticket.read_at if request.history.has_more else request.started_at
 
 
 def _mark(history: History) -> str:
@@ -285,7 +290,7 @@ class _Storing:
         ticket.is_gone = plan.is_gone
         ticket.opened_at = plan.opened_at or ticket.opened_at
         ticket.changed_at = plan.changed_at or ticket.changed_at
-        ticket.read_at = one.request.started_at
+        ticket.read_at = _read_at(ticket, one.request)
         ticket.read_failures = 0
         ticket.read_due_at = _next_due(ticket, one.request, self.now)
         return ticket.pk, tuple(getattr(ticket, name) for name in _TICKET_FIELDS)

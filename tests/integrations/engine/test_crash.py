@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from integrations.models import Attempt, Delivery, Lane, SyncEvent
+from integrations.engine import effects
+from integrations.models import Attempt, Delivery, Lane, SyncEvent, Ticket
 from tests.integrations.engine.fakes import OUR_ACCOUNT
 from tests.integrations.engine.world import World
 
@@ -217,3 +218,26 @@ def test_a_write_on_a_later_page_of_the_history_is_recognised_there() -> None:
     assert list(SyncEvent.objects.filter(actor_id=OUR_ACCOUNT, caused_by=None)) == []
     assert [lane.tail for lane in Lane.objects.filter(system=world.desk_row)] == [2]
     assert world.waiting() == []
+
+
+def test_a_page_with_more_behind_it_is_no_reading_to_write_by() -> None:
+    world = World()
+    raised = world.desk.person_creates(subject="one", status="open")
+    world.run()
+    twin = world.twin(world.desk_row, raised)
+    # The newest value at the board stands on the second page.
+    world.board.page_size = 1
+    world.hints_arrive = False
+    world.board.person_comments(twin, "first")
+    world.board.person_sets(twin, summary="three")
+    world.hints_arrive = True
+    reading = Ticket.objects.get(system=world.board_row)
+    history = world.board.history(twin, reading.cursor)
+    assert history.has_more
+    [stored] = world.store.carry_out(
+        [effects.StoreReading(reading.pk, reading.version, history, world.clock.now())], world.clock.now()
+    )
+    assert stored
+    before = reading.read_at
+    reading.refresh_from_db()
+    assert (reading.event_count, reading.read_at) == (2, before)
