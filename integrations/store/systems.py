@@ -5,6 +5,8 @@ from __future__ import annotations
 import random as random_module
 from datetime import datetime, timedelta
 
+from django.db.models import Case, F, When
+
 from integrations.connectors.errors import HeldBack, NotSent, RateLimited, Refused, Stale, Unauthorized
 from integrations.engine import timing
 from integrations.engine.effects import NoteSystemAnswer, NoteSystemFailure
@@ -21,8 +23,9 @@ def note_failure(request: NoteSystemFailure, random: random_module.Random, now: 
         return
     system = System.objects.select_for_update().get(pk=request.system_id)
     system.fail_streak += 1
-    system.failure_code, system.failure_message = error.code, error.message[:500]
     system.failed_at = now
+    if not _is_asked_to_wait(system, now):
+        system.failure_code, system.failure_message = error.code, error.message[:500]
     if isinstance(error, Unauthorized):
         system.state = System.State.STOPPED
     elif isinstance(error, RateLimited) and error.retry_after_s:
@@ -36,10 +39,17 @@ def note_failure(request: NoteSystemFailure, random: random_module.Random, now: 
 
 
 def note_answer(request: NoteSystemAnswer) -> None:
-    """The system answered: the streak is over.  Writes only when there was one."""
+    """The system answered: the streak is over, but not a pause that it asked for.  Writes only when there was one."""
+    asked_for = When(failure_code=RateLimited.code, then=F("paused_until"))
     System.objects.filter(pk=request.system_id, fail_streak__gt=0).update(
-        fail_streak=0, failure_code="", failure_message="", paused_until=None
+        fail_streak=0, failure_code="", failure_message="", paused_until=Case(asked_for, default=None)
     )
+
+
+def _is_asked_to_wait(system: System, now: datetime) -> bool:
+    """Whether a pause that the system itself asked for goes on; its reason stays the one that is known."""
+    is_paused = system.paused_until is not None and system.paused_until > now
+    return is_paused and system.failure_code == RateLimited.code
 
 
 def _pause(system: System, until: datetime) -> None:

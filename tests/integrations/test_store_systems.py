@@ -1,0 +1,43 @@
+"""A system's pause: what ends it, and what does not."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from integrations.connectors.errors import RateLimited, Unavailable
+from integrations.engine.effects import NoteSystemAnswer, NoteSystemFailure
+from integrations.models import System
+from integrations.store import systems
+from tests.factories import make_system
+
+pytestmark = pytest.mark.django_db
+
+NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+
+
+def fail(system: System, error: Exception, now: datetime = NOW) -> None:
+    systems.note_failure(NoteSystemFailure(system.pk, error, now), random.Random(1), now)  # type: ignore[arg-type]
+
+
+def test_an_answer_does_not_end_the_pause_that_a_system_asked_for() -> None:
+    system = make_system()
+    fail(system, RateLimited("Slower, please.", retry_after_s=60))
+    # Calls that were under way come back one after the other.
+    fail(system, Unavailable("It is busy."), NOW + timedelta(seconds=1))
+    systems.note_answer(NoteSystemAnswer(system.pk))
+    system.refresh_from_db()
+    assert (system.fail_streak, system.paused_until) == (0, NOW + timedelta(seconds=60))
+
+
+def test_an_answer_ends_the_pause_that_we_took_by_ourselves() -> None:
+    system = make_system()
+    for _ in range(6):
+        fail(system, Unavailable("It is down."))
+    system.refresh_from_db()
+    assert system.paused_until is not None
+    systems.note_answer(NoteSystemAnswer(system.pk))
+    system.refresh_from_db()
+    assert (system.fail_streak, system.failure_code, system.paused_until) == (0, "", None)
