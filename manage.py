@@ -12,7 +12,7 @@ it is.
 
 Two commands set a variable before the settings are read, because the settings refuse to start without secrets:
 
-- `demo`, `sandbox`, `drill`, `replay` and `benchmark` set CONCORD_DEMO=1: keys are generated and kept under `.demo/`, so that a first look needs no set-up.
+- `demo`, `sandbox`, `drill`, `replay`, `simulate` and `benchmark` set CONCORD_DEMO=1: keys are generated and kept under `.demo/`, so that a first look needs no set-up.
 - `test` sets CONCORD_TEST=1: fixed test keys and the embedded database and broker, whatever `.env` says.
 """
 
@@ -66,7 +66,7 @@ def command_of(argv: Sequence[str]) -> str:
 def environment_for(command: str) -> dict[str, str]:
     """Return the variables that have to stand before the settings of `command` are read."""
     variables = {"DJANGO_SETTINGS_MODULE": "portal.settings"}
-    if command in ("demo", "benchmark", "drill", "replay", "sandbox"):
+    if command in ("demo", "benchmark", "drill", "replay", "sandbox", "simulate"):
         variables["CONCORD_DEMO"] = "1"
     if command == "test":
         variables["CONCORD_TEST"] = "1"

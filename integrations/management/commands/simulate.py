@@ -1,0 +1,182 @@
+"""`manage.py simulate`: thousands of worlds in virtual time, each judged by every invariant."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import sys
+import time
+from argparse import ArgumentParser
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from integrations.simulation import campaign
+from integrations.simulation.mutants import MUTANTS, Mutant
+from integrations.simulation.profiles import PROFILES, schedule_of
+from integrations.simulation.schedule import Schedule, from_json
+
+# Seeds that a process takes at once.
+CHUNK = 25
+SHOWN = 5
+
+
+class Command(BaseCommand):
+    """Runs schedules; a failing one is made small and shown with the command that runs it again."""
+
+    help = (
+        "Live through random schedules of edits, faults and kills in virtual time, on the engine's own code, and judge "
+        "each by every invariant. Nothing outside this process is touched. Exit code 1 when a promise was broken."
+    )
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Options."""
+        parser.add_argument("--schedules", type=int, default=1000, help="how many, default %(default)s")
+        parser.add_argument("--seed", type=int, default=0, help="the first seed, default %(default)s")
+        parser.add_argument("--profile", choices=sorted(PROFILES), default="base")
+        parser.add_argument("--jobs", type=int, default=2, help="processes, default %(default)s")
+        parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+        parser.add_argument("--replay", type=Path, metavar="FILE", help="run one kept schedule instead")
+        parser.add_argument(
+            "--keep", type=Path, metavar="FILE", help="keep the smallest failing schedule there"
+        )
+        parser.add_argument(
+            "--mutants",
+            action="store_true",
+            help="switch each safety mechanism off and tell in which schedule a checker notices",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Run, print, and exit with 1 when a promise was broken or a mutant survived."""
+        if options["schedules"] < 1 or options["jobs"] < 1:
+            raise CommandError("Give at least one schedule and one job.")
+        if options["mutants"]:
+            self._hunt(options)
+        elif options["replay"]:
+            self._replay(options["replay"])
+        else:
+            self._campaign(options)
+
+    # Campaigns.
+
+    def _campaign(self, options: dict[str, Any]) -> None:
+        started = time.monotonic()
+        totals: Counter[str] = Counter()
+        violations: Counter[str] = Counter()
+        failing: dict[int, list[str]] = {}
+        for outcome in self._outcomes(options):
+            totals.update(outcome.figures)
+            for violation in outcome.violations:
+                violations[violation.invariant] += 1
+                failing.setdefault(outcome.seed, []).append(str(violation))
+        figures = {
+            "profile": options["profile"],
+            "schedules": options["schedules"],
+            "failing": len(failing),
+            "violations": dict(sorted(violations.items())),
+            **dict(sorted(totals.items())),
+            "seconds": round(time.monotonic() - started, 1),
+        }
+        if options["json"]:
+            self.stdout.write(json.dumps(figures))
+        else:
+            self._print(figures)
+        if failing:
+            self._explain(options, failing)
+            sys.exit(1)
+
+    def _outcomes(self, options: dict[str, Any]) -> Iterator[campaign.Outcome]:
+        first, last = options["seed"], options["seed"] + options["schedules"]
+        chunks = [range(start, min(start + CHUNK, last)) for start in range(first, last, CHUNK)]
+        console = Console(stderr=True, quiet=options["json"])
+        columns = (TextColumn("schedules"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
+        with (
+            ProcessPoolExecutor(options["jobs"], mp_context=context) as pool,
+            Progress(*columns, console=console, transient=True) as progress,
+        ):
+            task = progress.add_task("", total=options["schedules"])
+            profile = options["profile"]
+            for outcomes in pool.map(campaign.run_many, [profile] * len(chunks), chunks):
+                progress.advance(task, len(outcomes))
+                yield from outcomes
+
+    def _print(self, figures: dict[str, Any]) -> None:
+        for name, value in figures.items():
+            if name != "violations":
+                self.stdout.write(
+                    f"{name:<18} {value:,}" if isinstance(value, int) else f"{name:<18} {value}"
+                )
+        for invariant, count in figures["violations"].items():
+            self.stdout.write(self.style.ERROR(f"{invariant:<18} broken {count} times"))
+
+    def _explain(self, options: dict[str, Any], failing: dict[int, list[str]]) -> None:
+        out = self.stderr
+        for seed in sorted(failing)[:SHOWN]:
+            out.write(f"\nseed {seed}: {failing[seed][0]}")
+            out.write(
+                f"  python3 manage.py simulate --schedules 1 --seed {seed} --profile {options['profile']}"
+            )
+        seed = min(failing)
+        schedule = schedule_of(seed, options["profile"])
+        invariant = failing[seed][0].split(":")[0]
+        smallest = campaign.smallest(schedule, invariant)
+        out.write(f"\nThe smallest schedule found that breaks {invariant} as seed {seed} does:\n")
+        out.write(smallest.history())
+        for violation in campaign.run_one(smallest).violations[:SHOWN]:
+            out.write(f"  {violation}")
+        if options["keep"]:
+            options["keep"].write_text(smallest.as_json() + "\n", encoding="utf-8")
+            out.write(f"\nKept in {options['keep']}; run it again with --replay {options['keep']}")
+
+    def _replay(self, path: Path) -> None:
+        try:
+            schedules = [from_json(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise CommandError(f"{path} holds no schedule: {error}") from error
+        broken = [violation for schedule in schedules for violation in self._lived_through(schedule)]
+        if broken:
+            sys.exit(1)
+
+    def _lived_through(self, schedule: Schedule) -> list[str]:
+        violations = [str(one) for one in campaign.run_one(schedule).violations]
+        self.stdout.write(schedule.history())
+        for violation in violations or ["Every promise was kept."]:
+            self.stdout.write(f"  {violation}")
+        return violations
+
+    # Mutants.
+
+    def _hunt(self, options: dict[str, Any]) -> None:
+        started = time.monotonic()
+        with ProcessPoolExecutor(options["jobs"]) as pool:
+            rows = list(pool.map(_hunted, MUTANTS, [options["schedules"]] * len(MUTANTS)))
+        survivors = [row for row in rows if row["seed"] is None]
+        if options["json"]:
+            self.stdout.write(json.dumps({"mutants": rows, "seconds": round(time.monotonic() - started, 1)}))
+        else:
+            for row in rows:
+                found = (
+                    f"schedule {row['seed']}: {row['violation']}" if row["seed"] is not None else "survives"
+                )
+                style = self.style.SUCCESS if row["seed"] is not None else self.style.ERROR
+                self.stdout.write(style(f"{row['name']:<22} {row['profile']:<12} {found}"))
+        if survivors:
+            sys.exit(1)
+
+
+def _hunted(mutant: Mutant, schedules: int) -> dict[str, Any]:
+    found = campaign.caught_by(mutant, within=schedules)
+    return {
+        "name": mutant.name,
+        "profile": mutant.profile,
+        "seed": found[0] if found else None,
+        "violation": str(found[1])[:160] if found else "",
+    }

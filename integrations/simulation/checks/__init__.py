@@ -1,0 +1,60 @@
+"""One checker for each invariant: what a world promised, judged by what happened in it.  Each can fail, and a test says so.
+
+I1  nothing is lost                         I10 the cursor never passes an unstored event
+I2  nothing takes effect twice              I11 a system's pause and budget are kept
+I3  lanes and comments keep their order     I12 a dead system delays nobody else
+I4  nothing comes back, nothing multiplies  I13 the backlog drains by itself
+I5  both sides agree, the newest value wins I14 rule versions are pinned and true
+I6  what is private never leaves            I15 every effect can be explained
+I7  one writer, no stale commit             I16 undo restores only what nobody touched since
+I8  what was stored stays stored            I17 service levels see the sources' own times
+I9  no write without a recorded attempt
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from integrations.simulation.checks import content, keeping, order, pressure, records, rules, writers
+from integrations.simulation.evidence import Evidence
+from integrations.simulation.journal import Violation
+from integrations.simulation.world import World
+
+Check = Callable[[Evidence], Iterator[str]]
+
+CHECKS: tuple[tuple[str, Check], ...] = (
+    ("I1", content.nothing_is_lost),
+    ("I2", content.nothing_takes_effect_twice),
+    ("I3", order.lanes_keep_their_order),
+    ("I3", order.comments_keep_their_order),
+    ("I4", order.nothing_comes_back),
+    ("I4", order.our_writes_are_recognised),
+    ("I4", order.nothing_multiplies),
+    ("I5", content.both_sides_agree),
+    ("I5", content.the_newest_value_stands),
+    ("I5", writers.no_newer_value_is_covered_knowingly),
+    ("I6", content.what_is_private_stays),
+    ("I7", writers.one_writer_at_a_time),
+    ("I7", writers.no_stale_commit),
+    ("I8", keeping.what_was_stored_stays),
+    ("I8", keeping.what_was_hinted_is_read),
+    ("I9", writers.every_write_was_recorded_before),
+    ("I10", keeping.the_cursor_passes_nothing),
+    ("I11", pressure.pauses_are_kept),
+    ("I12", pressure.nobody_waits_for_a_dead_system),
+    ("I13", pressure.nothing_is_left_waiting),
+    ("I14", rules.versions_are_pinned),
+    ("I14", rules.values_follow_their_version),
+    ("I15", records.every_effect_is_explained),
+    ("I16", records.undo_restores_only_our_own),
+    ("I17", records.clocks_see_the_sources_times),
+)
+
+
+def judge(world: World) -> list[Violation]:
+    """Every broken promise of a world that has come to rest."""
+    found = list(world.journal.violations)
+    evidence = Evidence(world)
+    for invariant, check in CHECKS:
+        found += [Violation(invariant, what) for what in check(evidence)]
+    return found

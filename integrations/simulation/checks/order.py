@@ -1,0 +1,107 @@
+"""Order within lanes and along the chain; echo and amplification."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from integrations.canonical import ChangeKind
+from integrations.engine.values import Operation, Stamp
+from integrations.simulation.evidence import Evidence, last_line
+from integrations.simulation.systems import OUR_ACCOUNT
+
+
+def lanes_keep_their_order(evidence: Evidence) -> Iterator[str]:
+    """I3: what a lane's deliveries did, they did in the order of their numbers."""
+    reached: dict[int, int] = {}
+    latest: dict[int, int] = {}
+    for one in evidence.journal.happened:
+        sent = one.sent
+        if sent is None or sent.lane_id is None or sent.is_too_late:
+            continue
+        numbers = [evidence.tables.deliveries[pk].number for pk in sent.deliveries]
+        if not numbers or latest.get(sent.lane_id) == sent.number:
+            # One write may show as several changes.
+            continue
+        latest[sent.lane_id] = sent.number
+        if min(numbers) < reached.get(sent.lane_id, 0):
+            yield f"lane {sent.lane_id}: number {min(numbers)} took effect after {reached[sent.lane_id]}"
+        reached[sent.lane_id] = max(reached.get(sent.lane_id, 0), *numbers)
+
+
+def comments_keep_their_order(evidence: Evidence) -> Iterator[str]:
+    """I3: what was written in one system stands in its order in every system."""
+    for place, system in enumerate(evidence.world.systems):
+        for ticket in system.tickets.values():
+            ref = ticket.fields.get("ref")
+            arrived: dict[int, list[str]] = {}
+            for comment in ticket.comments:
+                text = last_line(comment.body)
+                if "@" in text:
+                    arrived.setdefault(int(text.rsplit("@", 1)[1]), []).append(text)
+            for source, texts in arrived.items():
+                said = [
+                    last_line(comment.body)
+                    for origin in evidence.world.systems[source].tickets.values()
+                    if origin.fields.get("ref") == ref
+                    for comment in origin.comments
+                    if comment.author.id != OUR_ACCOUNT
+                ]
+                once = list(dict.fromkeys(texts))
+                if once != [text for text in said if text in once]:
+                    yield f"comments of system {source} stand as {once} in system {place}"
+
+
+def nothing_comes_back(evidence: Evidence) -> Iterator[str]:
+    """I4: nothing is sent back over the connection it came by, and no addition to the ticket it was made on."""
+    for row in evidence.tables.deliveries.values():
+        if row.operation is Operation.REPAIR or row.event_id is None or evidence.is_answer(row):
+            continue
+        lane, event = evidence.lane_of(row), evidence.tables.events[row.event_id]
+        if event.caused_by is not None:
+            cause = evidence.lane_of(evidence.tables.deliveries[event.caused_by])
+            if cause.connection_id == lane.connection_id:
+                yield f"delivery {row.id} returns what delivery {event.caused_by} brought"
+        target = evidence.target(lane)
+        if row.operation in (Operation.COMMENT, Operation.FILE) and target is not None:
+            if row.origin.startswith(f"{target.system_id}:{target.remote_id}:"):
+                yield f"delivery {row.id} brings {row.origin} back to where it was made"
+
+
+def our_writes_are_recognised(evidence: Evidence) -> Iterator[str]:
+    """I4: a write of ours is never taken for somebody else's doing, nor the other way round."""
+    facts = {fact.event_id for fact in evidence.tables.facts}
+    for events in evidence.events_of.values():
+        for event in events:
+            place = evidence.place_of(evidence.tables.tickets[event.ticket_id])
+            happened = evidence.happened_by_change[place, event.change.id]
+            if happened.sent is None:
+                # An automation under our account that sets what we are setting cannot be told from us by anybody.
+                if event.caused_by is not None and event.change.actor.id != OUR_ACCOUNT:
+                    yield f"{event.change.id} in {place} was nobody's write of ours, taken for {event.caused_by}"
+            elif not happened.sent.is_too_late:
+                if event.caused_by is None:
+                    yield f"{event.change.id} in {place} is our own write and was not recognised"
+                if event.id in facts and event.change.kind is not ChangeKind.CREATED:
+                    yield f"{event.change.id} in {place} is our own write and counts for the clocks"
+
+
+def nothing_multiplies(evidence: Evidence) -> Iterator[str]:
+    """I4: a fact travels each lane once, and a delivery changes something once."""
+    travelled: Counter[tuple[int, str, str, Stamp]] = Counter()
+    for row in evidence.tables.deliveries.values():
+        if row.operation is not Operation.REPAIR and not evidence.is_answer(row):
+            travelled[row.lane_id, row.operation.value, row.origin, row.stamp] += 1
+    for (lane, operation, origin, _), count in travelled.items():
+        if count > 1:
+            yield f"{operation} {origin} travelled lane {lane} {count} times"
+    acted: dict[int, set[int]] = {}
+    for one in evidence.journal.happened:
+        if one.sent is not None and not one.sent.is_too_late:
+            for pk in one.sent.deliveries:
+                acted.setdefault(pk, set()).add(one.sent.number)
+    for pk, calls in acted.items():
+        row = evidence.tables.deliveries[pk]
+        # Creating a ticket may need a second write for what creating could not set.
+        if len(calls) > (2 if row.operation is Operation.CREATE else 1):
+            yield f"delivery {pk} ({row.operation.value}) changed something with {len(calls)} calls"

@@ -1,0 +1,96 @@
+"""Who wrote when: one writer for a lane, attempts recorded before bytes leave, no newer value covered knowingly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from integrations.engine import effects
+from integrations.engine.values import Operation
+from integrations.simulation.clock import milliseconds
+from integrations.simulation.evidence import Evidence
+from integrations.simulation.journal import Sent
+from integrations.simulation.systems import OUR_ACCOUNT
+
+LATER_MS = 10**15
+# A reading counts as of this moment for so long.
+MOMENT_MS = 1_500
+
+_FENCED = (
+    effects.MarkSent
+    | effects.StoreCreated
+    | effects.Finish
+    | effects.Release
+    | effects.Withdraw
+    | effects.Park
+    | effects.LoadHead
+)
+
+
+def one_writer_at_a_time(evidence: Evidence) -> Iterator[str]:
+    """I7: a lane is leased to one worker, and no write leaves while another of the lane is still to be carried out."""
+    for claim in evidence.journal.claims:
+        if claim.was_held:
+            yield f"worker {claim.worker} was given lane {claim.lane_id} while it was leased"
+    by_lane: dict[int, list[Sent]] = {}
+    for sent in evidence.journal.calls:
+        if sent.is_write and sent.lane_id is not None:
+            by_lane.setdefault(sent.lane_id, []).append(sent)
+    for lane_id, calls in by_lane.items():
+        busy_until, holder = -1, -1
+        for sent in sorted(calls, key=lambda one: one.left_ms or 0):
+            left = sent.left_ms or 0
+            if left < busy_until:
+                yield f"lane {lane_id}: call {sent.number} left while call {holder} was under way"
+            if sent.executed_ms is not None and not sent.is_too_late and sent.executed_ms > busy_until:
+                busy_until, holder = sent.executed_ms, sent.number
+
+
+def no_stale_commit(evidence: Evidence) -> Iterator[str]:
+    """I7: nothing is stored for a claim that is over."""
+    for one in evidence.journal.commits:
+        request = one.request
+        if isinstance(request, _FENCED) and one.result and one.fence != request.fence:
+            yield f"{type(request).__name__} of lane {request.lane_id} was stored under fence {request.fence}, not {one.fence}"
+
+
+def every_write_was_recorded_before(evidence: Evidence) -> Iterator[str]:
+    """I9: for each write that left there is an attempt of each delivery in it, stored earlier under the same fence."""
+    started: dict[tuple[int, int], int] = {}
+    for attempt in evidence.tables.attempts:
+        key = (attempt.delivery_id, attempt.fence)
+        started[key] = min(started.get(key, LATER_MS), milliseconds(attempt.started_at))
+    for sent in evidence.journal.calls:
+        if not sent.is_write:
+            continue
+        if not sent.deliveries:
+            yield f"call {sent.number} left without a recorded attempt"
+        for pk, fence in zip(sent.deliveries, sent.marked_fences, strict=True):
+            at = started.get((pk, fence))
+            if at is None or at > (sent.left_ms or 0):
+                yield f"call {sent.number} left before an attempt of delivery {pk} was stored"
+
+
+def no_newer_value_is_covered_knowingly(evidence: Evidence) -> Iterator[str]:
+    """I5: what a person set before we took the delivery in hand, and is newer, is not written over for a moment."""
+    # By place, ticket and field: when it was last set by somebody, and that moment by the system's own clock.
+    set_by_others: dict[tuple[int, str, str], tuple[int, int]] = {}
+    for one in evidence.journal.happened:
+        sent = one.sent
+        for name in one.change.fields:
+            key = (one.place, one.remote_id, name)
+            if sent is None and one.change.actor.id == OUR_ACCOUNT:
+                # An automation under our account may look like a step of a write that is under way.
+                set_by_others.pop(key, None)
+                continue
+            if sent is None:
+                set_by_others[key] = (one.ms, int(one.change.at.timestamp() * 1000))
+                continue
+            ms, at = set_by_others.pop(key, (0, 0))
+            if not at or ms >= sent.claimed_ms - MOMENT_MS or sent.is_too_late:
+                continue
+            rows = [evidence.tables.deliveries[pk] for pk in sent.deliveries]
+            stamps = [
+                row.stamp.ms for row in rows if name in row.wanted and row.operation is not Operation.REPAIR
+            ]
+            if stamps and max(stamps) < at:
+                yield f"call {sent.number} covered {name} in system {one.place}, set before at {at}, with {max(stamps)}"

@@ -1,0 +1,154 @@
+"""What checkers look at: the world's journal, its systems and the store's tables, joined where they meet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+
+from integrations.engine import effects
+from integrations.engine.values import ConnectionView, DeliveryState, Operation, SideView
+from integrations.mapping.rules import RuleSet
+from integrations.richtext import blocks
+from integrations.simulation.journal import Happened, Journal
+from integrations.simulation.rows import DeliveryRow, EventRow, LaneRow, LinkedRow, Tables, TicketRow
+from integrations.simulation.systems import SimulatedTicket
+from integrations.simulation.world import World
+
+
+class Evidence:
+    """One world at rest."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.journal: Journal = world.journal
+        self.tables: Tables = world.stage.tables()
+        self.connections: dict[int, ConnectionView] = {view.id: view for view in world.links}
+
+    # Rows.
+
+    def place_of(self, ticket: TicketRow) -> int:
+        """Where in the chain a ticket stands."""
+        return self.world.places[ticket.system_id]
+
+    def real(self, ticket: TicketRow) -> SimulatedTicket | None:
+        """The ticket as its own system has it."""
+        return self.world.systems[self.place_of(ticket)].tickets.get(ticket.remote_id)
+
+    def lane_of(self, delivery: DeliveryRow) -> LaneRow:
+        """The lane a delivery waits in."""
+        return self.tables.lanes[delivery.lane_id]
+
+    def side(self, lane: LaneRow) -> SideView:
+        """The receiving side of a lane."""
+        return self.connections[lane.connection_id].side(lane.target_side_id)
+
+    def sender(self, lane: LaneRow) -> SideView:
+        """The sending side of a lane."""
+        return self.connections[lane.connection_id].other(lane.target_side_id)
+
+    def target(self, lane: LaneRow) -> TicketRow | None:
+        """The ticket a lane leads to."""
+        pk = self.tables.linked[lane.linked_id].tickets.get(lane.target_side_id)
+        return self.tables.tickets[pk] if pk else None
+
+    @cached_property
+    def rules(self) -> dict[int, tuple[int, int, str, RuleSet]]:
+        """Published rule sets by key: when, which side, which direction, the rules."""
+        return {one[3].id: one for one in self.journal.published if one[3].id is not None}
+
+    @cached_property
+    def events_of(self) -> dict[int, list[EventRow]]:
+        """Events by ticket, in their order."""
+        found: dict[int, list[EventRow]] = {}
+        for event in self.tables.events.values():
+            found.setdefault(event.ticket_id, []).append(event)
+        for events in found.values():
+            events.sort(key=lambda one: one.position)
+        return found
+
+    @cached_property
+    def happened_by_change(self) -> dict[tuple[int, str], Happened]:
+        """What happened, by place and change."""
+        return {(one.place, one.change.id): one for one in self.journal.happened}
+
+    @cached_property
+    def deliveries_of(self) -> dict[int, list[DeliveryRow]]:
+        """Deliveries by lane, in their order."""
+        found: dict[int, list[DeliveryRow]] = {}
+        for row in sorted(self.tables.deliveries.values(), key=lambda one: one.number):
+            found.setdefault(row.lane_id, []).append(row)
+        return found
+
+    @cached_property
+    def answers(self) -> set[int]:
+        """Deliveries that tell a sender what overtook its change."""
+        told = {
+            (self._lane_back(one.request.lane_id), answer.stamp, repr(answer.envelope))
+            for one in self.journal.commits
+            if isinstance(one.request, effects.Finish) and one.result
+            for answer in one.request.answers
+        }
+        repaired = {
+            (row.event_id, self.lane_of(row).linked_id, row.stamp)
+            for row in self.tables.deliveries.values()
+            if row.operation is Operation.REPAIR
+        }
+        return {
+            row.id
+            for row in self.tables.deliveries.values()
+            if row.operation is Operation.UPDATE
+            and (
+                (row.lane_id, row.stamp, repr(row.envelope)) in told
+                or (row.event_id, self.lane_of(row).linked_id, row.stamp) in repaired
+            )
+        }
+
+    def _lane_back(self, lane_id: int) -> int:
+        lane = self.tables.lanes[lane_id]
+        return next(
+            one.id
+            for one in self.tables.lanes.values()
+            if one.linked_id == lane.linked_id and one.id != lane.id
+        )
+
+    def is_answer(self, delivery: DeliveryRow) -> bool:
+        """Whether it tells a sender what overtook its change."""
+        return delivery.id in self.answers
+
+    # What is excused.
+
+    @cached_property
+    def deleted(self) -> set[int]:
+        """Tickets that somebody deleted: nothing can be expected of them."""
+        gone = self.world.deleted
+        return {row.id for row in self.tables.tickets.values() if (self.place_of(row), row.remote_id) in gone}
+
+    @cached_property
+    def excused(self) -> set[int]:
+        """Linked tickets of which a person left something out, or of which one ticket was deleted."""
+        skipped = {
+            self.lane_of(row).linked_id
+            for row in self.tables.deliveries.values()
+            if row.state is DeliveryState.SKIPPED
+        }
+        hurt = {
+            linked.id for linked in self.tables.linked.values() if self.deleted & set(linked.tickets.values())
+        }
+        return skipped | hurt
+
+    def pairs(self) -> Iterator[tuple[LinkedRow, ConnectionView, TicketRow, TicketRow]]:
+        """Linked tickets of which both sides are there: left, right."""
+        for linked in self.tables.linked.values():
+            view = self.connections[linked.connection_id]
+            left, right = linked.tickets.get(view.left.id), linked.tickets.get(view.right.id)
+            if left and right:
+                yield linked, view, self.tables.tickets[left], self.tables.tickets[right]
+
+    def now_of(self, side_id: int, direction: str) -> RuleSet:
+        """The rules that hold at the end."""
+        return [one for one in self.journal.published if one[1] == side_id and one[2] == direction][-1][3]
+
+
+def last_line(body: Mapping) -> str:
+    """A comment's text without the line above it."""
+    return blocks.from_value(body).plain().split("\n")[-1]

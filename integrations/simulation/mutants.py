@@ -1,0 +1,368 @@
+"""Safety mechanisms switched off, one at a time, to see that the checkers notice.  For tests and `simulate --mutants`.
+
+Nothing in the engine knows of this: a mutant replaces a function for as long as a world is run with it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+from unittest import mock
+
+from integrations.engine import deliver, effects, reading, setting_fields, timing
+from integrations.engine.values import DeliveryState, HeadView, Stamp
+from integrations.mapping import plan as mapping
+from integrations.simulation import workers
+from integrations.simulation.memory import Memory, MemoryStore
+from integrations.simulation.stage import MemoryStage
+from integrations.simulation.world import Options
+
+Patch = tuple[Any, str, Callable[..., Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """One mechanism switched off: what it is for, where that shows, and which invariants should be seen to break."""
+
+    name: str
+    what: str
+    profile: str
+    breaks: frozenset[str]
+    patches: tuple[Patch, ...] = ()
+    options: Options = field(default_factory=Options)
+
+    @contextlib.contextmanager
+    def switched_off(self) -> Iterator[None]:
+        """Without the mechanism inside this block."""
+        with contextlib.ExitStack() as stack:
+            for owner, name, instead in self.patches:
+                stack.enter_context(mock.patch.object(owner, name, instead))
+            yield
+
+
+def _marks_nothing(store: MemoryStore, requests: list[effects.MarkSent]) -> list[bool]:
+    return [store.owns(request) for request in requests]
+
+
+_load_head = MemoryStore.load_head
+
+
+def _forgets_that_it_was_sent(store: MemoryStore, request: effects.LoadHead) -> HeadView | None:
+    head = _load_head(store, request)
+    return replace(head, state=DeliveryState.NEW) if head and head.state is DeliveryState.SENT else head
+
+
+def _takes_the_next_when_one_fails(store: MemoryStore, request: effects.LoadHead) -> HeadView | None:
+    lane = store.memory.tables.lanes[request.lane_id]
+    if lane.tries and lane.head < lane.tail and store.owns(request):
+        queue = store.memory.queues[lane.id]
+        queue[lane.head - 1], queue[lane.head] = queue[lane.head], queue[lane.head - 1]
+    return _load_head(store, request)
+
+
+def _owns_anything(store: MemoryStore, request: Any) -> bool:
+    return True
+
+
+def _no_settling(*args: Any) -> float:
+    return 0.0
+
+
+_open_write = MemoryStore._open_write
+
+
+def _forgets_the_connection(store: MemoryStore, row: Any) -> Any:
+    return replace(_open_write(store, row), connection_id=0)
+
+
+def _does_not_pull(step: Any, target: Any) -> Generator[effects.Effect, Any, HeadView | None]:
+    (head,) = yield (effects.LoadHead(step.lane.id, step.lane.fence, 9),)
+    step.head = head
+    return head
+
+
+def _source_time_only(system_id: int, winners: Any, change: Any, found: Any) -> Stamp:
+    return Stamp(int(change.at.timestamp() * 1000), system_id)
+
+
+_settle_fields = reading._settle_fields
+
+
+def _repairs_nothing(*args: Any) -> dict:
+    _settle_fields(*args)
+    return {}
+
+
+_is_due = MemoryStore.is_due
+
+
+def _ignores_leases(store: MemoryStore, lane: Any, now: Any) -> bool:
+    return _is_due(store, replace(lane, leased_until=None), now)
+
+
+def _answers_nobody(*args: Any, **named: Any) -> tuple:
+    return ()
+
+
+def _looks_at_the_clock(step: Any) -> bool:
+    return bool(step.context.clock.now() < step._settles_at())
+
+
+def _any_number(store: MemoryStore, request: Any, lane: Any, row: Any) -> bool:
+    return True
+
+
+def _only_the_number(store: MemoryStore, request: Any, lane: Any, row: Any) -> bool:
+    return bool(row.number == lane.head)
+
+
+_finish = MemoryStore._finish
+
+
+def _takes_no_stamps(store: MemoryStore, requests: list[effects.Finish], now: Any) -> list[bool]:
+    return _finish(store, [replace(request, accepted=None) for request in requests], now)
+
+
+_judge = MemoryStore._judge
+
+
+def _passes_an_event(store: MemoryStore, request: Any) -> Any:
+    """The cursor moves as if all had been stored."""
+    known = request.history.changes[:-1] if request.ticket_id > 1 else request.history.changes
+    return _judge(store, replace(request, history=replace(request.history, changes=known)))
+
+
+def _takes_no_hints(stage: MemoryStage, system_id: int, remote_ids: Any, now: Any) -> None:
+    """The web hook is answered and forgotten."""
+
+
+_release = mapping.release
+
+
+def _releases_everything(rules: Any, fields: Any, *, changed: Any = None) -> Any:
+    mapped = _release(rules, fields, changed=changed)
+    return mapping.Mapped({**mapped.fields, "private": fields.get("private")}, mapped.problem)
+
+
+def _forgets_versions(store: MemoryStore, request: Any) -> Any:
+    plan = _judge(store, request)
+    plan.deliveries = [replace(one, outgoing_id=1) for one in plan.deliveries]
+    return plan
+
+
+_tell = MemoryStore._tell
+
+
+def _uses_our_clock(store: MemoryStore, plan: Any, events: Any, begun: Any) -> None:
+    before = len(store.memory.tables.facts)
+    _tell(store, plan, events, begun)
+    for fact in store.memory.tables.facts[before:]:
+        fact.happened_at = store.memory.tables.events[fact.event_id].seen_at
+
+
+_mark_sent = MemoryStore._mark_sent
+
+
+def _keeps_wrong_values(store: MemoryStore, requests: list[effects.MarkSent]) -> list[bool]:
+    wrong = [
+        replace(one, pre_image={name: f"not {value}" for name, value in one.pre_image.items()})
+        for one in requests
+    ]
+    return _mark_sent(store, wrong)
+
+
+def _ignores_pauses(memory: Memory, system_id: int, now: Any) -> bool:
+    return memory.tables.systems[system_id].is_active
+
+
+def _explains_nothing(store: MemoryStore, requests: list[effects.MarkSent]) -> list[bool]:
+    return _mark_sent(store, [replace(one, incoming_id=None) for one in requests])
+
+
+def _for_ever(streak: int, random: Any) -> float:
+    return 1e8 if streak >= timing.FAILURES_TO_OPEN else 0.0
+
+
+MUTANTS: tuple[Mutant, ...] = (
+    Mutant(
+        "write-ahead",
+        "record the attempt before any byte may leave",
+        "base",
+        frozenset({"I2", "I8", "I9"}),
+        ((MemoryStore, "_mark_sent", _marks_nothing),),
+    ),
+    Mutant(
+        "probe",
+        "look for a write whose answer was lost before it is sent again",
+        "base",
+        frozenset({"I2"}),
+        ((MemoryStore, "load_head", _forgets_that_it_was_sent),),
+    ),
+    Mutant(
+        "settle",
+        "wait until a lost write can no longer turn up by itself",
+        "base",
+        frozenset({"I2", "I4"}),
+        ((timing, "settle_s", _no_settling),),
+    ),
+    Mutant(
+        "fresh look",
+        "decide that something is not there by a look begun after it could still turn up",
+        "stale looks",
+        frozenset({"I2", "I4"}),
+        ((deliver._Delivering, "_may_still_turn_up", _looks_at_the_clock),),
+    ),
+    Mutant(
+        "fence",
+        "store nothing for a claim that is over",
+        "hot",
+        frozenset({"I7"}),
+        ((MemoryStore, "owns", _owns_anything),),
+    ),
+    Mutant(
+        "guard place",
+        "ask the guard when the connection stands, right before the bytes leave",
+        "frozen",
+        frozenset({"I2", "I3", "I7"}),
+        options=Options(guards_early=True),
+    ),
+    Mutant(
+        "lease",
+        "one worker alone has a lane in hand",
+        "hot",
+        frozenset({"I7"}),
+        ((MemoryStore, "is_due", _ignores_leases),),
+    ),
+    Mutant(
+        "echo",
+        "send nothing back over the connection it came by",
+        "base",
+        frozenset({"I2", "I4"}),
+        ((MemoryStore, "_open_write", _forgets_the_connection),),
+    ),
+    Mutant(
+        "pull before push",
+        "read the receiver's history before writing to it",
+        "hot",
+        frozenset({"I5"}),
+        ((deliver._Delivering, "_pull", _does_not_pull),),
+    ),
+    Mutant(
+        "stamps",
+        "what is built on a known value is newer than it, whatever the clocks say",
+        "skewed",
+        frozenset({"I5"}),
+        ((reading, "_stamp", _source_time_only),),
+    ),
+    Mutant(
+        "repair",
+        "put back a newer value that an older write of ours has covered",
+        "hot",
+        frozenset({"I5"}),
+        ((reading, "_settle_fields", _repairs_nothing),),
+    ),
+    Mutant(
+        "wait for order",
+        "what failed stays at the head of its lane",
+        "base",
+        frozenset({"I1", "I3"}),
+        (
+            (MemoryStore, "load_head", _takes_the_next_when_one_fails),
+            (MemoryStore, "is_current", _any_number),
+        ),
+    ),
+    Mutant(
+        "answers",
+        "tell a sender what overtook its change",
+        "hot",
+        frozenset({"I5"}),
+        ((setting_fields, "answers_to", _answers_nobody), (reading, "winners_told", _answers_nobody)),
+    ),
+    Mutant(
+        "current end",
+        "end no delivery on a look at something that has changed",
+        "coincidence",
+        frozenset({"I5"}),
+        ((MemoryStore, "is_current", _only_the_number),),
+    ),
+    Mutant(
+        "equal takes the stamp",
+        "a value that stands there already takes the newer stamp",
+        "coincidence",
+        frozenset({"I5"}),
+        ((MemoryStore, "_finish", _takes_no_stamps),),
+    ),
+    Mutant(
+        "every event is stored",
+        "the cursor moves with the events it passes",
+        "base",
+        frozenset({"I8", "I10"}),
+        ((MemoryStore, "_judge", _passes_an_event),),
+    ),
+    Mutant(
+        "hints are kept",
+        "a web hook that was answered leads to a reading",
+        "base",
+        frozenset({"I8"}),
+        ((MemoryStage, "note_hints", _takes_no_hints),),
+    ),
+    Mutant(
+        "allow-list",
+        "only what an outgoing rule names leaves",
+        "base",
+        frozenset({"I6"}),
+        ((mapping, "release", _releases_everything),),
+    ),
+    Mutant(
+        "pauses",
+        "leave a system alone for as long as it asks",
+        "base",
+        frozenset({"I11"}),
+        ((Memory, "callable", _ignores_pauses),),
+    ),
+    Mutant(
+        "room for others",
+        "one system takes only a share of the calls in flight",
+        "isolation",
+        frozenset({"I12"}),
+        ((workers, "SHARE_OF_ONE_SYSTEM", 99), (timing, "breaker_pause_s", _no_settling)),  # type: ignore[arg-type]
+    ),
+    Mutant(
+        "outages end",
+        "a system that failed is tried again by itself",
+        "base",
+        frozenset({"I13"}),
+        ((timing, "breaker_pause_s", _for_ever),),
+    ),
+    Mutant(
+        "pinned versions",
+        "a delivery names the version of the rules it was made with",
+        "base",
+        frozenset({"I14"}),
+        ((MemoryStore, "_judge", _forgets_versions),),
+    ),
+    Mutant(
+        "explained effects",
+        "an attempt names the version of the receiver's rules",
+        "base",
+        frozenset({"I15"}),
+        ((MemoryStore, "_mark_sent", _explains_nothing),),
+    ),
+    Mutant(
+        "what was replaced",
+        "an attempt keeps the value that stood there before",
+        "base",
+        frozenset({"I16"}),
+        ((MemoryStore, "_mark_sent", _keeps_wrong_values),),
+    ),
+    Mutant(
+        "sources' times",
+        "service levels count from the source's own clock",
+        "base",
+        frozenset({"I17"}),
+        ((MemoryStore, "_tell", _uses_our_clock),),
+    ),
+)
+BY_NAME = {mutant.name: mutant for mutant in MUTANTS}

@@ -1,0 +1,219 @@
+"""What people do in a world: they edit tickets in every system, change rules, pause and hold, and mend what waits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from integrations.canonical import Value
+from integrations.richtext import blocks
+from integrations.simulation.clock import MINUTE, SECOND
+from integrations.simulation.schedule import Op
+from integrations.simulation.vocabulary import PRIVATE, WORDS, rules_of
+
+if TYPE_CHECKING:
+    from integrations.simulation.world import World
+
+# Somebody who wants to change a ticket that has not come there yet tries again after this, and gives up in the end.
+PATIENCE_MS = 15 * SECOND
+TRIES = 12
+# How often somebody looks at what waits for a person, and how often a lane is tried before something is left out.
+ROUND_MS = 3 * MINUTE
+RETRIES = 3
+
+DIRECTIONS = ("outgoing", "incoming")
+
+
+class People:
+    """Everybody outside the engine."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.open_ops = 0
+        self._tried: dict[tuple[int, int], int] = {}
+        self._versions: dict[tuple[int, int], int] = {}
+
+    def plan(self) -> None:
+        """Put all that people are going to do on the agenda."""
+        for op in self.world.schedule.ops:
+            self.open_ops += 1
+            self.world.agenda.at(op.at_ms, self._doing(op, 0))
+        self.world.agenda.at(ROUND_MS, self._look_after)
+
+    def _doing(self, op: Op, tries: int) -> Callable[[], None]:
+        return lambda: self._do(op, tries)
+
+    def _do(self, op: Op, tries: int) -> None:
+        world = self.world
+        touches_store = op.kind in _ON_STORE
+        if touches_store and world.is_database_down():
+            world.agenda.after(SECOND, self._doing(op, tries))
+            return
+        done = (_ON_STORE if touches_store else _ON_TICKETS)[op.kind](self, *op.args)
+        if not done and tries < TRIES:
+            world.agenda.after(PATIENCE_MS, self._doing(op, tries + 1))
+            return
+        self.open_ops -= 1
+        world.nudge()
+
+    # In their own systems.
+
+    def _raise(self, place: int, title: str) -> bool:
+        world = self.world
+        number = len(world.matters)
+        world.matters.append(place)
+        words = WORDS[world.schedule.systems[place].kind]
+        fields: dict[str, Value] = {
+            words.title: title,
+            "status": words.status["new"],
+            "priority": words.priority["3"],
+            "ref": f"M{number}",
+            PRIVATE: f"canary-private-{number}",
+        }
+        world.systems[place].person_creates(**fields)
+        return True
+
+    def _set(self, place: int, matter: int, field: str, value: Any) -> bool:
+        remote_id = self.world.ticket(place, matter)
+        if remote_id is None:
+            return False
+        words = WORDS[self.world.schedule.systems[place].kind]
+        system = self.world.systems[place]
+        name = words.name_of(field)
+        system.person_sets(remote_id, **{name: system.settled(name, value)})
+        return True
+
+    def _set_private(self, place: int, matter: int, text: str) -> bool:
+        remote_id = self.world.ticket(place, matter)
+        if remote_id is None:
+            return False
+        self.world.systems[place].person_sets(remote_id, **{PRIVATE: f"canary-private-{text}"})
+        return True
+
+    def _comment(self, place: int, matter: int, is_public: bool, text: str) -> bool:
+        remote_id = self.world.ticket(place, matter)
+        if remote_id is None:
+            return False
+        kind = "comment" if is_public else "internal"
+        body = blocks.from_plain(f"{kind}-{text}@{place}").as_value()
+        self.world.systems[place].person_comments(remote_id, body, is_public=is_public)
+        return True
+
+    def _attach(self, place: int, matter: int, name: str) -> bool:
+        remote_id = self.world.ticket(place, matter)
+        if remote_id is None:
+            return False
+        self.world.systems[place].person_attaches(remote_id, f"{place}-{name}")
+        return True
+
+    def _delete(self, place: int, matter: int) -> bool:
+        remote_id = self.world.ticket(place, matter)
+        if remote_id is None:
+            return False
+        self.world.systems[place].person_deletes(remote_id)
+        self.world.deleted.add((place, remote_id))
+        return True
+
+    def _restore(self, place: int, matter: int) -> bool:
+        remote_id = self.world.ticket(place, matter)
+        if remote_id is None or (place, remote_id) not in self.world.deleted:
+            return False
+        self.world.systems[place].person_restores(remote_id)
+        return True
+
+    # In the portal.
+
+    def _publish(self, link: int, place: int, *flags: str) -> bool:
+        world = self.world
+        view = world.links[link]
+        is_left, direction = place < 2, DIRECTIONS[place % 2]
+        side = view.left if is_left else view.right
+        kind = world.schedule.systems[link if is_left else link + 1].kind
+        version = self._versions.get((link, place), 1) + 1
+        self._versions[link, place] = version
+        rules = rules_of(kind, direction, flags, id=0, version=version)
+        stored = world.stage.publish(side.id, direction, rules)
+        world.journal.published.append((world.clock.ms, side.id, direction, stored))
+        return True
+
+    def _pause_side(self, link: int, side: int, ms: int) -> bool:
+        stage, view = self.world.stage, self.world.links[link]
+        side_id = (view.left, view.right)[side].id
+        stage.set_side_paused(side_id, True)
+        self._later(ms, lambda: stage.set_side_paused(side_id, False))
+        return True
+
+    def _pause_connection(self, link: int, ms: int) -> bool:
+        stage, connection_id = self.world.stage, self.world.links[link].id
+        stage.set_connection_paused(connection_id, True)
+        self._later(ms, lambda: stage.set_connection_paused(connection_id, False))
+        return True
+
+    def _hold(self, link: int, matter: int, side: int, ms: int) -> bool:
+        world = self.world
+        view = world.links[link]
+        remote_id = world.ticket(link, matter)
+        target = (view.left, view.right)[side].id
+        lanes = world.stage.lanes_of(world.keys[link], remote_id) if remote_id else []
+        held = [lane.id for lane in lanes if lane.target_side_id == target]
+        for lane_id in held:
+            world.stage.set_held(lane_id, True, world.clock.now())
+            self._later(ms, partial(self._let_go, lane_id))
+        return bool(held)
+
+    def _let_go(self, lane_id: int) -> None:
+        self.world.stage.set_held(lane_id, False, self.world.clock.now())
+
+    def _later(self, ms: int, act: Callable[[], None]) -> None:
+        """Let somebody end what was begun, once the portal can be reached."""
+        world = self.world
+        self.open_ops += 1
+
+        def end() -> None:
+            if world.is_database_down():
+                world.agenda.after(SECOND, end)
+                return
+            act()
+            self.open_ops -= 1
+            world.nudge()
+
+        world.agenda.after(ms, end)
+
+    # Looking after what waits.
+
+    def _look_after(self) -> None:
+        world = self.world
+        world.agenda.after(ROUND_MS, self._look_after)
+        if world.is_database_down():
+            return
+        for system_id in world.stage.stopped_systems():
+            world.stage.start_system(system_id)
+            world.journal.figures["systems started"] += 1
+        for lane in world.stage.parked_lanes():
+            tried = self._tried.get((lane.id, lane.head), 0)
+            self._tried[lane.id, lane.head] = tried + 1
+            if tried < RETRIES:
+                world.stage.retry(lane.id, world.clock.now())
+            elif world.stage.skip(lane.id, "It cannot be mended.", world.clock.now()):
+                world.journal.figures["skipped"] += 1
+                world.journal.skipped.append((lane.id, lane.head))
+                world.journal.fences[lane.id] = world.journal.fences.get(lane.id, 0) + 1
+        world.nudge()
+
+
+_ON_TICKETS: dict[str, Callable[..., bool]] = {
+    "raise": People._raise,
+    "set": People._set,
+    "private": People._set_private,
+    "comment": People._comment,
+    "file": People._attach,
+    "delete": People._delete,
+    "restore": People._restore,
+}
+_ON_STORE: dict[str, Callable[..., bool]] = {
+    "publish": People._publish,
+    "pause side": People._pause_side,
+    "pause connection": People._pause_connection,
+    "hold": People._hold,
+}
