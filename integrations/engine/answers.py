@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from integrations.canonical import Value
 from integrations.engine.shares import Share
-from integrations.engine.values import Answer, Operation, SideView, Stamp, TicketState, Winner
+from integrations.engine.values import Answer, SideView, Stamp, TicketState, Winner
 from integrations.mapping import plan as mapping
 
 
@@ -22,10 +22,9 @@ def answers_to(share: Share, target: TicketState) -> tuple[Answer, ...]:
 
     Every answer carries a newer stamp than what it answers, so an answer to an answer ends.  May be repeated.
     """
-    told = dict(share.told)
-    if share.head.operation is not Operation.REPAIR:
-        # What puts a value back was sent by nobody.
-        told |= {name: target.winners[name] for name in share.overtaken if name in target.winners}
+    # Also when what was to be put back is overtaken: the other side was told of it when that was decided.
+    overtaken = {name: target.winners[name] for name in share.overtaken if name in target.winners}
+    told = {**share.told, **overtaken}
     newer = {name: winner for name, winner in told.items() if winner.stamp > share.head.stamp}
     return winners_told(share.head.side, target.actual, newer)
 
