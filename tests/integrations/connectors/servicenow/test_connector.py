@@ -203,7 +203,7 @@ def test_a_title_is_cut_where_this_instance_would_cut_it_but_so_that_it_shows() 
             desk.draft(short_description="A rather long title of ours")
         ).head.remote_id
         held = desk.connector.read(remote_id).fields["short_description"]
-        assert held == "A rather… [cut]"
+        assert held == "A rather long… [cut]"
         assert desk.connector.settled("short_description", "A rather long title of ours") == held
 
 
