@@ -9,8 +9,10 @@ import contextlib
 import functools
 import logging
 from collections.abc import Iterator
+from datetime import timedelta
 
 from celery import shared_task
+from django.conf import settings
 from django.db import OperationalError
 from django.utils import timezone
 
@@ -25,6 +27,8 @@ logger = logging.getLogger(__name__)
 TICK_FOR_S = 10.0
 # A spell of bulk work is short, so that ticks get their turn in between.
 RECONCILE_FOR_S = 4.0
+# Longer than a task may run.
+SWEEP_TURN = timedelta(seconds=settings.SYNC_LANE_LEASE_S)
 # Between two wake-ups sent from one process: the tick that is awake sees the rest by itself.
 WAKE_EVERY_S = 0.1
 
@@ -45,9 +49,14 @@ def tick() -> None:
 
 @shared_task
 def sweep() -> None:
-    """Ask systems for changes that no web hook told of, tidy up, and read one system's fields and hooks if due."""
-    with _database_may_be_away("sweep"):
-        now = timezone.now()
+    """Ask systems for changes that no web hook told of, tidy up, and read one system's fields and hooks if due.
+
+    One at a time: several that wait for a system which does not answer would keep every process from delivering.
+    """
+    now = timezone.now()
+    with _database_may_be_away("sweep"), heartbeats.turn(heartbeats.SWEEPING, now, SWEEP_TURN) as is_ours:
+        if not is_ours:
+            return
         heartbeats.beat(heartbeats.SWEEP, now)
         if hints.poll_due_systems(now):
             wake()

@@ -55,14 +55,18 @@ class ClaimedReading:
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """What budgets allow a claim to take: so many `steps` in each of these systems, and no bulk work in those.
+    """What a claim may take: so many `steps` in each of these systems, and no bulk work in those.
 
     `bulk_first`: this time bulk work has its turn before live work, so that it gets a share whatever comes in.
+    `share` is how many steps any one system may have under way, those in `under_way` among them: whatever waits for it,
+    there is room for the others.
     """
 
     steps: Mapping[int, int] = field(default_factory=dict)
     without_bulk: Collection[int] = ()
     bulk_first: bool = False
+    share: int | None = None
+    under_way: Mapping[int, int] = field(default_factory=dict)
 
 
 NO_LIMITS = Room()

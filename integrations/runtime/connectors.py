@@ -28,6 +28,8 @@ class Connectors:
         self._open: dict[int, tuple[object, Connector]] = {}
         # Systems that cannot be opened, and why; nothing is claimed for them.
         self.refused: dict[int, ConnectorError] = {}
+        # Systems whose last call ran out of time.
+        self.silent: set[int] = set()
         self._refreshed_at: datetime | None = None
         self._lock = threading.Lock()
 

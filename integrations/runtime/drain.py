@@ -13,13 +13,13 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import DatabaseError, OperationalError
 
-from integrations.connectors.errors import ConnectorError, Garbled, HeldBack
+from integrations.connectors.errors import ConnectorError, Garbled, HeldBack, TimedOut
 from integrations.engine import effects
 from integrations.engine.deliver import deliver_lane
 from integrations.engine.ports import ClaimedLane, ClaimedReading, Clock, Context, Room, Store
@@ -34,6 +34,8 @@ LOOK_EVERY_S = 0.01
 LINGER_S = 1.0
 # The share of the calls in flight that one system may take, so that a slow one leaves room for the others.
 SHARE_OF_ONE_SYSTEM = 0.75
+# Steps under way in a system that did not answer in time, until it does: each keeps a place for the whole time limit.
+STEPS_IN_A_SILENT_SYSTEM = 2
 # Every so many claims bulk work comes first.
 BULK_EVERY = 8
 HELD_BACK = "The calls that the system's limit allows at the moment are used up."
@@ -89,6 +91,8 @@ class Drain:
     _pool: ThreadPoolExecutor | None = None
     _flying: dict[Future, _Fiber] = field(default_factory=dict)
     _asking: deque[_Fiber] = field(default_factory=deque)
+    # What was under way when the time was over.
+    _left_over: set[_Fiber] = field(default_factory=set)
     _claims: int = 0
 
     def run(
@@ -101,8 +105,9 @@ class Drain:
     ) -> Report:
         """Drain for at most `for_s` seconds; return earlier when nothing was due for `linger_s`.
 
-        Claims nothing after the time is over, and lets what is under way come to its end; that may take a while, so
-        that `hand_over` is called before it: somebody else has to look for work from there on.
+        When the time is over, what is under way comes to its end.  That may take a while, so that `hand_over` is called
+        before it: somebody else has to look for work from there on.  Nobody else may be free, though, when several
+        workers wait for a system that does not answer, and so the others' work is claimed here until it has ended.
         """
         started = last_work = time.monotonic()
         look_at = started
@@ -111,14 +116,16 @@ class Drain:
             self._pool = pool
             while True:
                 now = time.monotonic()
-                is_open = now - started < for_s and not stop()
+                is_in_time = now - started < for_s and not stop()
+                if not is_in_time and not is_handed_over:
+                    is_handed_over = True
+                    self._left_over = set(self._flying.values())
+                    hand_over()
+                is_open = is_in_time or (self._has_left_over() and not stop())
                 if is_open and now >= look_at:
                     found = self._claim()
                     look_at = now if found else now + LOOK_EVERY_S
                     last_work = now if found else last_work
-                elif not is_open and not is_handed_over:
-                    is_handed_over = True
-                    hand_over()
                 self._ask_store()
                 if self._flying:
                     timeout_s = max(0.0, look_at - time.monotonic()) if is_open else None
@@ -133,20 +140,28 @@ class Drain:
                         return self.report
                     time.sleep(LOOK_EVERY_S)
 
+    def _has_left_over(self) -> bool:
+        """Whether something still runs that was under way when the time was over."""
+        return not self._left_over.isdisjoint(self._flying.values())
+
     def _claim(self) -> int:
         """Start steps for what is due; returns how many."""
         free = self.calls_in_flight - len(self._flying) - len(self._asking)
         now = self.clock.now()
         purse = self.connectors.purse
         self._share_budgets(now, free)
-        if free <= 0 or not self.store.has_work(now, _without_room(purse.rooms(free))):
+        flying = Counter(fiber.claim.system_id for fiber in self._flying.values())
+        silent = self._silent_rooms(flying)
+        if free <= 0 or not self.store.has_work(now, _without_room({**purse.rooms(free), **silent})):
             return 0
         for system_id, error in self.connectors.refresh(now).items():
             self._transact([effects.NoteSystemFailure(system_id, error, now)])
         # Systems opened just now have been asked about by nobody.
         self._share_budgets(now, free)
-        busy = [*self._busy_systems(), *self.connectors.refused]
-        lanes, readings = self.store.claim(self.owner, now, self.lease_s, free, busy, self._room(free))
+        share = int(self.calls_in_flight * SHARE_OF_ONE_SYSTEM)
+        busy = [pk for pk, count in flying.items() if count >= share] + [*self.connectors.refused]
+        room = replace(self._room(free, silent), share=share, under_way=flying)
+        lanes, readings = self.store.claim(self.owner, now, self.lease_s, free, busy, room)
         context = Context(self.clock, self.random, self.connectors, self.lease_s, self.request_timeout_s)
         for lane in lanes:
             self._advance(_Fiber(deliver_lane(lane, context), lane), None)
@@ -157,12 +172,19 @@ class Drain:
         self.report.steps += len(lanes) + len(readings)
         return len(lanes) + len(readings)
 
-    def _room(self, free: int) -> Room:
+    def _silent_rooms(self, flying: Mapping[int, int]) -> dict[int, int]:
+        """How many more steps may begin in systems whose last call ran out of time."""
+        most = STEPS_IN_A_SILENT_SYSTEM
+        return {pk: max(0, most - flying.get(pk, 0)) for pk in self.connectors.silent}
+
+    def _room(self, free: int, silent: Mapping[int, int]) -> Room:
         """What the calls at hand pay for; now and then bulk work comes first, however much live work there is."""
         purse = self.connectors.purse
         self._claims += 1
         bulk_first = self._claims % BULK_EVERY == 0
-        return Room(purse.rooms(free), () if bulk_first else purse.without_bulk(), bulk_first)
+        rooms = purse.rooms(free)
+        steps = rooms | {pk: min(most, rooms.get(pk, most)) for pk, most in silent.items()}
+        return Room(steps, () if bulk_first else purse.without_bulk(), bulk_first)
 
     def _share_budgets(self, now: datetime, free: int) -> None:
         """Report to the shared budgets what was called and told, and ask for what is needed next."""
@@ -179,11 +201,6 @@ class Drain:
         if not purse.may_call(system_id) and (request := purse.ask(system_id, self.clock.now())):
             self._ask_for_calls([request])
         return purse.may_call(system_id)
-
-    def _busy_systems(self) -> list[int]:
-        limit = self.calls_in_flight * SHARE_OF_ONE_SYSTEM
-        flying = Counter(fiber.claim.system_id for fiber in self._flying.values())
-        return [system_id for system_id, count in flying.items() if count >= limit]
 
     def _advance(self, fiber: _Fiber, result: Any) -> None:
         """Resume a step with a result or an error, and send what it yields next on its way."""
@@ -249,6 +266,7 @@ class Drain:
         for future in done:
             fiber = self._flying.pop(future)
             error = future.exception()
+            self._note_silence(fiber, error)
             if error is None:
                 self._note_answer(fiber)
                 self._advance(fiber, future.result())
@@ -258,6 +276,15 @@ class Drain:
                 logger.error("call_broke", exc_info=error)
                 broke = Garbled("The call broke in an unforeseen way.", outcome_unknown=True)
                 self._advance(fiber, broke)
+
+    def _note_silence(self, fiber: _Fiber, error: BaseException | None) -> None:
+        """Remember which systems keep calls waiting for the whole time limit; any answer ends it."""
+        if fiber.answered is None:
+            return
+        if isinstance(error, TimedOut):
+            self.connectors.silent.add(fiber.answered)
+        elif error is None:
+            self.connectors.silent.discard(fiber.answered)
 
     def _note_answer(self, fiber: _Fiber) -> None:
         if fiber.answered is not None and self.store.is_failing(fiber.answered):

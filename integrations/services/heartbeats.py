@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 
 from integrations.models import Heartbeat
 
 TICK, SWEEP, WATCH = "tick", "sweep", "watch"
+# Its moment is when the turn ends by itself, should whoever has it die.
+SWEEPING = "sweeping"
 
 
 def beat(name: str, now: datetime) -> None:
@@ -24,3 +28,17 @@ def forget(name: str) -> bool:
     """Expect a part no more; whether it ever ran."""
     deleted, _ = Heartbeat.objects.filter(name=name).delete()
     return bool(deleted)
+
+
+@contextmanager
+def turn(name: str, now: datetime, lasts: timedelta) -> Iterator[bool]:
+    """Whether it is ours to do: one of all processes has its turn, until it leaves the block or `lasts` is over.  Two
+    queries."""
+    Heartbeat.objects.get_or_create(name=name, defaults={"at": now})
+    until = now + lasts
+    is_ours = bool(Heartbeat.objects.filter(name=name, at__lte=now).update(at=until))
+    try:
+        yield is_ours
+    finally:
+        if is_ours:
+            Heartbeat.objects.filter(name=name, at=until).update(at=now)

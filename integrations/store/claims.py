@@ -15,6 +15,8 @@ from integrations.engine.ports import NO_LIMITS, ClaimedLane, ClaimedReading, Ro
 from integrations.models import Connection, Lane, LinkedTicket, System, Ticket
 from integrations.statements import Order, Question
 
+# Where a row of each kind names its system.
+_SYSTEM_OF_LANE, _SYSTEM_OF_READING = 2, 1
 # No system has this key: "busy" is never an empty list, which SQL does not know.
 NOBODY = 0
 
@@ -70,7 +72,7 @@ class _Found:
     room: Room
     lanes: list[tuple] = field(default_factory=list)
     readings: list[tuple] = field(default_factory=list)
-    # Steps found in systems whose budget is small.
+    # Steps found so far in each system.
     taken: Counter[int] = field(default_factory=Counter)
 
     @property
@@ -83,11 +85,31 @@ class _Found:
         lanes, readings = (_bulk_lanes, _bulk_readings) if is_bulk else (_live_lanes, _live_readings)
         if is_bulk:
             left_out = left_out.union(self.room.without_bulk)
-        self.lanes += lanes(now=self.now, busy=left_out, limit=self.left)
-        self.readings += readings(now=self.now, busy=left_out, limit=self.left)
+        self._take(self.lanes, lanes, left_out, _SYSTEM_OF_LANE)
+        self._take(self.readings, readings, left_out, _SYSTEM_OF_READING)
         for system_id, steps in self.room.steps.items():
             if steps and system_id not in self.busy and not (is_bulk and system_id in self.room.without_bulk):
                 self._look_in(system_id, steps, is_bulk)
+
+    def _take(self, into: list[tuple], due: Question, left_out: set[int], place: int) -> None:
+        """Take what is due, of each system up to its share; what one system has too much of leaves room for others."""
+        taken: set[int] = set()
+        while rows := due(now=self.now, busy=left_out, limit=self.left and self.left + len(taken)):
+            for row in rows:
+                # What was taken a moment ago is leased only at the end, and so it is found again.
+                if row[0] not in taken and self.left and self._has_share(row[place]):
+                    taken.add(row[0])
+                    self.taken[row[place]] += 1
+                    into.append(row)
+            full = {row[place] for row in rows if not self._has_share(row[place])}
+            if not full or not self.left:
+                return
+            left_out = left_out | full
+
+    def _has_share(self, system_id: int) -> bool:
+        share = self.room.share
+        under_way = self.room.under_way.get(system_id, 0)
+        return share is None or under_way + self.taken[system_id] < share
 
     def _look_in(self, system_id: int, steps: int, is_bulk: bool) -> None:
         lanes, readings = (

@@ -114,9 +114,14 @@ def wait_until_carried(expected: int, check: Callable[[], None], patience_s: flo
         time.sleep(LOOK_EVERY_S)
 
 
-def delays_ms(done: Done) -> list[float]:
-    """For every change that was written to the other side: from the agent's click to the remote write, sorted."""
+def delays_ms(done: Done, *, except_to: int | None = None) -> list[float]:
+    """For every change that was written to the other side: from the agent's click to the remote write, sorted.
+
+    What was written to the system `except_to` is left out.
+    """
     attempts = Attempt.objects.filter(outcome=Attempt.Result.DONE).order_by("delivery", "number")
+    if except_to is not None:
+        attempts = attempts.exclude(delivery__lane__system=except_to)
     rows = attempts.values_list(
         "delivery_id", "ended_at", "delivery__event__change_id", "delivery__event__ticket__remote_id"
     )

@@ -15,7 +15,7 @@ from django.db import connection
 from django.utils import timezone
 from rich.table import Table
 
-from portal.benchmark import meters, pairs, runs
+from portal.benchmark import isolation, meters, pairs, runs
 from portal.benchmark.field import prepared
 from portal.benchmark.work import WORKS
 from portal.console import console
@@ -58,6 +58,17 @@ class Command(BaseCommand):
         parser.add_argument(
             "--kinds", nargs="+", default=[], choices=sorted(WORKS), help="only the pairs of these systems"
         )
+        parser.add_argument(
+            "--down",
+            default="",
+            choices=sorted(set(WORKS) - set(isolation.MEASURED)),
+            metavar="SYSTEM",
+            help="measure instead how much later changes arrive in Jira while this system, to which they go too, is "
+            "down for the whole run; exit code 0 when the 99th percentile grows by less than 1 s, otherwise 1",
+        )
+        parser.add_argument(
+            "--how", default="hang", choices=sorted(isolation.WAYS), help="how that system is down"
+        )
         parser.add_argument("--json", action="store_true", help="print the figures as JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -65,18 +76,23 @@ class Command(BaseCommand):
         if not place.is_passing():
             sys.exit(passing.run_again())
         try:
-            results = _count_pairs(options, self.stderr.write) if options["pairs"] else _measure(options)
+            if options["down"]:
+                results = _isolate(options)
+            else:
+                results = _count_pairs(options, self.stderr.write) if options["pairs"] else _measure(options)
         except processes.Trouble as trouble:
             raise CommandError(str(trouble)) from trouble
         except TimeoutError as standstill:
             raise CommandError(f"The work came to a standstill: {standstill}") from standstill
         if options["json"]:
             self.stdout.write(json.dumps(results, indent=2))
+        elif options["down"]:
+            _show_isolated(results)
         elif options["pairs"]:
             _show_pairs(results)
         else:
             _show(results)
-        if options["pairs"]:
+        if options["pairs"] or options["down"]:
             sys.exit(0 if results["holds"] else 1)
 
 
@@ -105,6 +121,14 @@ def _count_pairs(options: dict[str, Any], say: Callable[[str], None]) -> dict[st
     }
 
 
+def _isolate(options: dict[str, Any]) -> dict[str, Any]:
+    with processes.stoppable():
+        found = isolation.isolated(
+            options["down"], options["how"], options["paced_tickets"], options["rate"], options["tickets"]
+        )
+    return {**_place(), **asdict(found), "growth_ms": found.growth_ms, "holds": found.holds}
+
+
 def _place() -> dict[str, Any]:
     return {
         "date": f"{timezone.localdate()}",
@@ -112,6 +136,26 @@ def _place() -> dict[str, Any]:
         "database": connection.vendor,
         "broker": os.environ.get("CELERY_BROKER_URL", "filesystem").partition(":")[0],
     }
+
+
+def _show_isolated(results: dict[str, Any]) -> None:
+    out = console()
+    out.print(
+        f"{results['date']}, {results['machine']}, {results['database']}, broker {results['broker']}. "
+        f"{results['rate']:g} changes a second to two systems, one of which is down ({results['how']}): {results['down']}."
+    )
+    table = Table(title="Delay in the other system")
+    for name in ("", "changes", "arrived", "p50 ms", "p95 ms", "p99 ms"):
+        table.add_column(name, justify="right" if name else "left")
+    for label, name in (("both up", "before"), ("one down", "during")):
+        row = results[name]
+        table.add_row(label, *(str(row[key]) for key in ("changes", "arrived", "p50_ms", "p95_ms", "p99_ms")))
+    out.print(table)
+    out.print(
+        f"{results['growth_ms']:+g} ms at the 99th percentile; less than {isolation.MOST_GROWTH_MS:g} is promised. "
+        f"{results['waited']} lanes waited after {results['seconds_down']} s; all was caught up with "
+        f"{results['caught_up_s']} s after the system came back, {results['left']} missing."
+    )
 
 
 def _show_pairs(results: dict[str, Any]) -> None:

@@ -224,6 +224,17 @@ def test_a_small_budget_takes_few_steps_and_leaves_the_other_systems_alone() -> 
 
 
 @pytest.mark.django_db
+def test_no_system_takes_more_than_its_share_and_the_rest_is_for_the_others() -> None:
+    full, other = make_system(kind="jira"), make_system()
+    due(full, "abcdef", is_bulk=False)
+    due(other, "wx", is_bulk=False)
+    Ticket.objects.filter(system=other).update(read_due_at=NOW)
+    assert claimed(4, Room(share=3, under_way={full.pk: 1})) == "abwx"
+    assert claimed(4, Room(share=3, under_way={full.pk: 3})) == ""
+    assert claimed(4, Room(share=3)) == "cde"
+
+
+@pytest.mark.django_db
 def test_the_reserve_of_a_budget_is_for_live_work() -> None:
     system, other = make_system(kind="jira"), make_system()
     due(system, "ab", is_bulk=True)
