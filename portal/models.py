@@ -338,3 +338,51 @@ class AlertMail(models.Model):
 
     def __str__(self) -> str:
         return f"{self.alert} to {self.user or 'the operators'}"
+
+
+class QueueAction(models.Model):
+    """What somebody does to many lanes at once: what is meant was written down before, what came of it after.
+
+    `narrowed` says in words what the list was narrowed to when the lanes were chosen.
+    """
+
+    class Act(models.TextChoices):
+        RETRY = "retry", "Retry"
+        HOLD = "hold", "Hold"
+        RESUME = "resume", "Resume"
+        SKIP = "skip", "Skip"
+
+    asked_by = models.ForeignKey(User, on_delete=models.CASCADE, related_name="queue_actions")
+    asked_at = models.DateTimeField()
+    act = models.CharField(max_length=8, choices=Act)
+    narrowed = models.CharField(max_length=500, blank=True)
+    # Of a skip: why, and that what may have arrived is meant too.
+    reason = models.CharField(max_length=300, blank=True)
+    even_if_unverified = models.BooleanField(default=False)
+    started_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.get_act_display()} of {self.asked_at:%Y-%m-%d %H:%M}"
+
+
+class QueueActionLane(models.Model):
+    """One lane of an action, with the delivery that stood first in it when it was chosen, and what came of it."""
+
+    class Outcome(models.TextChoices):
+        TO_DO = "to_do", "To do"
+        DONE = "done", "Done"
+        LEFT = "left", "Left as it is"
+
+    action = models.ForeignKey(QueueAction, on_delete=models.CASCADE, related_name="lanes")
+    lane = models.ForeignKey("integrations.Lane", on_delete=models.CASCADE, related_name="+")
+    number = models.PositiveIntegerField()
+    outcome = models.CharField(max_length=8, choices=Outcome, default=Outcome.TO_DO)
+    message = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["action", "lane"], name="lane_once_an_action")]
+        indexes = [models.Index(fields=["action", "outcome", "id"], name="queue_action_outcome")]
+
+    def __str__(self) -> str:
+        return f"lane {self.lane_id}: {self.outcome}"

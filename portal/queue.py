@@ -7,45 +7,81 @@ those who see all partners.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Exists, F, Min, OuterRef
+from django.db.models import Count, Exists, F, Min, OuterRef, Q, QuerySet
 from django.shortcuts import get_object_or_404
 
-from integrations.models import Connection, Delivery, Lane, Partner, PartnerTicket, Side, System, TicketSide
+from integrations.models import (
+    Connection,
+    Delivery,
+    Lane,
+    LinkedTicket,
+    Partner,
+    PartnerTicket,
+    Side,
+    System,
+    TicketSide,
+)
 from integrations.querysets import LaneQuerySet
 from integrations.services.budgets import Holding, holding_of, holdings
 from integrations.services.timeline import Viewer, what_of
+from integrations.services.waiting import Reason, is_outcome_unknown, reason_of
+from integrations.watch.conditions import (
+    FAILING_STREAK,
+    HELD_AGES,
+    PARKED_AGES,
+    WAITING_AGES,
+    Severity,
+    stage_of,
+)
 from knowledgebase.models import Article
 from knowledgebase.search import articles_for
 from portal.access import Someone, rights_of
 from portal.keyset import KeyPage, key_page
 from portal.tickets import require_at_one, title_for, viewer_of
 
-# Longest wait first: the one to look at.
-ORDER = ("waits_since", "pk")
-# A bulk action takes this many at most: more than anybody can mean.
-MOST = 5000
+# The orders of the list; the longest wait is the one to look at.
+OLDEST = "oldest"
+ORDERS = {
+    OLDEST: ("waits_since", "pk"),
+    "newest": ("-waits_since", "-pk"),
+    "next": ("next_at", "pk"),
+}
+# The steps at which alerts are raised.
+AGES = {"15m": timedelta(minutes=15), "1h": timedelta(hours=1), "24h": timedelta(hours=24)}
+# A system's lanes are folded into one row when there are more than so many: while it takes no calls, and in any case.
+FOLDED_WHEN_AWAY = 5
+FOLDED_WHEN_MANY = 50
 
 
 @dataclass(frozen=True, slots=True)
 class QueueCriteria:
-    """What the queue is narrowed to.  `state` is a lane's, or "failing": tried in vain and to be tried again."""
+    """What the queue is narrowed to, and its order.
+
+    `state` is a lane's, "failing" (tried in vain and to be tried again) or "unknown" (may have arrived already).
+    """
 
     state: str = ""
     connection: Connection | None = None
     partner: Partner | None = None
+    system: System | None = None
     code: str = ""
+    age: str = ""
+    words: str = ""
+    order: str = OLDEST
 
     def __bool__(self) -> bool:
-        return any((self.state, self.connection, self.partner, self.code))
+        named = (self.state, self.connection, self.partner, self.system, self.code, self.age, self.words)
+        return any(named)
 
 
 @dataclass(frozen=True, slots=True)
 class LaneRow:
-    """A lane in which something waits."""
+    """A lane in which something waits.  `alarm` is how old it is in the steps of alerts; None before the first."""
 
     lane: Lane
     title: str
@@ -57,16 +93,25 @@ class LaneRow:
     what: str
     count: int
     age: timedelta
+    alarm: Severity | None
+    reason: Reason
     failure: str
     # The limit of the receiver's system that it waits for; then nothing has failed.
     holding: Holding | None
     article: Article | None
     system: System
+    # A field that waits, for the page that explains why it holds what it holds.
+    field_name: str = ""
 
     @property
     def is_blocked(self) -> bool:
         """Whether the other system takes no calls now, so that the lane cannot move although it may."""
         return self.system.state != System.State.ACTIVE
+
+    @property
+    def is_outcome_unknown(self) -> bool:
+        """Whether the first delivery may have arrived already."""
+        return is_outcome_unknown(self.head)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,26 +123,132 @@ class CodeCount:
     article: Article | None
 
 
-def lanes_for(user: Someone, criteria: QueueCriteria) -> LaneQuerySet:
+@dataclass(slots=True)
+class SystemGroup:
+    """The lanes that wait for one system.  `trouble` says why none of them can move; empty while it takes calls."""
+
+    system: System
+    trouble: str
+    count: int = 0
+    parked: int = 0
+    held: int = 0
+    oldest: datetime | None = None
+    is_folded: bool = False
+    is_unfolded: bool = False
+    # Which systems are unfolded after a click on this one.
+    toggled: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """What waits, system by system."""
+
+    systems: list[SystemGroup] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        """How many lanes there are."""
+        return sum(one.count for one in self.systems)
+
+    @property
+    def folded(self) -> list[SystemGroup]:
+        """Systems whose lanes stand in one row."""
+        return [one for one in self.systems if one.is_folded]
+
+    @property
+    def shown(self) -> list[SystemGroup]:
+        """Systems that have a row: folded, or unfolded by the reader."""
+        return [one for one in self.systems if one.is_folded or one.is_unfolded]
+
+
+def lanes_for(user: Someone, criteria: QueueCriteria, *, now: datetime) -> LaneQuerySet:
     """Lanes that wait and that the person may see."""
-    lanes = reachable(user).waiting()
-    if criteria.state == "failing":
-        lanes = lanes.filter(state=Lane.State.READY).exclude(failure_code="")
-    elif criteria.state:
-        lanes = lanes.filter(state=criteria.state)
+    lanes = _in_state(reachable(user).waiting(), criteria.state)
     if criteria.connection:
         lanes = lanes.filter(connection=criteria.connection)
     if criteria.partner:
         lanes = lanes.filter(system__partner=criteria.partner)
+    if criteria.system:
+        lanes = lanes.filter(system=criteria.system)
+    if criteria.age in AGES:
+        lanes = lanes.filter(waits_since__lte=now - AGES[criteria.age])
+    if criteria.words:
+        lanes = _with_words(lanes, criteria.words, viewer_of(user, "queue"))
     return lanes.filter(failure_code=criteria.code) if criteria.code else lanes
 
 
+def groups_for(
+    user: Someone, criteria: QueueCriteria, unfolded: Collection[int] = (), *, now: datetime
+) -> Groups:
+    """How many lanes wait for each system, the most first, and which of them are folded into a row.  Two queries.
+
+    Whoever asks for one system wants to see its lanes; otherwise a dead one, or one with very many, would hide the rest.
+    """
+    counted = (
+        lanes_for(user, criteria, now=now)
+        .order_by()
+        .values_list("system", "state")
+        .annotate(count=Count("pk"), oldest=Min("waits_since"))
+    )
+    rows = list(counted)
+    systems = System.objects.select_related("partner").in_bulk({row[0] for row in rows})
+    found: dict[int, SystemGroup] = {}
+    for system_id, state, count, oldest in rows:
+        system = systems[system_id]
+        group = found.setdefault(system_id, SystemGroup(system, trouble_of(system, now)))
+        group.count += count
+        group.parked += count if state == Lane.State.PARKED else 0
+        group.held += count if state == Lane.State.HELD else 0
+        group.oldest = min(filter(None, (group.oldest, oldest)), default=None)
+    for group in found.values():
+        is_large = group.count > (FOLDED_WHEN_AWAY if group.trouble else FOLDED_WHEN_MANY)
+        may_fold = is_large and criteria.system is None and (len(found) > 1 or bool(group.trouble))
+        group.is_unfolded = may_fold and group.system.pk in unfolded
+        group.is_folded = may_fold and not group.is_unfolded
+        group.toggled = sorted({*unfolded} ^ {group.system.pk})
+    return Groups(sorted(found.values(), key=lambda one: (-one.count, one.system.name)))
+
+
+def systems_met_by(user: Someone) -> QuerySet[System]:
+    """Systems at the ends of the person's connections: those in whose lanes something of theirs may wait."""
+    ends = Side.objects.filter(connection__in=Connection.objects.visible_to(user).values("pk"))
+    return System.objects.filter(pk__in=ends.values("system"))
+
+
+def trouble_of(system: System, now: datetime) -> str:
+    """Why nothing can be delivered to a system now; empty when it takes calls."""
+    if system.state != System.State.ACTIVE:
+        return f"is {system.get_state_display().lower()}"
+    is_left_alone = system.paused_until is not None and system.paused_until > now
+    return "does not answer as it should" if is_left_alone or system.fail_streak >= FAILING_STREAK else ""
+
+
 def lane_page(
-    user: Someone, criteria: QueueCriteria, token: str, *, now: datetime, size: int = 50
+    user: Someone,
+    criteria: QueueCriteria,
+    token: str,
+    *,
+    now: datetime,
+    without: Collection[SystemGroup] = (),
+    size: int = 50,
 ) -> KeyPage:
-    """One page of them as rows, the longest wait first."""
-    page = key_page(lanes_for(user, criteria), ORDER, token, size)
+    """One page of them as rows, in the order asked for; those of the systems `without` stand elsewhere."""
+    lanes = lanes_for(user, criteria, now=now)
+    if without:
+        lanes = lanes.exclude(system__in=[one.system.pk for one in without])
+    page = key_page(lanes, ORDERS.get(criteria.order, ORDERS[OLDEST]), token, size)
     return KeyPage(lane_rows(page.rows, viewer_of(user, "queue"), now=now), page.previous, page.next)
+
+
+def find_all(user: Someone, criteria: QueueCriteria, *, now: datetime, size: int = 500) -> Iterator[LaneRow]:
+    """Every lane that waits, page after page: memory does not grow with their number."""
+    token = ""
+    while True:
+        page = lane_page(user, criteria, token, now=now, size=size)
+        yield from page.rows
+        token = page.next
+        if not token:
+            return
 
 
 def lane_rows(lanes: Sequence[Lane], viewer: Viewer, *, now: datetime) -> list[LaneRow]:
@@ -107,7 +258,7 @@ def lane_rows(lanes: Sequence[Lane], viewer: Viewer, *, now: datetime) -> list[L
     sides: dict[int, list[TicketSide]] = {}
     for one in TicketSide.objects.filter(
         linked_ticket__in={lane.linked_ticket_id for lane in lanes}
-    ).select_related("side__system__partner", "ticket", "linked_ticket"):
+    ).select_related("side__system__partner", "ticket", "linked_ticket__connection"):
         sides.setdefault(one.linked_ticket_id, []).append(one)
     articles = articles_for(lane.failure_code for lane in lanes)
     held = holdings({lane.system_id for lane in lanes}, now=now)
@@ -154,7 +305,13 @@ def delivery_for(user: Someone, pk: int, action: str = "read") -> Delivery:
     """The delivery with its lane; 404 when it is none of the person's, 403 when its roles do not allow this."""
     found = get_object_or_404(
         Delivery.objects.select_related(
-            "event", "outgoing", "incoming", "lane__linked_ticket", "lane__system__partner", "lane__target"
+            "event",
+            "outgoing",
+            "incoming",
+            "lane__linked_ticket",
+            "lane__system__partner",
+            "lane__target",
+            "lane__connection",
         ).filter(lane__in=Lane.objects.visible_to(user)),
         pk=pk,
     )
@@ -194,6 +351,47 @@ def ends_of(lane: Lane) -> list[int]:
     return list(sides.values_list("system__partner", flat=True))
 
 
+def alarm_of(lane: Lane, now: datetime) -> Severity | None:
+    """How old a lane is in the steps at which alerts are raised; None before the first of them."""
+    if lane.waits_since is None:
+        return None
+    ages = {Lane.State.PARKED.value: PARKED_AGES, Lane.State.HELD.value: HELD_AGES}.get(
+        lane.state, WAITING_AGES
+    )
+    reached = stage_of(now - lane.waits_since, ages)
+    return reached[1] if reached else None
+
+
+def _in_state(lanes: LaneQuerySet, state: str) -> LaneQuerySet:
+    if state == "failing":
+        return lanes.filter(state=Lane.State.READY).exclude(failure_code="")
+    if state == "unknown":
+        sent = Delivery.objects.filter(
+            lane=OuterRef("pk"), number=OuterRef("head"), state=Delivery.State.SENT
+        )
+        return lanes.filter(Exists(sent))
+    return lanes.filter(state=state) if state else lanes
+
+
+def _with_words(lanes: LaneQuerySet, words: str, viewer: Viewer) -> LaneQuerySet:
+    """By number (LT-12), by the key that a ticket has in its own system, or by words of the title.
+
+    Lanes that wait are few, tickets many: both are looked up from the lanes.
+    """
+    words = words.strip()
+    if number := re.fullmatch(r"(?:lt-)(\d{1,18})", words, re.IGNORECASE):
+        return lanes.filter(linked_ticket=int(number[1]))
+    sides = TicketSide.objects.filter(linked_ticket=OuterRef("linked_ticket"))
+    if not viewer.sees_all:
+        own = sides.filter(side__system__partner__in=viewer.partner_ids)
+        return lanes.filter(
+            Exists(own.filter(Q(ticket__key__iexact=words) | Q(ticket__title__icontains=words)))
+        )
+    return lanes.filter(
+        Q(linked_ticket__title__icontains=words) | Exists(sides.filter(ticket__key__iexact=words))
+    )
+
+
 def _row(
     lane: Lane,
     sides: Sequence[TicketSide],
@@ -206,6 +404,9 @@ def _row(
     target = next(one for one in sides if one.side_id == lane.target_id)
     source = next(one for one in sides if one.side_id != lane.target_id)
     sender, receiver = source.side.system, target.side.system
+    _remember(lane, target.linked_ticket, receiver)
+    holding = holding_of(lane, held, now)
+    changed = (head.envelope.get("changed") or list(head.envelope.get("fields", {}))) if head else []
     return LaneRow(
         lane=lane,
         title=title_for(target.linked_ticket, sides, viewer),
@@ -217,8 +418,16 @@ def _row(
         what=what_of(head) if head else "",
         count=lane.tail - lane.head + 1,
         age=now - (lane.waits_since or now),
+        alarm=alarm_of(lane, now),
+        reason=reason_of(lane, head, (source.side, target.side), holding, now),
         failure=known_failure(lane, head, viewer, sender.partner_id, receiver.partner_id),
-        holding=holding_of(lane, held, now),
+        holding=holding,
         article=articles.get(lane.failure_code),
         system=receiver,
+        field_name=str(changed[0]) if changed else "",
     )
+
+
+def _remember(lane: Lane, linked: LinkedTicket, system: System) -> None:
+    """Hang what was loaded with the sides on the lane, so that nobody asks for it again."""
+    lane.linked_ticket, lane.connection, lane.system = linked, linked.connection, system

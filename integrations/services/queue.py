@@ -7,7 +7,7 @@ answer is a sentence.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -75,31 +75,43 @@ def skip_delivery(
     A delivery that may have arrived already is left out only with `even_if_unverified`: nobody knows then whether the
     other side has it.
     """
-    with transaction.atomic():
-        lane = Lane.objects.select_for_update(of=("self",)).select_related("system").get(pk=delivery.lane_id)
-        head = _head(lane)
-        refusal = _skip_refusal(lane, head, delivery, reason, now, even_if_unverified)
-        if refusal or head is None:
-            return Result(lane.pk, False, refusal)
-        Delivery.objects.filter(pk=head.pk).update(
-            state=Delivery.State.SKIPPED, skipped_reason=reason.strip()[:300], done_at=now
-        )
-        head.attempts.filter(outcome=Attempt.Result.STARTED).update(
-            outcome=Attempt.Result.UNKNOWN, ended_at=now
-        )
-        _move_past(lane, head, now)
+    numbers = {delivery.lane_id: delivery.number}
+    return skip_heads(numbers, reason, now=now, even_if_unverified=even_if_unverified)[0]
+
+
+def skip_heads(
+    numbers: Mapping[int, int], reason: str, *, now: datetime, even_if_unverified: bool = False
+) -> list[Result]:
+    """`skip_delivery` for many: `numbers` says for each lane which delivery is meant, so that no other is left out."""
+
+    def skip(lane: Lane, now: datetime) -> Result:
+        return _skip(lane, numbers[lane.pk], reason, now, even_if_unverified)
+
+    return _for_each(numbers, skip, now)
+
+
+def _skip(lane: Lane, number: int, reason: str, now: datetime, even_if_unverified: bool) -> Result:
+    head = _head(lane)
+    refusal = _skip_refusal(lane, head, number, reason, now, even_if_unverified)
+    if refusal or head is None:
+        return Result(lane.pk, False, refusal)
+    Delivery.objects.filter(pk=head.pk).update(
+        state=Delivery.State.SKIPPED, skipped_reason=reason.strip()[:300], done_at=now
+    )
+    head.attempts.filter(outcome=Attempt.Result.STARTED).update(outcome=Attempt.Result.UNKNOWN, ended_at=now)
+    _move_past(lane, head, now)
     return Result(lane.pk, True, f"Skipped. {_left(lane)}{_consequence(lane, head)}")
 
 
 def _skip_refusal(
-    lane: Lane, head: Delivery | None, asked: Delivery, reason: str, now: datetime, even_if_unverified: bool
+    lane: Lane, head: Delivery | None, number: int, reason: str, now: datetime, even_if_unverified: bool
 ) -> str:
     """Why the delivery cannot be skipped now; empty when it can."""
     if not reason.strip():
         return "Say why it is skipped."
-    if head is None or asked.number < head.number:
+    if head is None or number < head.number:
         return "It is not waiting any more."
-    if asked.number > head.number:
+    if number > head.number:
         return f"Only the first of a lane can be skipped: number {head.number} waits before it."
     if _is_leased(lane, now):
         return "It is being delivered at this moment."

@@ -18,6 +18,7 @@ from integrations.services.budgets import LIMIT_CODES
 from integrations.services.explaining import End
 from integrations.services.file_comparison import FileVerdict
 from integrations.services.timeline import Entry, Fate
+from integrations.watch.conditions import Severity
 from knowledgebase.rendering import render_markdown
 from portal.drawing import Drawing
 from portal.entering import write_duration
@@ -124,6 +125,12 @@ def lane_tone(lane: Lane) -> str:
         return "red"
     has_failed = lane.failure_code and lane.failure_code not in LIMIT_CODES
     return "orange" if lane.state == Lane.State.HELD or has_failed else "azure"
+
+
+@register.filter
+def severity_tone(severity: Severity) -> str:
+    """The colour of how soon somebody has to look."""
+    return {Severity.CRITICAL: "red", Severity.WARNING: "orange"}.get(severity, "azure")
 
 
 @register.filter

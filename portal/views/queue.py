@@ -4,100 +4,224 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.db.models import Count
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST, require_safe
 
-from integrations.models import Connection, Delivery, Lane, LinkedTicket
+from integrations.models import Delivery, Lane, LinkedTicket
 from integrations.services import queue as service
+from integrations.services.budgets import holding_of, holdings
 from integrations.services.comparison import settled_by
 from integrations.services.deliveries import Contents, contents_of, preview
 from integrations.services.timeline import what_of
+from integrations.services.waiting import is_outcome_unknown, reason_of, verified_until
 from knowledgebase.search import article_for
 from portal import audit
-from portal.access import requires
+from portal.access import may, require, requires
+from portal.exports import Cell, csv_response
 from portal.forms.queue import ActForm, QueueFilter, SkipForm
+from portal.keyset import key_page
 from portal.live import render_live
+from portal.models import QueueAction, User
 from portal.queue import (
-    MOST,
+    LaneRow,
     actable,
     codes_for,
     delivery_for,
     ends_of,
+    find_all,
+    groups_for,
     known_failure,
     lane_page,
+    lane_rows,
     lanes_for,
-    standing_for,
+)
+from portal.queue_actions import (
+    MOST,
+    Act,
+    Outcome,
+    carry_on,
+    do,
+    hits_of,
+    plan,
+    right_for,
+    told_of,
+    unfinished_of,
 )
 from portal.tickets import viewer_of
 
-ACTIONS = {"retry": service.retry_lanes, "hold": service.hold_lanes, "resume": service.resume_lanes}
-# Up to here every matter has its own entry in the trail.
-FEW = 20
-PAST = {"retry": "retried", "hold": "held", "resume": "resumed"}
+EXPORT_HEADER = (
+    *(
+        "Ticket",
+        "Title",
+        "Sender",
+        "Sender's system",
+        "Receiver",
+        "Receiver's system",
+        "What waits",
+        "Changes",
+    ),
+    *("Waits since", "State", "Outcome unknown", "Why it waits", "Next attempt", "Tries"),
+    *("Reason", "What was said", "Handbook"),
+)
 
 
 @require_safe
 @requires("queue")
 def delivery_list(request: HttpRequest) -> HttpResponse:
-    """Lanes that wait: which ticket, which direction, what and how much, since when, and why."""
+    """Lanes that wait: which ticket, which direction, what and how much, since when, why, and until when."""
+    now = timezone.now()
     form = QueueFilter(request.GET, request.user)
     criteria = form.criteria()
+    unfolded = [int(key) for key in request.GET.getlist("unfolded") if key.isdecimal() and len(key) < 19]
+    groups = groups_for(request.user, criteria, unfolded, now=now)
+    token = request.GET.get("page", "")
     page = {
         "form": form,
         "criteria": criteria,
-        "page": lane_page(request.user, criteria, request.GET.get("page", ""), now=timezone.now()),
-        "count": lanes_for(request.user, criteria).count(),
+        "groups": groups,
+        "unfolded": unfolded,
+        "page": lane_page(request.user, criteria, token, now=now, without=groups.folded),
+        "count": groups.count,
         "most": MOST,
         "codes": codes_for(request.user),
-        "standing": standing_for(request.user),
+        "unfinished": list(unfinished_of(_who(request))[:3]),
+        "may_skip": may(request.user, "full", "queue"),
     }
     return render_live(request, "portal/queue/list.html", "portal/queue/_rows.html", page)
+
+
+@require_safe
+@requires("queue")
+def delivery_export(request: HttpRequest) -> StreamingHttpResponse:
+    """All that the list is narrowed to, folded systems too, as CSV."""
+    criteria = QueueFilter(request.GET, request.user).criteria()
+    rows = (_cells(row) for row in find_all(request.user, criteria, now=timezone.now()))
+    return csv_response("queue", EXPORT_HEADER, rows)
+
+
+def _cells(row: LaneRow) -> tuple[Cell, ...]:
+    lane = row.lane
+    return (
+        *(lane.linked_ticket.number, row.title),
+        *(row.sender, row.sender_system, row.receiver, row.receiver_system),
+        *(row.what, row.count, lane.waits_since, lane.get_state_display()),
+        "yes" if row.is_outcome_unknown else "no",
+        *(row.reason.words, row.reason.until, lane.tries, lane.failure_code, row.failure),
+        row.article.title if row.article else "",
+    )
 
 
 @require_POST
 @requires("queue", "write")
 def delivery_act(request: HttpRequest) -> HttpResponse:
-    """Retry, hold or resume the chosen lanes, or all that the list is narrowed to; says what came of it."""
+    """Retry, hold or resume the chosen lanes at once; all that fit, and whatever is skipped, are shown first."""
     form = ActForm(request.POST)
     if not form.is_valid():
         messages.error(request, " ".join(str(text) for texts in form.errors.values() for text in texts))
         return _back(request)
-    lane_ids = form.cleaned_data["lanes"]
+    act, now, lane_ids = form.cleaned_data["action"], timezone.now(), form.cleaned_data["lanes"]
+    if form.cleaned_data["scope"] != "all" and act != Act.SKIP:
+        _tell(request, do(_who(request), act, lane_ids, now=now))
+        return _back(request)
+    require(request.user, right_for(act), "queue")
+    narrowed = "The lanes chosen"
     if form.cleaned_data["scope"] == "all":
-        criteria = QueueFilter(request.POST, request.user).criteria()
-        lane_ids = list(lanes_for(request.user, criteria).values_list("pk", flat=True)[:MOST])
-    results = _act(request, form.cleaned_data["action"], actable(request.user, lane_ids), timezone.now())
-    _tell(request, results)
-    return _back(request)
+        chosen = QueueFilter(request.POST, request.user)
+        narrowed = chosen.in_words() or "The whole queue"
+        found = lanes_for(request.user, chosen.criteria(), now=now).order_by("waits_since", "pk")
+        lane_ids = list(found.values_list("pk", flat=True)[: MOST + 1])
+    return redirect("queue_action", plan(_who(request), act, lane_ids, narrowed=narrowed, now=now).pk)
 
 
-def _act(request: HttpRequest, action: str, lane_ids: Sequence[int], now: datetime) -> list[service.Result]:
-    """Do it, and write the trail: of each matter for a few lanes, of each connection for many."""
-    results = ACTIONS[action](lane_ids, now=now)
-    changed = [result.lane_id for result in results if result.is_done]
-    lanes = Lane.objects.filter(pk__in=changed).select_related(
-        "linked_ticket", "connection", "system__partner"
+@require_safe
+@requires("queue", "write")
+def queue_action(request: HttpRequest, pk: int) -> HttpResponse:
+    """Before it begins, what would be hit; then how far it is; at the end what came of it, lane by lane."""
+    action = _action(request, pk)
+    page = _action_page(request, action)
+    return render_live(request, "portal/queue/action.html", "portal/queue/_action.html", page)
+
+
+@require_POST
+@requires("queue", "write")
+def queue_action_run(request: HttpRequest, pk: int) -> HttpResponse:
+    """Begin, or do the next lanes."""
+    action = _action(request, pk)
+    require(request.user, right_for(action.act), "queue")
+    now = timezone.now()
+    if action.started_at is None and action.act == Act.SKIP:
+        form = SkipForm(request.POST, may_have_arrived=True)
+        if not form.is_valid():
+            page = _action_page(request, action) | {"skip_form": form}
+            return render(request, "portal/queue/action.html", page, status=422)
+        action.reason = form.cleaned_data["reason"]
+        action.even_if_unverified = form.cleaned_data["even_if_unverified"]
+        action.save(update_fields=["reason", "even_if_unverified"])
+    if action.ended_at is None:
+        carry_on(_who(request), action, now=now)
+    if "HX-Request" in request.headers:
+        action.refresh_from_db()
+        return render(request, "portal/queue/_action.html", _action_page(request, action))
+    return redirect("queue_action", action.pk)
+
+
+@require_POST
+@requires("queue", "write")
+def queue_action_drop(request: HttpRequest, pk: int) -> HttpResponse:
+    """Forget an action that did not begin; what is left of one that began is left as it is."""
+    action = _action(request, pk)
+    if action.started_at is None:
+        action.delete()
+        messages.info(request, "Nothing was done.")
+    else:
+        QueueAction.objects.filter(pk=action.pk, ended_at=None).update(ended_at=timezone.now())
+        messages.info(request, "Stopped. What was not done yet is left as it is.")
+    return redirect("delivery_list")
+
+
+def _action(request: HttpRequest, pk: int) -> QueueAction:
+    return get_object_or_404(QueueAction, pk=pk, asked_by=_who(request))
+
+
+def _action_page(request: HttpRequest, action: QueueAction) -> dict:
+    counts = dict(action.lanes.order_by().values_list("outcome").annotate(count=Count("pk")))
+    total, to_do = sum(counts.values()), counts.get(Outcome.TO_DO, 0)
+    rows = action.lanes.all()
+    outcome = request.GET.get("outcome", "")
+    if outcome in Outcome.values:
+        rows = rows.filter(outcome=outcome)
+    page = key_page(rows, ("pk",), request.GET.get("page", ""))
+    lanes = Lane.objects.select_related("linked_ticket__connection").in_bulk(
+        [one.lane_id for one in page.rows]
     )
-    if len(changed) <= FEW:
-        for lane in lanes:
-            facts = {"lane": f"the queue to {lane.system}"}
-            audit.record(request.user, PAST[action], lane.linked_ticket, facts, partner=lane.system.partner)
-        return results
-    by_connection: dict[Connection, list[str]] = {}
-    for lane in lanes:
-        by_connection.setdefault(lane.connection, []).append(lane.linked_ticket.number)
-    for connection, numbers in by_connection.items():
-        audit.record(
-            request.user, PAST[action], connection, {"lanes": len(numbers), "tickets": sorted(numbers)}
-        )
-    return results
+    shown = lane_rows(list(lanes.values()), viewer_of(request.user, "queue"), now=timezone.now())
+    by_lane = {row.lane.pk: row for row in shown}
+    return {
+        "action": action,
+        "hits": hits_of(action) if action.started_at is None else [],
+        "told": told_of(action),
+        "total": total,
+        "to_do": to_do,
+        "finished": total - to_do,
+        "is_more": total >= MOST,
+        "outcomes": [(value, label, counts.get(value, 0)) for value, label in Outcome.choices],
+        "outcome": outcome,
+        "page": page,
+        "rows": [(one, by_lane[one.lane_id]) for one in page.rows if one.lane_id in by_lane],
+        "skip_form": SkipForm(may_have_arrived=True),
+    }
+
+
+def _who(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)
+    return request.user
 
 
 def _tell(request: HttpRequest, results: Sequence[service.Result]) -> None:
@@ -149,6 +273,9 @@ def _detail(request: HttpRequest, delivery: Delivery) -> dict:
     sender_id = next((one for one in ends_of(lane) if one != receiver_id), receiver_id)
     is_head = lane.waits and delivery.number == lane.head
     is_repair = delivery.operation == Delivery.Op.REPAIR
+    now = timezone.now()
+    sides = lane.connection.sides.select_related("system__partner")
+    holding = holding_of(lane, holdings({lane.system_id}, now=now), now)
     sees_receiver = viewer.sees_all or receiver_id in viewer.partner_ids
     page = {
         "delivery": delivery,
@@ -159,6 +286,11 @@ def _detail(request: HttpRequest, delivery: Delivery) -> dict:
         "is_head": is_head,
         "is_waiting": lane.waits and delivery.number >= lane.head,
         "ahead": max(delivery.number - lane.head, 0),
+        "reason": reason_of(lane, delivery, list(sides), holding, now) if is_head else None,
+        "is_outcome_unknown": is_outcome_unknown(delivery),
+        "verified_until": verified_until(delivery, lane.system.kind)
+        if is_outcome_unknown(delivery)
+        else None,
         "article": article_for(lane.failure_code) if is_head else None,
         "failure": known_failure(lane, delivery, viewer, sender_id, receiver_id) if is_head else "",
         "may_act": _may_at(request, "write", lane),
@@ -187,6 +319,10 @@ def _back(request: HttpRequest) -> HttpResponse:
 urlpatterns = [
     path("", delivery_list, name="delivery_list"),
     path("act/", delivery_act, name="delivery_act"),
+    path("export/", delivery_export, name="delivery_export"),
+    path("actions/<int:pk>/", queue_action, name="queue_action"),
+    path("actions/<int:pk>/run/", queue_action_run, name="queue_action_run"),
+    path("actions/<int:pk>/drop/", queue_action_drop, name="queue_action_drop"),
     path("<int:pk>/", delivery_detail, name="delivery_detail"),
     path("<int:pk>/skip/", delivery_skip, name="delivery_skip"),
 ]

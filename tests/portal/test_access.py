@@ -26,7 +26,7 @@ from integrations.services.endpoints import add_endpoint
 from integrations.services.mappings import draft_rules
 from knowledgebase.models import Article
 from portal.access import MATRIX, REACH, Level
-from portal.models import User
+from portal.models import QueueAction, User
 from slas import services as slas
 from tests import factories
 from tests.factories import Role
@@ -57,6 +57,8 @@ class Page:
     right_at: frozenset[str] | None = None
     at_all: bool = False
     everywhere: bool = False
+    # Somebody else's: nobody else gets to see it.
+    is_personal: bool = False
     method: str = "get"
     query: dict[str, str] = field(default_factory=dict)
     # What somebody gets who is not signed in.
@@ -113,8 +115,12 @@ PAGES: dict[str, Page | Open] = {
     # Queue
     "delivery_list": Page("queue", "read"),
     "delivery_act": Page("queue", "write", method="post"),
+    "delivery_export": Page("queue", "read"),
     "delivery_detail": on("queue", "read", "delivery"),
     "delivery_skip": pressed("queue", "full", "delivery"),
+    "queue_action": Page("queue", "write", ("action",), is_personal=True),
+    "queue_action_run": Page("queue", "write", ("action",), is_personal=True, method="post"),
+    "queue_action_drop": Page("queue", "write", ("action",), is_personal=True, method="post"),
     # Reconciliation
     "drift_list": Page("queue", "read"),
     "drift_export": Page("queue", "read"),
@@ -297,6 +303,8 @@ def expected(page: Page | Open, person: Person) -> str:
         return page.signed_in
     if person.role is None or MATRIX[person.role][page.resource] < Level[page.action.upper()]:
         return FORBIDDEN
+    if page.is_personal:
+        return MISSING
     if person.place is None:
         return ALLOWED
     if page.everywhere:
@@ -365,6 +373,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         "run": run.pk,
         "field": "priority",
         "delivery": delivery.pk,
+        "action": QueueAction.objects.create(asked_by=member, asked_at=scenes.NOW, act="retry").pk,
         "partner": factories.mercuri().pk,
         "kind": "zendesk",
         "system": left.system_id,

@@ -43,7 +43,7 @@ from integrations.services.endpoints import add_endpoint
 from integrations.services.mappings import draft_rules
 from knowledgebase.models import Article
 from portal import audit
-from portal.models import Drill, User
+from portal.models import Drill, QueueAction, User
 from slas import services as slas
 from slas.models import Agreement, Calendar, Timing
 from tests import factories
@@ -244,6 +244,7 @@ OBJECTS: dict[str, Any] = {
     "wizard": ConnectionDraft,
     "connection": Connection,
     "drill": Drill,
+    "action": QueueAction,
     "side": Side,
     "published": MappingSet,
     "draft": MappingSet,
@@ -304,6 +305,8 @@ def exports() -> Iterator[str]:
         yield f"/api/v1/tickets/?q={word}"
     yield "/service-levels/tickets/?outcome=opened"
     yield "/queue/?state=parked"
+    for word in (CANARY, UNDELIVERED):
+        yield f"/queue/?q={word}"
     yield "/mappings/export.csv"
 
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
-from integrations.models import Attempt, Delivery, Lane
+from integrations.models import Attempt, Delivery, Lane, System, Ticket
 from integrations.richtext.blocks import from_plain
+from integrations.tasks import reconcile, sweep
+from integrations.watch.conditions import Severity
 from knowledgebase.services import load_shipped
 from portal.models import AuditEntry, User
+from portal.queue import FOLDED_WHEN_AWAY
 from tests import factories
 from tests.factories import Role
 from tests.integrations import scenes
@@ -118,6 +124,171 @@ def test_the_queue_can_be_narrowed(client: Client, matter: Matter, staff: User) 
     assert listed(client, staff, state="nonsense") == sorted(lanes.values())
 
 
+def test_the_queue_is_searched_by_number_key_and_title(client: Client, matter: Matter, staff: User) -> None:
+    other = scenes.matter(matter.left, matter.right, number=2, right_fields={}, title="The parcel is lost")
+    for one in (matter, other):
+        wait(one)
+    mine, theirs = matter.to_right.pk, other.to_right.pk
+
+    assert listed(client, staff, q=f"lt-{other.linked.pk}") == [theirs]
+    assert listed(client, staff, q="inf-1") == [mine]
+    assert listed(client, staff, q="PARCEL") == [theirs]
+    assert listed(client, staff, q="#2") == [theirs]
+    assert listed(client, staff, q="nowhere") == []
+
+
+def test_a_partner_searches_its_own_tickets_only(client: Client, matter: Matter) -> None:
+    wait(matter)
+    Ticket.objects.filter(pk=matter.right_ticket.pk).update(title="Invoice")
+    sender = factories.make_user(role=Role.MAPPING_OWNER, partner=factories.mercuri())
+    receiver = factories.make_user(role=Role.MAPPING_OWNER, partner=factories.infinity())
+
+    assert [listed(client, receiver, q=words) for words in ("invoice", "INF-1", "twice", "#1")] == [
+        [matter.to_right.pk],
+        [matter.to_right.pk],
+        [],
+        [],
+    ]
+    assert [listed(client, sender, q=words) for words in ("invoice", "INF-1", "twice", "#1")] == [
+        [],
+        [],
+        [matter.to_right.pk],
+        [matter.to_right.pk],
+    ]
+
+
+def test_lanes_are_narrowed_and_marked_by_the_steps_of_the_alerts(
+    client: Client, matter: Matter, staff: User
+) -> None:
+    found = {}
+    for number, minutes in enumerate((5, 16, 61, 24 * 60 + 1), 2):
+        other = scenes.matter(matter.left, matter.right, number=number, right_fields={})
+        wait(other)
+        scenes.park(other.to_right, "invalid", "No.")
+        since = timezone.now() - timedelta(minutes=minutes)
+        Lane.objects.filter(pk=other.to_right.pk).update(waits_since=since)
+        found[minutes] = other.to_right.pk
+    minute5, minute16, hour, day = found.values()
+
+    assert listed(client, staff) == [day, hour, minute16, minute5]
+    assert listed(client, staff, order="newest") == [minute5, minute16, hour, day]
+    assert listed(client, staff, age="15m") == [day, hour, minute16]
+    assert listed(client, staff, age="1h") == [day, hour]
+    assert listed(client, staff, age="24h") == [day]
+    marks = [row.alarm for row in client.get(QUEUE).context["page"].rows]
+    assert marks == [Severity.CRITICAL, Severity.WARNING, Severity.NOTICE, None]
+
+
+def test_lanes_are_ordered_by_their_next_attempt(client: Client, matter: Matter, staff: User) -> None:
+    other = scenes.matter(matter.left, matter.right, number=2, right_fields={})
+    for one, minutes in ((matter, 9), (other, 3)):
+        wait(one)
+        Lane.objects.filter(pk=one.to_right.pk).update(next_at=NOW + timedelta(minutes=minutes))
+
+    assert listed(client, staff, order="next") == [other.to_right.pk, matter.to_right.pk]
+
+
+def test_an_outcome_that_nobody_knows_is_shown_as_such(client: Client, matter: Matter, staff: User) -> None:
+    other = scenes.matter(matter.left, matter.right, number=2, right_fields={})
+    wait(other)
+    sent = wait(matter, state="sent", send_by=timezone.now())
+
+    assert listed(client, staff, state="unknown") == [matter.to_right.pk]
+    assert "Outcome unknown" in client.get(QUEUE, {"state": "unknown"}).content.decode()
+    assert "Outcome unknown</span>" not in client.get(QUEUE, {"q": f"LT-{other.linked.pk}"}).content.decode()
+    detail = client.get(reverse("delivery_detail", args=[sent.pk]))
+    assert "The outcome is unknown." in detail.content.decode()
+    assert detail.context["verified_until"] > timezone.now()
+
+
+def test_a_dead_systems_lanes_do_not_hide_the_others(client: Client, matter: Matter, staff: User) -> None:
+    """They are one row with their count, which opens and closes; the others stand below it."""
+    elsewhere = factories.make_system(factories.globally(), "azure_devops", name="Global DevOps")
+    left, right = scenes.connection(matter.left.system, elsewhere)
+    alive = scenes.matter(left, right, number=100, right_fields={})
+    wait(alive)
+    dead = [
+        scenes.matter(matter.left, matter.right, number=number, right_fields={}).to_right
+        for number in range(2, 2 + FOLDED_WHEN_AWAY + 1)
+    ]
+    for lane in dead:
+        scenes.queued(lane, scenes.seen(matter.left_ticket), envelope={"fields": {}})
+    scenes.park(dead[0], "invalid", "No.")
+    system = matter.right.system
+    assert len(listed(client, staff)) == len(dead) + 1
+
+    System.objects.filter(pk=system.pk).update(state="stopped")
+    page = client.get(QUEUE)
+    (group,) = page.context["groups"].shown
+    assert (group.system, group.count, group.parked, group.is_folded) == (system, len(dead), 1, True)
+    assert f"{len(dead)} lanes</strong>" in page.content.decode()
+    assert [row.lane.pk for row in page.context["page"].rows] == [alive.to_right.pk]
+    assert listed(client, staff, unfolded=str(system.pk)) == sorted(
+        [alive.to_right.pk, *(lane.pk for lane in dead)]
+    )
+    assert listed(client, staff, system=str(system.pk)) == [lane.pk for lane in dead]
+
+
+def test_a_system_with_very_many_lanes_is_folded_only_beside_others(
+    client: Client, matter: Matter, staff: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("portal.queue.FOLDED_WHEN_MANY", 1)
+    other = scenes.matter(matter.left, matter.right, number=2, right_fields={})
+    for one in (matter, other):
+        wait(one)
+    assert len(listed(client, staff)) == 2
+
+    scenes.queued(matter.to_left, scenes.seen(matter.right_ticket), envelope={"fields": {}})
+    assert listed(client, staff) == [matter.to_left.pk]
+
+
+def test_all_that_fits_is_exported_folded_systems_too(
+    client: Client, matter: Matter, staff: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("portal.queue.FOLDED_WHEN_AWAY", 0)
+    load_shipped()
+    other = scenes.matter(matter.left, matter.right, number=2, right_fields={}, title="=1+1")
+    for one in (matter, other):
+        wait(one)
+        scenes.park(one.to_right, "invalid", "Jira says no.")
+    System.objects.filter(pk=matter.right.system_id).update(state="stopped")
+    client.force_login(staff)
+
+    text = b"".join(client.get(reverse("delivery_export")).streaming_content).decode("utf-8-sig")
+    rows = list(csv.DictReader(io.StringIO(text)))
+
+    assert [(row["Ticket"], row["Title"], row["What was said"]) for row in rows] == [
+        (matter.linked.number, "Orders are charged twice", "Jira says no."),
+        (other.linked.number, "'=1+1", "Jira says no."),
+    ]
+    assert rows[0]["Why it waits"].startswith("Waits for a person")
+    assert rows[0]["Reason"] == "invalid"
+    assert rows[0]["Handbook"]
+
+
+def test_a_row_leads_to_why_its_field_does_not_move(client: Client, matter: Matter, staff: User) -> None:
+    wait(matter)
+    client.force_login(staff)
+
+    address = reverse("ticket_why", args=[matter.linked.pk, "priority"])
+    assert address in client.get(QUEUE).content.decode()
+    assert client.get(address).status_code == 200
+
+
+def test_nothing_is_dropped_by_age_or_number_of_tries(client: Client, matter: Matter, staff: User) -> None:
+    """Three years and a hundred thousand tries later it stands there still."""
+    wait(matter)
+    scenes.park(matter.to_right, "invalid", "No.")
+    Lane.objects.filter(pk=matter.to_right.pk).update(
+        waits_since=timezone.now() - timedelta(days=1100), tries=100_000
+    )
+    sweep()
+    reconcile()
+
+    assert listed(client, staff) == [matter.to_right.pk]
+    assert Delivery.objects.get().state == "new"
+
+
 def test_an_empty_queue_says_so(client: Client, matter: Matter, staff: User) -> None:
     client.force_login(staff)
 
@@ -135,10 +306,10 @@ def test_the_queue_costs_the_same_whatever_its_length(
     client.force_login(staff)
     client.get(QUEUE)
 
-    # Session, user and whose; memberships, matrix; connections and partners to choose from (counted, listed);
-    # page: partners seen, lanes, heads, sides, articles; count, codes and standing with the partners seen for each;
-    # articles of the codes.
-    with django_assert_num_queries(22):
+    # Session, user and whose; memberships, matrix; connections, partners and systems to choose from (counted, listed);
+    # groups with the partners seen and their systems; page: partners seen, lanes, heads, sides, articles, budgets; codes
+    # with the partners seen, their articles; unfinished actions.
+    with django_assert_num_queries(24):
         client.get(QUEUE)
 
 
@@ -163,40 +334,6 @@ def test_who_comes_second_gets_a_sentence(client: Client, matter: Matter, staff:
 
     assert act(client, staff, "retry", lanes=[matter.to_right.pk]) == ["It is next in turn already."]
     assert AuditEntry.objects.about(matter.linked).count() == 1
-
-
-def test_all_that_fit_are_acted_on_and_counted(client: Client, matter: Matter, staff: User) -> None:
-    others = [
-        scenes.matter(matter.left, matter.right, number=number, right_fields={}) for number in (2, 3, 4)
-    ]
-    for other in others:
-        wait(other)
-        scenes.park(other.to_right, "invalid", "No.")
-    Lane.objects.filter(pk=others[0].to_right.pk).update(leased_until=NOW + timedelta(days=9999))
-    wait(matter)
-
-    answers = act(client, staff, "retry", scope="all", state="parked")
-
-    assert answers == ["1 lane: It is being delivered at this moment.", "2 lanes: Tried again at once."]
-    # The one that was not parked was not meant.
-    assert AuditEntry.objects.about(matter.linked).count() == 0
-
-
-def test_many_lanes_share_an_entry_in_the_trail(
-    client: Client, matter: Matter, staff: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("portal.views.queue.FEW", 1)
-    other = scenes.matter(matter.left, matter.right, number=2, right_fields={})
-    for one in (matter, other):
-        wait(one)
-
-    act(client, staff, "hold", scope="all")
-
-    entry = AuditEntry.objects.about(matter.linked.connection).get()
-    assert (entry.action, entry.changes) == (
-        "held",
-        {"lanes": 2, "tickets": [matter.linked.number, other.linked.number]},
-    )
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
-// What needs a script: the device's theme before the first paint, paper that is never dark, copying, and that there is
-// JavaScript.
+// What needs a script: the device's theme before the first paint, paper that is never dark, copying, one box for many,
+// and that there is JavaScript.
 (() => {
   "use strict";
   const root = document.documentElement;
@@ -30,6 +30,19 @@
     } catch {
       window.getSelection().selectAllChildren(source);
     }
+  });
+
+  // One box that ticks all of its form's boxes of a name; it follows when they are ticked one by one.
+  document.addEventListener("change", (event) => {
+    const box = event.target;
+    if (!(box instanceof HTMLInputElement) || box.type !== "checkbox" || !box.form) return;
+    const all = box.dataset.ticks ? box : box.form.querySelector(`[data-ticks="${box.name}"]`);
+    if (!all) return;
+    const boxes = [...box.form.querySelectorAll(`input[name="${all.dataset.ticks}"]`)];
+    if (box === all) for (const one of boxes) one.checked = all.checked;
+    const ticked = boxes.filter((one) => one.checked).length;
+    all.checked = ticked > 0 && ticked === boxes.length;
+    all.indeterminate = ticked > 0 && ticked < boxes.length;
   });
 
   root.classList.add("js");
