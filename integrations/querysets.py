@@ -196,6 +196,19 @@ class DeliveryQuerySet(models.QuerySet[Any]):
         return self.filter(number__gte=F("lane__head"), state__in=("new", "sent")).order_by("lane", "number")
 
 
+class ConflictQuerySet(models.QuerySet[Any]):
+    """Questions about conflicts."""
+
+    def open(self) -> Self:
+        """Conflicts whose delivery waits for a person's answer now."""
+        return self.filter(
+            decided_at__isnull=True,
+            delivery__number=F("delivery__lane__head"),
+            delivery__lane__state="parked",
+            delivery__lane__failure_code="conflict",
+        )
+
+
 class DriftQuerySet(models.QuerySet[Any]):
     """Questions about drift."""
 

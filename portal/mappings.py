@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from integrations.canonical import FieldKind
 from integrations.mapping.checks import FieldFacts, passed
-from integrations.mapping.diff import MODE_WORDS, TRANSFORM_WORDS
+from integrations.mapping.diff import CONFLICT_WORDS, MODE_WORDS, TRANSFORM_WORDS
+from integrations.mapping.rules import ConflictPolicy, Finding, Grade, RuleSet, Transform, UpdateMode
 from integrations.mapping.rules import FieldRule as Rule
-from integrations.mapping.rules import Finding, Grade, RuleSet, Transform, UpdateMode
 from integrations.models import FieldRule, MappingSet, SystemFinding
 from integrations.services import mappings as services
 from integrations.services.comparison import as_written, settled_by
@@ -56,6 +56,7 @@ class RuleRow:
     tone: str
     detail: str
     mode: str
+    conflict: str
     sample: Sample | None
     findings: Sequence[Finding]
     drawing: wires.Drawing | None
@@ -161,6 +162,7 @@ def _row(
         tone=TONES[rule.transform],
         detail=_detail(rule, source),
         mode="" if rule.mode is UpdateMode.OVERWRITE else MODE_WORDS[rule.mode].lower(),
+        conflict="" if rule.conflict is ConflictPolicy.NEWEST else CONFLICT_WORDS[rule.conflict].lower(),
         sample=sample,
         findings=findings,
         drawing=wires.draw(rule.values, source.values if source else (), target.values if target else ())

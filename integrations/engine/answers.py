@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from integrations.canonical import Value
+from integrations.engine import conflicts
 from integrations.engine.shares import Share
-from integrations.engine.values import Answer, SideView, Stamp, TicketState, Winner
+from integrations.engine.values import NO_STAMP, Answer, SideView, Stamp, TicketState, Winner
 from integrations.mapping import plan as mapping
 
 
@@ -24,15 +25,29 @@ def answers_to(share: Share, target: TicketState) -> tuple[Answer, ...]:
     """
     # Also when what was to be put back is overtaken: the other side was told of it when that was decided.
     overtaken = {name: target.winners[name] for name in share.overtaken if name in target.winners}
-    told = {**share.told, **overtaken}
-    newer = {name: winner for name, winner in told.items() if winner.stamp > share.head.stamp}
-    return winners_told(share.head.side, target.actual, newer)
+    decided, newer = (
+        {name: winner for name, winner in told.items() if winner.stamp > share.head.stamp}
+        for told in (share.told, overtaken)
+    )
+    here, there = share.head.side, share.head.sender
+    return (
+        *winners_told(here, there, target.actual, decided, answered=share.head.stamp),
+        *winners_told(here, there, target.actual, newer),
+    )
 
 
 def winners_told(
-    side: SideView, actual: Mapping[str, Value], winners: Mapping[str, Winner]
+    side: SideView,
+    other: SideView,
+    actual: Mapping[str, Value],
+    winners: Mapping[str, Winner],
+    *,
+    answered: Stamp = NO_STAMP,
 ) -> tuple[Answer, ...]:
-    """What this side releases of these winners, those of one stamp together."""
+    """What this side releases of these winners to the other, those of one stamp together.
+
+    `answered` is the stamp of a change that was known when it was decided that these stand.
+    """
     standing = {**actual, **{name: winner.value for name, winner in winners.items()}}
     by_stamp: dict[Stamp, list[str]] = {}
     for name, winner in winners.items():
@@ -41,7 +56,11 @@ def winners_told(
     return tuple(
         Answer(
             stamp=stamp,
-            envelope={"fields": mapped.fields, "changed": names},
+            envelope={
+                "fields": mapped.fields,
+                "changed": names,
+                **conflicts.seen_by_answer(side, other, mapped.fields, answered),
+            },
             problem=mapped.problem.as_value() if mapped.problem else {},
             outgoing_id=side.outgoing.id,
         )

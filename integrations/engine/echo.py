@@ -87,6 +87,8 @@ def remaining(write: OpenWrite, change: Change, found: Attribution) -> Mapping:
         left["fields"] = fields
         if over := {name: made_of.as_value() for name, made_of in write.over.items() if name in fields}:
             left["over"] = over
+        if stood := {name: known for name, known in write.stood.items() if name in fields}:
+            left["stood"] = stood
     if write.comment is not None and not saw_comment:
         left["comment"] = write.comment
     # Some systems show a file only as part of the comment that brought it.

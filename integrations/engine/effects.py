@@ -16,7 +16,7 @@ from integrations.canonical import Attachment, CommentDraft, Draft, Fields, Hist
 from integrations.connectors.errors import ConnectorError
 from integrations.connectors.gate import Tidings
 from integrations.connectors.protocol import Basis
-from integrations.engine.values import Answer, DeliveryState, Outcome, Stamp
+from integrations.engine.values import Answer, DeliveryState, Outcome, Question, Stamp
 
 # Remote calls.
 
@@ -144,7 +144,8 @@ class MarkSent(Request):
 
     `number` counts the delivery's attempts from 1.  `unseen` is what the receiver's history will have to show:
     `{"fields": {...}, "comment": {...}, "file": name, "creates": true}`; `{"over": {field: [ms, system, text]}}`
-    beside it tells which texts those in `fields` were merged into.  `{"follows": key of a closed ticket}` alone: the
+    beside it tells which texts those in `fields` were merged into, `{"stood": {field: ...}}`
+    what a write was decided on where a rule asks for it.  `{"follows": key of a closed ticket}` alone: the
     attempt was to create the ticket that goes on from that one.  For a note in the place of a file `wanted` is
     `{"stand_in": StandIn.as_value()}`.
     """
@@ -248,7 +249,10 @@ class Withdraw(Request):
 
 @dataclass(frozen=True, slots=True)
 class Park(Request):
-    """-> bool.  The lane waits for a person; the reason is shown with its handbook entry."""
+    """-> bool.  The lane waits for a person; the reason is shown with its handbook entry.
+
+    `questions` are what has to be decided where both sides changed something.
+    """
 
     lane_id: int
     fence: int
@@ -257,6 +261,7 @@ class Park(Request):
     message: str
     at: datetime
     error: ConnectorError | None = None
+    questions: tuple[Question, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from integrations.canonical import Attachment, Change, ChangeKind, Comment, History, Value
-from integrations.engine import echo, follow_ups, texts
+from integrations.engine import conflicts, echo, follow_ups, texts
 from integrations.engine.answers import winners_told
 from integrations.engine.values import (
     NO_STAMP,
@@ -176,8 +176,9 @@ def _judge(
         plan.events.append(NewEvent(change, position, None))
         return
     before = {name: plan.actual.get(name) for name in change.fields}
+    stood = {name: plan.winners[name].stamp for name in change.fields if name in plan.winners}
     repairs = _settle_fields(plan, change, found, stamp)
-    news = _News(view.ticket, change, found, stamp, position, before)
+    news = _News(view.ticket, change, found, stamp, position, before, stood)
     for link in links:
         _plan_link(plan, link, news)
         for name, cause in found.fields.items():
@@ -188,6 +189,8 @@ def _judge(
             if name in repairs or (name in cause.over and cause.over[name].stamp > cause.stamp):
                 # The sender has something else than what stands here, or will.
                 plan.deliveries += _answers(plan, link, news, cause, {name: plan.winners[name]})
+            if name in repairs and (again := conflicts.asked_again(cause, name)):
+                plan.deliveries.append(_asked_again(link, news, cause, again))
     for link in _beginning(view, plan, links):
         links.append(link)
         plan.new_links.append(NewLink(link.key.connection_id, link.here.id, link.there.id))
@@ -236,6 +239,8 @@ def _settle_fields(
             )
             if plan.winners[name].value != value:
                 repairs[name] = plan.winners[name]
+        elif edit := conflicts.covered(cause, name, plan.winners.get(name), value, stamp.system_id):
+            plan.winners[name] = repairs[name] = edit
         elif name in plan.winners and cause.stamp < plan.winners[name].stamp:
             repairs[name] = plan.winners[name]
         else:
@@ -254,6 +259,8 @@ class _News:
     position: int
     # What the fields that changed held until then.
     before: Mapping[str, Value]
+    # And with which stamps.
+    stood: Mapping[str, Stamp]
 
     def sole_cause(self) -> int | None:
         """The delivery that caused the whole change, if one did."""
@@ -322,11 +329,25 @@ def _plan_fields(
                 **texts.released_bases(
                     link.here.outgoing, {**plan.actual, **news.before}, mapped.fields, changed=names
                 ),
+                **conflicts.seen_by_change(
+                    link.here,
+                    link.there,
+                    mapped.fields,
+                    {**plan.actual, **news.before},
+                    _stood_before(plan, news),
+                    changed=names,
+                ),
             },
             problem=mapped.problem.as_value() if mapped.problem else {},
             outgoing_id=link.here.outgoing.id,
         )
     )
+
+
+def _stood_before(plan: ReadingPlan, news: _News) -> dict[str, Stamp]:
+    """The stamps of the whole ticket until the change."""
+    now = {name: winner.stamp for name, winner in plan.winners.items() if name not in news.change.fields}
+    return {**now, **news.stood}
 
 
 def _stamp_on(cause: OpenWrite, names: Sequence[str]) -> Stamp:
@@ -417,6 +438,7 @@ def _answers(
     plan: ReadingPlan, link: _Link, news: _News, cause: OpenWrite, winners: Mapping[str, Winner]
 ) -> list[NewDelivery]:
     """Tell the sender of the older value which newer one it has covered: that may be news over there."""
+    has_decided = any(name in cause.stood for name in winners)
     return [
         NewDelivery(
             link=link.key,
@@ -430,8 +452,25 @@ def _answers(
             problem=answer.problem,
             outgoing_id=answer.outgoing_id,
         )
-        for answer in winners_told(link.here, plan.actual, winners)
+        for answer in winners_told(
+            *(link.here, link.there, plan.actual, winners),
+            answered=cause.stamp if has_decided else NO_STAMP,
+        )
     ]
+
+
+def _asked_again(link: _Link, news: _News, cause: OpenWrite, envelope: Mapping) -> NewDelivery:
+    """A change of the other side that was written over an edit of here: once that is put back, a person decides."""
+    return NewDelivery(
+        link=link.key,
+        target_side_id=link.here.id,
+        operation=Operation.UPDATE,
+        position=news.position,
+        origin=cause.origin,
+        stamp=cause.stamp,
+        hops=cause.hops,
+        envelope=envelope,
+    )
 
 
 def _beginning(view: TicketView, plan: ReadingPlan, links: Sequence[_Link]) -> list[_Link]:
@@ -528,4 +567,5 @@ def _reduced(write: OpenWrite, left: Mapping) -> OpenWrite:
         attachment_id=write.attachment_id,
         done_at=write.done_at,
         over=write.over,
+        stood=write.stood,
     )

@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from integrations.connectors.errors import ConnectorError, Refused
-from integrations.engine import effects, follow_ups, unread, wholes
+from integrations.engine import conflicts, effects, follow_ups, unread, wholes
 from integrations.engine.answers import answers_to
 from integrations.engine.carrying import Step
 from integrations.engine.following import Following
 from integrations.engine.shares import Share, share_of, with_followers
-from integrations.engine.values import DeliveryState, TicketState
+from integrations.engine.values import DeliveryState, Question, TicketState
 from integrations.mapping import plan as mapping
 
 
@@ -38,7 +38,21 @@ class SettingFields(Following):
             return (yield from self._park(own.code, own.message))
         if head.state is DeliveryState.SENT and self._may_still_turn_up():
             return (yield from self._wait_to_settle())
+        if own.questions:
+            return (yield from self._ask(own.questions))
         return (yield from self._write(target, with_followers(own, target, self.context.systems)))
+
+    def _ask(self, questions: Sequence[Question]) -> Step:
+        """The whole delivery waits for the decision, and what is behind it: the order is kept."""
+        now = self.context.clock.now()
+        reason = conflicts.in_words([question.shared for question in questions])
+        yield (
+            effects.Park(
+                *(self.lane.id, self.lane.fence, self.head.delivery_id, conflicts.CODE, reason, now),
+                questions=tuple(questions),
+            ),
+        )
+        return None
 
     def _write(self, target: TicketState, shares: Sequence[Share], *, is_read: bool = True) -> Step:
         """Write what is open of all shares at once; each delivery keeps its own attempt and its own end."""
@@ -105,6 +119,7 @@ class SettingFields(Following):
                         if share.over
                         else {}
                     ),
+                    **conflicts.stood_at_write(share.head, target, share.open),
                 },
                 {name: target.actual.get(name) for name in share.open},
             )
@@ -123,7 +138,7 @@ class SettingFields(Following):
                 share.end,
                 at=now,
                 written=written if share.open else None,
-                accepted=None if share.open else share.equal,
+                accepted=share.accepted or None,
                 accepted_stamps={name: told.stamp for name, told in share.told.items()},
                 answers=answers_to(share, target),
                 lost=lost.lost,

@@ -12,13 +12,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from integrations.canonical import Value
-from integrations.engine import texts
+from integrations.engine import conflicts, texts
 from integrations.engine.ports import Systems
 from integrations.engine.values import (
     NO_STAMP,
     DeliveryState,
     HeadView,
     Operation,
+    Question,
     Stamp,
     TicketState,
     Winner,
@@ -26,6 +27,7 @@ from integrations.engine.values import (
 from integrations.mapping import plan as mapping
 from integrations.mapping.people import with_local_people
 from integrations.mapping.rules import UpdateMode
+from integrations.richtext.blocks import is_document
 
 # At most so many deliveries go out in one write, the head among them.
 MOST_IN_ONE_WRITE = 10
@@ -36,7 +38,8 @@ class Share:
     """One delivery's part: `open` is still to be written, `equal` stands there already, the rest was overtaken.
 
     Of `open`, `over` holds the texts that were merged: what stood there, with the stamp of what it becomes.  Of `equal`,
-    `told` are the texts that are something else than the sender has, with the stamp that they take.
+    `told` are the texts that are something else than the sender has, with the stamp that they take.  The receiver's own
+    value that stands by its rules is found among them as well.  `questions` are for a person to decide first.
     """
 
     head: HeadView
@@ -45,6 +48,12 @@ class Share:
     equal: Mapping[str, Value]
     over: Mapping[str, Winner] = field(default_factory=dict)
     told: Mapping[str, Winner] = field(default_factory=dict)
+    questions: tuple[Question, ...] = ()
+
+    @property
+    def accepted(self) -> Mapping[str, Value]:
+        """The values that take a stamp without a write of their own."""
+        return self.equal if not self.open else {name: self.equal[name] for name in self.told}
 
     @property
     def overtaken(self) -> tuple[str, ...]:
@@ -54,7 +63,8 @@ class Share:
     @property
     def end(self) -> DeliveryState:
         """Where the delivery stands once `open` is written."""
-        if self.overtaken and not self.open and not self.equal:
+        is_over = bool(self.overtaken or self.head.envelope.get("decided"))
+        if is_over and not self.open and not self.equal:
             return DeliveryState.SUPERSEDED
         return DeliveryState.DONE
 
@@ -72,7 +82,22 @@ def share_of(
     def settled(name: str, value: Value) -> Value:
         return systems.settled(system_id, name, value)
 
-    merged = texts.merged(wanted, _bases(head, present), target, settled, newer=newer)
+    bases = _bases(head, present)
+    edited_texts = {name for name, base in bases.items() if is_document(base)}
+    own_texts = {name for name in edited_texts if conflicts.keeps_own_text(head, name)}
+    merged = texts.merged(wanted, bases, target, settled, newer=newer - own_texts)
+    found = conflicts.found_in(
+        head,
+        target,
+        wanted,
+        present=present,
+        clashing_texts={name for name, text in merged.items() if text.clashes},
+        merged_texts=merged.keys() & edited_texts,
+        systems=systems,
+    )
+    # The receiver's own value is what the two changes become.
+    merged |= {name: texts.MergedText(value, True) for name, value in found.kept.items()}
+    own_values = own_texts | found.kept.keys()
     becomes = {**wanted, **{name: text.value for name, text in merged.items()}}
     # A text that nothing is written into is equal as it is, with all that our model has no word for.
     equal = {
@@ -86,7 +111,10 @@ def share_of(
         for name, value in becomes.items()
         if name not in equal and (name in newer or name in merged)
     }
-    stamps = {name: _merged_stamp(head, target, name, text) for name, text in merged.items()}
+    stamps = {
+        name: _merged_stamp(head, target, name, text, is_own=name in own_values)
+        for name, text in merged.items()
+    }
     return Share(
         head,
         becomes,
@@ -98,6 +126,7 @@ def share_of(
             for name, text in merged.items()
             if text.is_concurrent and name in equal
         },
+        questions=found.asked,
     )
 
 
@@ -118,7 +147,7 @@ def with_followers(own: Share, target: TicketState, systems: Systems) -> list[Sh
         if not _may_follow(follower):
             break
         share = share_of(follower, target, present, systems)
-        if not isinstance(share, Share) or taken & set(share.wanted):
+        if not isinstance(share, Share) or share.questions or taken & set(share.wanted):
             break
         if any(stands.get(name, NO_STAMP) > follower.stamp for name in share.wanted):
             break
@@ -158,7 +187,9 @@ def _wanted(
         once = {rule.target for rule in rules if rule.mode is UpdateMode.ONLY_IF_NEW}
         return {name: value for name, value in head.wanted.items() if name not in once}, None
     mapped = received(head, present, is_new=False)
-    return mapped.fields, mapped.problem
+    # What a person has decided stands by itself; this delivery has no say in it any more.
+    decided = head.envelope.get("decided", ())
+    return {name: value for name, value in mapped.fields.items() if name not in decided}, mapped.problem
 
 
 def _bases(head: HeadView, present: Mapping[str, Value]) -> Mapping[str, Value]:
@@ -171,8 +202,12 @@ def _bases(head: HeadView, present: Mapping[str, Value]) -> Mapping[str, Value]:
     return mapping.receive(head.side.incoming, fields, current=present, is_new=False).fields
 
 
-def _merged_stamp(head: HeadView, target: TicketState, name: str, text: texts.MergedText) -> Stamp:
+def _merged_stamp(
+    head: HeadView, target: TicketState, name: str, text: texts.MergedText, *, is_own: bool
+) -> Stamp:
     stands = _stamp_of(target, name)
+    if text.is_concurrent and is_own:
+        return conflicts.kept_stamp(head.stamp, stands, target.system_id)
     # Another text than the one that stands there never goes by the same stamp.
     if text.is_concurrent or stands >= head.stamp:
         return texts.merged_stamp(head.stamp, stands, target.system_id)

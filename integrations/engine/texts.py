@@ -26,10 +26,14 @@ Settled = Callable[[str, Value], Value]
 
 @dataclass(frozen=True, slots=True)
 class MergedText:
-    """What a receiver's text becomes.  `is_concurrent`: it had been edited as well, so this is a text of its own."""
+    """What a receiver's text becomes.  `is_concurrent`: it had been edited as well, so this is a text of its own.
+
+    `clashes`: both edited the same part of it, and one of the two gave way.
+    """
 
     value: Value
     is_concurrent: bool
+    clashes: bool = False
 
 
 def as_bases(before: Fields, after: Fields) -> dict[str, dict[str, Value]]:
@@ -120,12 +124,12 @@ def _merged(
             # What the whole text goes on with is no edit of anybody.
             return MergedText(_value(merge(before, after, current).document), False)
         result = merge_newest(before, after, current, incoming_is_newer=incoming_is_newer)
-        return MergedText(_value(result.document), True)
+        return MergedText(_value(result.document), True, bool(result.overruled))
     if not _is_cut(base) and (_is_cut(held(base)) or _is_cut(held(incoming))):
         # What the receiver's system has no room for is no edit of what it shows.
         base, incoming = held(base), held(incoming)
     result = merge_newest(base, incoming, current, incoming_is_newer=incoming_is_newer)
-    return MergedText(_value(result.document), not says_the_same(base, current))
+    return MergedText(_value(result.document), not says_the_same(base, current), bool(result.overruled))
 
 
 def _is_cut(document: Document) -> bool:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from integrations.connectors.protocol import Basis, Capabilities
+from integrations.engine import conflicts
 from integrations.engine.ports import Systems
 from integrations.engine.shares import Share, share_of, with_followers
 from integrations.engine.values import (
@@ -76,6 +77,8 @@ def _is_plain_update(head: HeadView) -> bool:
         head.operation is Operation.UPDATE
         and head.state is DeliveryState.NEW
         and not head.tries
+        # Whose change stands is decided on what really stands there.
+        and not conflicts.is_asked(head)
         and target is not None
         and target.event_count > 0
         and not target.is_gone

@@ -171,7 +171,7 @@ class OpenWrite:
     """A write of ours to a ticket that its history has not shown entirely yet.
 
     `fields` are the settled values still expected; `over` tells of texts that were merged which text, with its stamp,
-    they were merged into; `comment` is the body expected (None when nothing is), `file` the
+    they were merged into, `stood` on what a write was decided where a rule asks for it; `comment` is the body expected (None when nothing is), `file` the
     name; `creates` is true until the ticket's creation was seen.  The ids are known once the system has answered.
     """
 
@@ -191,6 +191,7 @@ class OpenWrite:
     attachment_id: str = ""
     done_at: datetime | None = None
     over: Mapping[str, Winner] = field(default_factory=dict)
+    stood: Mapping[str, Mapping] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +239,14 @@ class HeadView:
     followers: tuple[HeadView, ...] = ()
     own_writes: tuple[OpenWrite, ...] = ()
     recent_writes: tuple[datetime, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a person is asked: the receiver's field, and the field of the data dictionary it is written from."""
+
+    field: str
+    shared: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,20 @@ checks use no more than that.  What blocks would stop tickets; what is worth a l
 from __future__ import annotations
 
 import string
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from integrations.canonical import FieldKind
-from integrations.mapping.rules import FieldRule, Finding, Grade, Transform, UpdateMode, check_rules
+from integrations.mapping.plan import fields_read
+from integrations.mapping.rules import (
+    ConflictPolicy,
+    FieldRule,
+    Finding,
+    Grade,
+    Transform,
+    UpdateMode,
+    check_rules,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +46,13 @@ def check_set(
     dictionary: Facts,
     is_outgoing: bool,
     counterpart: Sequence[FieldRule] = (),
+    kept_elsewhere: Collection[str] = (),
 ) -> list[Finding]:
     """All findings about one direction of a side, worst first.
 
     `counterpart` are the side's rules in the other direction, for what goes out and comes back.  An empty `own` means
-    that the system was never asked for its fields; then nothing is said about them.
+    that the system was never asked for its fields; then nothing is said about them.  `kept_elsewhere` are the fields
+    of the data dictionary in which the other side keeps its own edit when both changed one: no more is known of it.
     """
     findings = check_rules(
         rules,
@@ -57,6 +68,7 @@ def check_set(
         )
     if not is_outgoing:
         findings += _unfilled(rules, own)
+        findings += _about_conflicts(rules, counterpart, kept_elsewhere)
     outgoing, incoming = (rules, counterpart) if is_outgoing else (counterpart, rules)
     findings += _round_trips(rules, outgoing, incoming)
     return sorted(findings, key=_worst_first)
@@ -200,6 +212,39 @@ def _kind_words(kind: str) -> str:
         return _WORDS[FieldKind(kind)]
     except ValueError:
         return kind
+
+
+def _about_conflicts(
+    rules: Sequence[FieldRule], outgoing: Sequence[FieldRule], kept_elsewhere: Collection[str]
+) -> Iterator[Finding]:
+    """Answers to "both sides changed it" that settle nothing, or more than was probably meant."""
+    sent = {rule.target for rule in outgoing}
+    for number, rule in enumerate(rules):
+        read = fields_read(rule)
+        if rule.conflict is ConflictPolicy.NEWEST or not read:
+            continue
+        if rule.mode in (UpdateMode.APPEND, UpdateMode.ONLY_IF_NEW):
+            yield Finding(
+                Grade.LOOK,
+                number,
+                f"“{rule.target}”: nothing is replaced by this rule, so nothing is in conflict.",
+            )
+        elif rule.conflict is ConflictPolicy.OWN and any(name in kept_elsewhere for name in read):
+            yield Finding(
+                Grade.LOOK,
+                number,
+                f"Neither side would give way on “{read[0]}”, so the newest change stands there. "
+                "Agree with the other side's steward who gives way.",
+            )
+        elif not any(name in sent for name in read):
+            ends = (
+                "it stays for good" if rule.conflict is ConflictPolicy.OWN else "somebody is asked every time"
+            )
+            yield Finding(
+                Grade.LOOK,
+                number,
+                f"“{rule.target}” is not sent back, so the other side never sees what is changed here: {ends}.",
+            )
 
 
 def _unfilled(rules: Sequence[FieldRule], own: Facts) -> Iterator[Finding]:

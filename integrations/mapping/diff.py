@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from integrations.mapping.files import FilePolicy, size_in_words
 from integrations.mapping.files import in_words as in_words_of_kinds
-from integrations.mapping.rules import FieldRule, RuleSet, Transform, UpdateMode
+from integrations.mapping.rules import ConflictPolicy, FieldRule, RuleSet, Transform, UpdateMode
 
 
 class Kind(StrEnum):
@@ -40,6 +40,11 @@ MODE_WORDS: Mapping[UpdateMode, str] = {
     UpdateMode.ONLY_IF_EMPTY: "Only if empty",
     UpdateMode.ONLY_IF_NEW: "Only on new tickets",
     UpdateMode.APPEND: "Append to list",
+}
+CONFLICT_WORDS: Mapping[ConflictPolicy, str] = {
+    ConflictPolicy.NEWEST: "The newest change stands",
+    ConflictPolicy.OWN: "This side's own change stands",
+    ConflictPolicy.PERSON: "A person decides",
 }
 OPTION_WORDS: Mapping[str, str] = {
     "shares_public_comments": "Public comments leave",
@@ -123,6 +128,8 @@ def in_words(rule: FieldRule) -> str:
         parts.append(f"with {_values_in_words(rule.values)}")
     if rule.mode is not UpdateMode.OVERWRITE:
         parts.append(f"({MODE_WORDS[rule.mode].lower()})")
+    if rule.conflict is not ConflictPolicy.NEWEST:
+        parts.append(f"(both changed it: {CONFLICT_WORDS[rule.conflict].lower()})")
     return " ".join(parts)
 
 
@@ -140,6 +147,8 @@ def _changes(old: FieldRule, new: FieldRule) -> tuple[tuple[str, str, str], ...]
         found.append(("Text", old.argument, new.argument))
     if old.mode != new.mode:
         found.append(("When", MODE_WORDS[old.mode], MODE_WORDS[new.mode]))
+    if old.conflict != new.conflict:
+        found.append(("When both changed it", CONFLICT_WORDS[old.conflict], CONFLICT_WORDS[new.conflict]))
     for value in dict.fromkeys([*old.values, *new.values]):
         if old.values.get(value) != new.values.get(value):
             before, after = old.values.get(value, ""), new.values.get(value, "")

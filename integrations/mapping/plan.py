@@ -107,6 +107,12 @@ def compare_value(rules: RuleSet, envelope: Fields, target: str) -> tuple[bool, 
     return False, None
 
 
+def fields_read(rule: FieldRule) -> tuple[str, ...]:
+    """The fields that a rule's value depends on."""
+    names = _template_fields(rule.argument) if rule.transform is Transform.TEMPLATE else []
+    return tuple(dict.fromkeys([*([rule.source] if rule.source else []), *names]))
+
+
 def _reads_any(rule: FieldRule, fields: Collection[str]) -> bool:
     if rule.transform is Transform.TEMPLATE:
         return any(name in fields for name in _template_fields(rule.argument)) or rule.source in fields

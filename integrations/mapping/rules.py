@@ -28,12 +28,23 @@ class UpdateMode(StrEnum):
     APPEND = "append"
 
 
+class ConflictPolicy(StrEnum):
+    """Whose value stands when both sides changed a field without having seen the other's change."""
+
+    NEWEST = "newest"
+    # The receiver's own edit stands, and the sender is told so.
+    OWN = "own"
+    # The lane waits until somebody has decided.
+    PERSON = "person"
+
+
 @dataclass(frozen=True, slots=True)
 class FieldRule:
     """One row: `source` field, what is done, `target` field.
 
     Outgoing rules go from the side's own field to the data dictionary, incoming rules from the dictionary to the
     side's own field.  `argument` is a template's text (`{field}` is filled in) or a constant's value.
+    `conflict` is asked of incoming rules only.
     """
 
     source: str
@@ -42,6 +53,7 @@ class FieldRule:
     mode: UpdateMode = UpdateMode.OVERWRITE
     argument: str = ""
     values: Mapping[str, str] = field(default_factory=dict)
+    conflict: ConflictPolicy = ConflictPolicy.NEWEST
 
 
 @dataclass(frozen=True, slots=True)

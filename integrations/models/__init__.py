@@ -2,6 +2,7 @@
 
 from integrations.models.alerts import Alert
 from integrations.models.budgets import SystemBudget
+from integrations.models.conflicts import Conflict
 from integrations.models.connections import Connection, Side
 from integrations.models.deliveries import Attempt, Delivery, Effect, Lane, SyncEvent, Withheld
 from integrations.models.endpoints import EndpointSecret, HookEndpoint, HookMessage
@@ -18,6 +19,7 @@ from integrations.models.wizard import ConnectionDraft
 __all__ = [
     "Alert",
     "Attempt",
+    "Conflict",
     "Connection",
     "ConnectionDraft",
     "Delivery",

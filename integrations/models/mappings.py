@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import models
 
 from integrations.canonical import FieldKind
-from integrations.mapping.rules import Transform, UpdateMode
+from integrations.mapping.rules import ConflictPolicy, Transform, UpdateMode
 from integrations.models.connections import Connection, Side
 from integrations.querysets import MappingSetQuerySet
 
@@ -140,12 +140,19 @@ class FieldRule(models.Model):
         ONLY_IF_NEW = UpdateMode.ONLY_IF_NEW.value, "Only on new tickets"
         APPEND = UpdateMode.APPEND.value, "Append to list"
 
+    class ConflictChoice(models.TextChoices):
+        NEWEST = ConflictPolicy.NEWEST.value, "The newest change stands"
+        OWN = ConflictPolicy.OWN.value, "This side's own change stands"
+        PERSON = ConflictPolicy.PERSON.value, "A person decides"
+
     mapping_set = models.ForeignKey(MappingSet, on_delete=models.CASCADE, related_name="rules")
     position = models.PositiveSmallIntegerField(default=0)
     source = models.CharField(max_length=120, blank=True)
     target = models.CharField(max_length=120)
     transform = models.CharField(max_length=20, choices=TransformChoice, default=TransformChoice.COPY)
     mode = models.CharField(max_length=20, choices=ModeChoice, default=ModeChoice.OVERWRITE)
+    # Incoming: whose value stands when both sides changed the field without having seen the other's change.
+    conflict = models.CharField(max_length=10, choices=ConflictChoice, default=ConflictChoice.NEWEST)
     # The template's text or the constant's value.
     argument = models.CharField(max_length=500, blank=True)
     value_map = models.ForeignKey(

@@ -17,8 +17,9 @@ from django.utils.text import slugify
 from integrations.connectors import registry
 from integrations.mapping.checks import FieldFacts, check_set
 from integrations.mapping.files import PROGRAMS, FilePolicy, clashes
+from integrations.mapping.plan import fields_read
+from integrations.mapping.rules import ConflictPolicy, Finding, Grade, RuleSet, Transform, UpdateMode
 from integrations.mapping.rules import FieldRule as Rule
-from integrations.mapping.rules import Finding, Grade, RuleSet, Transform, UpdateMode
 from integrations.models import DictionaryField, FieldRule, MappingSet, Side, System, ValueMap, ValuePair
 from integrations.services.refusals import NotPossible
 from integrations.store.configuration import rule_set_of
@@ -53,6 +54,7 @@ def rule_of(stored: FieldRule) -> Rule:
         values={pair.source: pair.target for pair in stored.value_map.pairs.all()}
         if stored.value_map
         else {},
+        conflict=ConflictPolicy(stored.conflict),
     )
 
 
@@ -102,6 +104,7 @@ def check(mapping_set: MappingSet, dictionary: Mapping[str, FieldFacts] | None =
         dictionary=dictionary,
         is_outgoing=is_outgoing,
         counterpart=_counterpart(mapping_set),
+        kept_elsewhere=() if is_outgoing else _kept_elsewhere(side),
     )
     if is_outgoing and not rules.shares_files:
         return findings
@@ -128,6 +131,26 @@ def _counterpart(mapping_set: MappingSet) -> tuple[Rule, ...]:
         .first()
     )
     return rules_of(published).rules if published else ()
+
+
+def _kept_elsewhere(side: Side) -> frozenset[str]:
+    """The shared fields in which the other side keeps its own edit: of its rules a side learns no more than this."""
+    published = (
+        MappingSet.objects.filter(
+            side__connection=side.connection_id,
+            direction=MappingSet.Direction.INCOMING,
+            state=MappingSet.State.PUBLISHED,
+        )
+        .exclude(side=side)
+        .prefetch_related("rules__value_map__pairs")
+    )
+    return frozenset(
+        name
+        for version in published
+        for rule in rules_of(version).rules
+        if rule.conflict is ConflictPolicy.OWN
+        for name in fields_read(rule)
+    )
 
 
 def files_refused_at_first(direction: str) -> list[str]:
@@ -228,6 +251,7 @@ def _store_rule(draft: MappingSet, stored: FieldRule, rule: Rule) -> FieldRule:
     former = stored.value_map
     stored.source, stored.target = rule.source, rule.target
     stored.transform, stored.mode, stored.argument = rule.transform, rule.mode, rule.argument
+    stored.conflict = rule.conflict
     stored.value_map = None
     if rule.transform is Transform.VALUE_MAP:
         is_shared = former is not None and former.rules.exclude(pk=stored.pk).exists()
@@ -287,6 +311,7 @@ def store_rules(mapping_set: MappingSet, rules: Sequence[Rule]) -> None:
             target=rule.target,
             transform=rule.transform,
             mode=rule.mode,
+            conflict=rule.conflict,
             argument=rule.argument,
             value_map=maps.get(position),
         )

@@ -438,6 +438,9 @@ class MemoryStore:
         for held, row, end in accepted:
             for name, value in (end.accepted or {}).items():
                 stamp = end.accepted_stamps.get(name, row.stamp)
+                if end.written and held.actual.get(name) != value:
+                    # What was only told beside a write has not been looked at again.
+                    continue
                 if name not in held.winners or held.winners[name].stamp < stamp:
                     held.winners[name] = Winner(value, stamp)
         for pk, request in ended.items():
@@ -642,6 +645,7 @@ class MemoryStore:
             attachment_id=row.result.get("attachment_id", ""),
             done_at=row.done_at,
             over={name: winner_from(made_of) for name, made_of in row.unseen.get("over", {}).items()},
+            stood=row.unseen.get("stood", {}),
         )
 
     def _store_ticket(self, request: effects.StoreReading, plan: reading.ReadingPlan, now: datetime) -> None:

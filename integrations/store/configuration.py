@@ -10,7 +10,7 @@ from integrations.connectors import registry
 from integrations.connectors.protocol import TicketWrites
 from integrations.engine.values import ConnectionView, SideView
 from integrations.mapping.files import FilePolicy
-from integrations.mapping.rules import NO_RULES, FieldRule, RuleSet, Transform, UpdateMode
+from integrations.mapping.rules import NO_RULES, ConflictPolicy, FieldRule, RuleSet, Transform, UpdateMode
 from integrations.models import Connection, MappingSet, PersonPair, Side, System
 from integrations.statements import Question
 
@@ -102,6 +102,7 @@ def rule_set_of(mapping_set: MappingSet) -> RuleSet:
                 values={pair.source: pair.target for pair in rule.value_map.pairs.all()}
                 if rule.value_map
                 else {},
+                conflict=ConflictPolicy(rule.conflict),
             )
             for rule in mapping_set.rules.all()
         ),

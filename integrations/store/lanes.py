@@ -38,7 +38,7 @@ from integrations.engine.values import (
     stamp_from,
 )
 from integrations.events import lane_parked
-from integrations.models import Attempt, Delivery, Effect, Lane, Ticket, TicketSide
+from integrations.models import Attempt, Conflict, Delivery, Effect, Lane, Ticket, TicketSide
 from integrations.statements import Order, Question, insert_many, update_many
 from integrations.store import queues, tickets
 from integrations.store.configuration import Configuration
@@ -399,6 +399,18 @@ def park(request: Park) -> bool:
     if request.error and not request.error.outcome_unknown:
         _undo_mark(sent)
     _end_attempts([request.delivery_id], Outcome.REFUSED, request.at, request.error)
+    insert_many(
+        [
+            Conflict(
+                delivery_id=request.delivery_id,
+                field=question.field,
+                shared=question.shared,
+                asked_at=request.at,
+            )
+            for question in request.questions
+        ],
+        ignores_doubles=True,
+    )
     lane_parked.send(Lane, lane=lane)
     return True
 
@@ -545,6 +557,8 @@ def _take_stamps(accepted: Sequence[tuple[_Held, Stamp, Finish]]) -> None:
         came = {
             name: Winner(value, request.accepted_stamps.get(name, written_at))
             for name, value in (request.accepted or {}).items()
+            # What was only told beside a write has not been looked at again.
+            if not request.written or held.actual.get(name) == value
         }
         newer = {
             name: winner

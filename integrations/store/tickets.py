@@ -141,6 +141,7 @@ def _open_write(
         attachment_id=result.get("attachment_id", ""),
         done_at=done_at,
         over={name: winner_from(made_of) for name, made_of in unseen.get("over", {}).items()},
+        stood=unseen.get("stood", {}),
     )
 
 

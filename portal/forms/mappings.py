@@ -12,8 +12,8 @@ from django.db.models import Q, QuerySet
 
 from integrations.mapping.checks import FieldFacts, template_names
 from integrations.mapping.files import size_in_words
+from integrations.mapping.rules import ConflictPolicy, Transform, UpdateMode
 from integrations.mapping.rules import FieldRule as Rule
-from integrations.mapping.rules import Transform, UpdateMode
 from integrations.models import FieldRule, MappingSet, Partner
 from integrations.services.mappings import files_taken
 from portal.access import partners_for
@@ -63,7 +63,14 @@ class RuleForm(StampedForm):
             ].help_text = f"Of a template, such as “{example}”, or the value of a constant."
         if not is_outgoing:
             self.fields["mode"] = forms.ChoiceField(label="When", choices=FieldRule.ModeChoice.choices)
-        self.order_fields(["source", "transform", "argument", "target", "mode"])
+            self.fields["conflict"] = forms.ChoiceField(
+                label="When both sides changed it",
+                choices=FieldRule.ConflictChoice.choices,
+                required=False,
+                help_text="Whose value stands when neither had seen the other's change. "
+                "In a formatted text only a paragraph that both changed counts.",
+            )
+        self.order_fields(["source", "transform", "argument", "target", "mode", "conflict"])
 
     def clean(self) -> dict[str, Any]:
         """Ask for what this kind of rule needs, at the place where it is missing."""
@@ -105,6 +112,7 @@ class RuleForm(StampedForm):
             target=entered["target"],
             transform=transform,
             mode=UpdateMode(entered.get("mode") or UpdateMode.OVERWRITE),
+            conflict=ConflictPolicy(entered.get("conflict") or ConflictPolicy.NEWEST),
             argument=entered["argument"].strip() if takes_text else "",
             values=values if transform is Transform.VALUE_MAP else {},
         )
@@ -130,6 +138,7 @@ def shown_of_rule(rule: Rule) -> dict[str, Any]:
         "argument": rule.argument,
         "target": rule.target,
         "mode": rule.mode.value,
+        "conflict": rule.conflict.value,
     }
 
 

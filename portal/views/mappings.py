@@ -229,7 +229,7 @@ def mapping_rule_add(request: HttpRequest, pk: int) -> HttpResponse:
         request.POST or None,
         facts=facts_of(draft),
         is_outgoing=_is_outgoing(draft),
-        initial={"transform": "copy", "mode": "overwrite"},
+        initial={"transform": "copy", "mode": "overwrite", "conflict": "newest"},
     )
     if form.is_valid() and (stored := attempt(form, lambda: services.add_rule(draft, form.rule({})))):
         return _after_rule(request, stored)
@@ -405,7 +405,10 @@ def _content(rules: RuleSet) -> dict[str, Any]:
         **told,
         "files": [files.max_bytes, list(files.only), list(files.never)],
         "rules": [
-            [one.source, one.target, one.transform.value, one.mode.value, one.argument, dict(one.values)]
+            [
+                *(one.source, one.target, one.transform.value, one.mode.value, one.conflict.value),
+                *(one.argument, dict(one.values)),
+            ]
             for one in rules.rules
         ],
     }

@@ -12,7 +12,7 @@ from integrations.mapping.checks import (
     restless_values,
     template_names,
 )
-from integrations.mapping.rules import FieldRule, Finding, Grade, Transform, UpdateMode
+from integrations.mapping.rules import ConflictPolicy, FieldRule, Finding, Grade, Transform, UpdateMode
 
 OWN = {
     "summary": FieldFacts("Summary", "text", max_length=255, is_required=True),
@@ -216,3 +216,48 @@ def test_what_is_in_order_is_told_too() -> None:
         "Every value of “status” has its row, and finds its way back."
     ]
     assert passed([], []) == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "sent", "message"),
+    [
+        (
+            FieldRule("priority", "priority", conflict=ConflictPolicy.OWN),
+            True,
+            "Neither side would give way on “priority”, so the newest change stands there. "
+            "Agree with the other side's steward who gives way.",
+        ),
+        (
+            FieldRule("title", "summary", conflict=ConflictPolicy.OWN),
+            False,
+            "“summary” is not sent back, so the other side never sees what is changed here: it stays for good.",
+        ),
+        (
+            FieldRule("title", "summary", conflict=ConflictPolicy.PERSON),
+            False,
+            "“summary” is not sent back, so the other side never sees what is changed here: "
+            "somebody is asked every time.",
+        ),
+        (
+            FieldRule("labels", "labels", mode=UpdateMode.APPEND, conflict=ConflictPolicy.PERSON),
+            True,
+            "“labels”: nothing is replaced by this rule, so nothing is in conflict.",
+        ),
+        (FieldRule("title", "summary", conflict=ConflictPolicy.OWN), True, ""),
+        (FieldRule("priority", "priority", conflict=ConflictPolicy.PERSON), True, ""),
+        (FieldRule("priority", "priority"), True, ""),
+    ],
+)
+def test_answers_to_a_conflict_that_settle_nothing_are_told(
+    rule: FieldRule, sent: bool, message: str
+) -> None:
+    findings = check_set(
+        [rule],
+        own={},
+        dictionary={},
+        is_outgoing=False,
+        counterpart=[FieldRule(rule.target, rule.source)] if sent else [],
+        kept_elsewhere={"priority"},
+    )
+
+    assert [one.message for one in findings] == ([message] if message else [])

@@ -8,7 +8,7 @@ import pytest
 
 from integrations.mapping.diff import Difference, Kind, differences, in_words, widens
 from integrations.mapping.files import MEGABYTE, FilePolicy
-from integrations.mapping.rules import NO_RULES, FieldRule, RuleSet, Transform, UpdateMode
+from integrations.mapping.rules import NO_RULES, ConflictPolicy, FieldRule, RuleSet, Transform, UpdateMode
 
 TITLE = FieldRule("subject", "title")
 STATUS = FieldRule("status", "status", Transform.VALUE_MAP, values={"new": "new", "": "open"})
@@ -47,6 +47,19 @@ def test_added_removed_and_changed_rules_are_told_by_the_field_they_write() -> N
         ),
         Difference("labels", Kind.ADDED, (("Rule", "", "Copy of tags"),)),
     ]
+
+
+def test_whose_change_stands_is_told_in_words() -> None:
+    after = replace(TITLE, conflict=ConflictPolicy.PERSON)
+
+    assert differences(version(TITLE), version(after)) == [
+        Difference(
+            "title",
+            Kind.CHANGED,
+            (("When both changed it", "The newest change stands", "A person decides"),),
+        )
+    ]
+    assert in_words(after) == "Copy of subject (both changed it: a person decides)"
 
 
 def test_each_value_that_changed_is_told() -> None:
