@@ -17,6 +17,8 @@ from integrations.statements import Order, Question
 
 # Where a row of each kind names its system.
 _SYSTEM_OF_LANE, _SYSTEM_OF_READING = 2, 1
+# What bulk work may take of a claim in which it comes first: live work finds a place in every claim.
+BULK_SHARE = 4
 # No system has this key: "busy" is never an empty list, which SQL does not know.
 NOBODY = 0
 
@@ -43,16 +45,21 @@ def claim(
     room: Room = NO_LIMITS,
 ) -> tuple[list[ClaimedLane], list[ClaimedReading]]:
     """Lease up to `limit` lanes and readings that are due: live ones before bulk, lanes before readings, and of each
-    the longest waiting first.
+    the longest waiting first.  Where bulk work comes first it takes a part of the places alone.
 
     A leased lane's fence goes up.  A reading's due time moves to the end of the lease: a worker that dies leaves the
     ticket due again, and a hint that arrives while we read sets it back to now.
     """
     leased_until = now + timedelta(seconds=lease_s)
-    found = _Found(now, max(0, limit), busy, room)
+    limit = max(0, limit)
+    found = _Found(now, limit, busy, room)
     with transaction.atomic():
-        for is_bulk in (True, False) if room.bulk_first else (False, True):
-            found.look(is_bulk)
+        if room.bulk_first:
+            found.look(is_bulk=True, most=max(1, limit // BULK_SHARE))
+            found.look(is_bulk=False, most=limit)
+        else:
+            found.look(is_bulk=False, most=limit)
+            found.look(is_bulk=True, most=limit)
         lanes, readings = found.lanes, found.readings
         _lease(keys=[pk for pk, _, _ in lanes], owner=owner, leased_until=leased_until)
         _put_off(keys=[row[0] for row in readings], until=leased_until)
@@ -79,8 +86,9 @@ class _Found:
     def left(self) -> int:
         return self.limit - len(self.lanes) - len(self.readings)
 
-    def look(self, is_bulk: bool) -> None:
+    def look(self, *, is_bulk: bool, most: int) -> None:
         """Take what is due of one kind: in systems with enough calls together, in the others system by system."""
+        places, self.limit = self.limit, min(self.limit, len(self.lanes) + len(self.readings) + most)
         left_out = {*self.busy, *self.room.steps} or {NOBODY}
         lanes, readings = (_bulk_lanes, _bulk_readings) if is_bulk else (_live_lanes, _live_readings)
         if is_bulk:
@@ -90,6 +98,7 @@ class _Found:
         for system_id, steps in self.room.steps.items():
             if steps and system_id not in self.busy and not (is_bulk and system_id in self.room.without_bulk):
                 self._look_in(system_id, steps, is_bulk)
+        self.limit = places
 
     def _take(self, into: list[tuple], due: Question, left_out: set[int], place: int) -> None:
         """Take what is due, of each system up to its share; what one system has too much of leaves room for others."""

@@ -5,59 +5,22 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection
 
 from integrations.connectors.errors import HeldBack
-from integrations.connectors.gate import Gate
 from integrations.connectors.rates import Told
-from integrations.engine.effects import ShareBudget, Shared
 from integrations.engine.ports import Room
 from integrations.models import System, SystemBudget, Ticket
-from integrations.runtime.purse import Purse
+from integrations.runtime.drain import BULK_EVERY
 from integrations.runtime.shared_gate import SharedGate
-from integrations.store import budgets, claims, tickets
+from integrations.store import claims, tickets
 from tests.factories import make_system
+from tests.integrations.runtime.clockwork import NOW, WorkerAtTheClock
 
-NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 CEILING = 60
-
-
-@dataclass(slots=True)
-class WorkerAtTheClock:
-    """A worker that calls one system as often as it is let, at moments that the test tells."""
-
-    system: System
-    at: float = 0.0
-    went: list[float] = field(default_factory=list)
-    purse: Purse = field(init=False)
-    gate: Gate = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.purse = Purse(lambda: self.at)
-        self.gate = self.purse.gate(self.system.pk)
-
-    def round(self, at: float, calls: int = 20) -> None:
-        """Ask if it is time to, and then call."""
-        self.at = at
-        now = NOW + timedelta(seconds=at)
-        requests = self.purse.due(now, 16, lambda _: True)
-        if requests:
-            self.purse.take(requests, shared(requests, now), at)
-        for _ in range(calls):
-            try:
-                self.gate.enter()
-            except HeldBack:
-                return
-            self.went.append(at)
-
-
-def shared(requests: Sequence[ShareBudget], now: datetime) -> list[Shared]:
-    with transaction.atomic():
-        return budgets.share(requests, now)
 
 
 def most_in_a_minute(moments: Sequence[float]) -> int:
@@ -188,7 +151,7 @@ def test_a_system_without_a_limit_is_only_counted() -> None:
     assert (counted > 50, budget.ceiling, budget.limit, budget.left) == (True, None, None, None)
 
 
-def due(system: System, names: str, *, is_bulk: bool) -> None:
+def due(system: System, names: Sequence[str], *, is_bulk: bool) -> None:
     tickets.note_hints(system.pk, list(names), NOW - timedelta(minutes=is_bulk), is_bulk=is_bulk)
 
 
@@ -211,6 +174,32 @@ def test_bulk_work_gets_its_turn_however_much_live_work_there_is() -> None:
     due(system, "ab", is_bulk=True)
     due(system, "xy", is_bulk=False)
     assert claimed(1, Room(bulk_first=True)) == "a"
+
+
+@pytest.mark.django_db
+def test_a_live_hint_is_read_with_the_next_claim_however_much_bulk_work_waits() -> None:
+    system = make_system(kind="jira")
+    due(system, [f"bulk {number}" for number in range(1000)], is_bulk=True)
+    for bulk_first in (False, True):
+        for places in (2, 16):
+            live = f"live {bulk_first} {places}"
+            due(system, [live], is_bulk=False)
+            _, readings = claims.claim("w", NOW, 60, places, (), Room(bulk_first=bulk_first))
+            assert live in [one.remote_id for one in readings]
+
+
+@pytest.mark.django_db
+def test_bulk_work_goes_on_under_constant_live_load_and_live_work_waits_for_none_of_it() -> None:
+    system = make_system(kind="jira")
+    due(system, [f"bulk {number}" for number in range(1000)], is_bulk=True)
+    places, bulk = 16, 0
+    for number in range(1, 5 * BULK_EVERY + 1):
+        # As much live work as there are places, every time.
+        due(system, [f"live {number} {place}" for place in range(places)], is_bulk=False)
+        _, readings = claims.claim("w", NOW, 60, places, (), Room(bulk_first=number % BULK_EVERY == 0))
+        assert len(readings) == places
+        bulk += sum(one.remote_id.startswith("bulk") for one in readings)
+    assert bulk == 5 * (places // claims.BULK_SHARE)
 
 
 @pytest.mark.django_db
