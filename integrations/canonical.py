@@ -134,11 +134,21 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class StatusStep:
+    """A step of a system's workflow, from one status to another, and the fields that it demands a value for."""
+
+    start: str
+    end: str
+    requires: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class FieldSpec:
     """One field of a system: its own name, how people know it, what it takes.
 
     `values` lists the allowed values of a choice in the system's order; empty means any.  `max_length` counts
     characters; 0 means no limit is known.  `is_create_only` marks what can be given to a new ticket and never changed.
+    `steps` are the steps between the values of a status, `steps_known` the values from which all steps are told.
     """
 
     name: str
@@ -149,6 +159,8 @@ class FieldSpec:
     is_writable: bool = True
     is_required: bool = False
     is_create_only: bool = False
+    steps: tuple[StatusStep, ...] = ()
+    steps_known: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ import string
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from integrations.canonical import FieldKind
+from integrations.canonical import FieldKind, StatusStep
+from integrations.mapping import steps as workflow
 from integrations.mapping.plan import fields_read
 from integrations.mapping.rules import (
     ConflictPolicy,
@@ -25,7 +26,10 @@ from integrations.mapping.rules import (
 
 @dataclass(frozen=True, slots=True)
 class FieldFacts:
-    """What is known of one field, of a system or of the data dictionary.  `values` empty: any; length 0: no limit."""
+    """What is known of one field, of a system or of the data dictionary.  `values` empty: any; length 0: no limit.
+
+    `steps` lead from one status to another; from those in `steps_known` there are no others.
+    """
 
     label: str
     kind: str = ""
@@ -34,6 +38,8 @@ class FieldFacts:
     is_writable: bool = True
     is_required: bool = False
     is_create_only: bool = False
+    steps: tuple[StatusStep, ...] = ()
+    steps_known: tuple[str, ...] = ()
 
 
 Facts = Mapping[str, FieldFacts]
@@ -69,6 +75,8 @@ def check_set(
     if not is_outgoing:
         findings += _unfilled(rules, own)
         findings += _about_conflicts(rules, counterpart, kept_elsewhere)
+        for number, rule in enumerate(rules):
+            findings += _about_steps(number, rule, own.get(rule.target), dictionary)
     outgoing, incoming = (rules, counterpart) if is_outgoing else (counterpart, rules)
     findings += _round_trips(rules, outgoing, incoming)
     return sorted(findings, key=_worst_first)
@@ -255,6 +263,41 @@ def _unfilled(rules: Sequence[FieldRule], own: Facts) -> Iterator[Finding]:
                 Grade.LOOK,
                 None,
                 f"“{facts.label}” has to be filled in on a new ticket there, and no rule writes it.",
+            )
+
+
+def values_written(rule: FieldRule, shared: Mapping[str, Sequence[str]]) -> Sequence[str]:
+    """The values that a rule may write, each once; `shared` are those of the data dictionary's fields."""
+    match rule.transform:
+        case Transform.VALUE_MAP:
+            return list(dict.fromkeys(rule.values.values()))
+        case Transform.CONSTANT:
+            return [rule.argument]
+        case Transform.COPY:
+            return shared.get(rule.source, ())
+    return ()
+
+
+def _about_steps(number: int, rule: FieldRule, target: FieldFacts | None, shared: Facts) -> Iterator[Finding]:
+    """Statuses that the other system's workflow does not lead to, from anywhere or from one that we write."""
+    if target is None or not target.steps_known:
+        return
+    lists = {name: facts.values for name, facts in shared.items()}
+    written = [one for one in values_written(rule, lists) if one in target.values]
+    for value in written:
+        if workflow.is_out_of_reach(target.steps, target.steps_known, value):
+            yield Finding(
+                Grade.LOOK, number, f"The workflow of “{target.label}” has no step that leads to “{value}”."
+            )
+            continue
+        starts = workflow.without_way(target.steps, target.steps_known, value)
+        if stuck := [one for one in starts if one in written]:
+            names = " or ".join(f"“{one}”" for one in stuck)
+            yield Finding(
+                Grade.LOOK,
+                number,
+                f"The workflow of “{target.label}” has no way from {names} to “{value}”: "
+                "a ticket that has to go there waits for a person.",
             )
 
 

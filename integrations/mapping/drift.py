@@ -10,8 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from integrations.mapping.checks import Facts, FieldFacts, template_names
+from integrations.mapping import steps as workflow
+from integrations.mapping.checks import Facts, FieldFacts, template_names, values_written
 from integrations.mapping.rules import FieldRule, Grade, Transform, UpdateMode
+
+_ARROW = " → "
 
 
 class ChangeCode(StrEnum):
@@ -24,11 +27,17 @@ class ChangeCode(StrEnum):
     KIND_CHANGED = "kind_changed"
     LIMIT_SHORTER = "limit_shorter"
     VALUE_NEW = "value_new"
+    STATUS_UNREACHABLE = "status_unreachable"
+    STEP_GONE = "step_gone"
+    STEP_DEMANDS = "step_demands"
 
 
 @dataclass(frozen=True, slots=True)
 class FieldChange:
-    """One change of one field.  `value` is the value that went or came; `before` and `after` are words or numbers."""
+    """One change of one field.  `value` is the value that went or came; `before` and `after` are words or numbers.
+
+    For a step that went the value is both its ends, see `ends_of`; for new demands `after` names the fields.
+    """
 
     code: ChangeCode
     field: str
@@ -121,6 +130,33 @@ def _changes_of(name: str, old: FieldFacts, new: FieldFacts) -> Iterator[FieldCh
         for value in new.values:
             if value not in old.values:
                 yield FieldChange(ChangeCode.VALUE_NEW, name, new.label, value)
+    yield from _step_changes(name, old, new)
+
+
+def ends_of(change: FieldChange) -> tuple[str, str]:
+    """The status from which a way went, and the one to which it led."""
+    start, _, end = change.value.partition(_ARROW)
+    return start, end
+
+
+def _step_changes(name: str, old: FieldFacts, new: FieldFacts) -> Iterator[FieldChange]:
+    """Ways through the workflow that are gone, and what its steps demand now that they did not."""
+    if not old.steps or not new.steps:
+        return
+    ends = [one for one in new.values if one in old.values]
+    for end in ends:
+        had = [one for one in old.values if one != end and end in workflow.reached(old.steps, one)]
+        gone = [one for one in workflow.without_way(new.steps, new.steps_known, end) if one in had]
+        if gone and workflow.is_out_of_reach(new.steps, new.steps_known, end):
+            yield FieldChange(ChangeCode.STATUS_UNREACHABLE, name, new.label, end)
+            continue
+        for start in gone:
+            yield FieldChange(ChangeCode.STEP_GONE, name, new.label, f"{start}{_ARROW}{end}")
+    before, after = workflow.demands(old.steps), workflow.demands(new.steps)
+    for end in ends:
+        added = [one for one in after.get(end, ()) if end in before and one not in before[end]]
+        if added:
+            yield FieldChange(ChangeCode.STEP_DEMANDS, name, new.label, end, after=", ".join(added))
 
 
 def still_holds(change: FieldChange, now: Facts) -> bool:
@@ -145,6 +181,16 @@ def still_holds(change: FieldChange, now: Facts) -> bool:
         case ChangeCode.LIMIT_SHORTER:
             longest = int(change.before or 0)
             return bool(facts.max_length) and not 0 < longest <= facts.max_length
+        case ChangeCode.STATUS_UNREACHABLE:
+            return change.value in facts.values and workflow.is_out_of_reach(
+                facts.steps, facts.steps_known, change.value
+            )
+        case ChangeCode.STEP_GONE:
+            start, end = ends_of(change)
+            return start in workflow.without_way(facts.steps, facts.steps_known, end)
+        case ChangeCode.STEP_DEMANDS:
+            demanded = workflow.demands(facts.steps).get(change.value, ())
+            return any(one in demanded for one in change.after.split(", "))
 
 
 # --- Whom it touches ---
@@ -193,23 +239,20 @@ def _touches_receiver(change: FieldChange, rule: FieldRule, side: SideRules) -> 
         case ChangeCode.READ_ONLY:
             return change.after == "never" or rule.mode is not UpdateMode.ONLY_IF_NEW
         case ChangeCode.VALUE_GONE:
-            return change.value in _values_written(rule, side)
+            return change.value in values_written(rule, side.shared)
+        case ChangeCode.STATUS_UNREACHABLE:
+            return change.value in values_written(rule, side.shared)
+        case ChangeCode.STEP_GONE:
+            return ends_of(change)[1] in values_written(rule, side.shared)
+        case ChangeCode.STEP_DEMANDS:
+            filled = {one.target for one in side.incoming}
+            is_filled = all(one in filled for one in change.after.split(", "))
+            return change.value in values_written(rule, side.shared) and not is_filled
         case ChangeCode.LIMIT_SHORTER:
             if rule.transform is Transform.CONSTANT:
                 return len(rule.argument) > int(change.after)
             return rule.transform in (Transform.COPY, Transform.TEMPLATE)
     return False
-
-
-def _values_written(rule: FieldRule, side: SideRules) -> Sequence[str]:
-    match rule.transform:
-        case Transform.VALUE_MAP:
-            return list(rule.values.values())
-        case Transform.CONSTANT:
-            return [rule.argument]
-        case Transform.COPY:
-            return side.shared.get(rule.source, ())
-    return ()
 
 
 def _touches_trigger(change: FieldChange, values: Sequence[str]) -> bool:
@@ -220,7 +263,8 @@ def _touches_trigger(change: FieldChange, values: Sequence[str]) -> bool:
 
 def grade_of(change: FieldChange, used: Sequence[Use]) -> Grade:
     """Whether tickets will be stopped by it, or whether it is only worth a look."""
-    if change.code in (ChangeCode.VALUE_NEW, ChangeCode.LIMIT_SHORTER):
+    # What a step demands may have a default of its own.
+    if change.code in (ChangeCode.VALUE_NEW, ChangeCode.LIMIT_SHORTER, ChangeCode.STEP_DEMANDS):
         return Grade.LOOK
     # Rules that only read a value that nobody can choose any more are idle, not broken.
     if change.code is ChangeCode.VALUE_GONE and all(use.place is Place.OUTGOING for use in used):
@@ -252,6 +296,13 @@ def sentence(change: FieldChange) -> str:
         case ChangeCode.LIMIT_SHORTER:
             was = f"{change.before} before" if change.before else "no limit was known before"
             return f"{name} takes {change.after} characters at most now; {was}."
+        case ChangeCode.STATUS_UNREACHABLE:
+            return f"{name}: no step of the workflow leads to “{change.value}” any more."
+        case ChangeCode.STEP_GONE:
+            start, end = ends_of(change)
+            return f"{name}: the workflow no longer leads from “{start}” to “{end}”."
+        case ChangeCode.STEP_DEMANDS:
+            return f"{name}: to reach “{change.value}” a value is demanded now for {change.after}."
 
 
 def _kind(word: str) -> str:

@@ -232,6 +232,11 @@ def _stands_of(side: Side, finding: SystemFinding, facts: Mapping[str, FieldFact
     ends = ends.filter(Q(ticket__isnull=True) | Q(ticket__is_gone=False))
     if finding.code in (ChangeCode.VALUE_GONE, ChangeCode.VALUE_NEW):
         ends = ends.filter(holds=finding.value)
+    elif finding.code == ChangeCode.STEP_GONE:
+        ends = ends.filter(holds=drift.ends_of(finding.change)[0])
+    elif finding.code in (ChangeCode.STATUS_UNREACHABLE, ChangeCode.STEP_DEMANDS):
+        # Who is there already need not go there.
+        ends = ends.filter(Q(holds__isnull=True) | ~Q(holds=finding.value))
     elif finding.code == ChangeCode.LIMIT_SHORTER and _is_plain(facts.get(finding.field)):
         ends = ends.annotate(length=Length("holds")).filter(length__gt=int(finding.after))
     over = _words_for_over(side)

@@ -14,6 +14,7 @@ from typing import Any
 from django.db import models, transaction
 from django.utils.text import slugify
 
+from integrations.canonical import StatusStep
 from integrations.connectors import registry
 from integrations.mapping.checks import FieldFacts, check_set
 from integrations.mapping.files import PROGRAMS, FilePolicy, clashes
@@ -78,6 +79,11 @@ def field_facts(system: System) -> dict[str, FieldFacts]:
             is_writable=entry.get("is_writable", True),
             is_required=entry.get("is_required", False),
             is_create_only=entry.get("is_create_only", False),
+            steps=tuple(
+                StatusStep(step["from"], step["to"], tuple(step["requires"]))
+                for step in entry.get("steps", ())
+            ),
+            steps_known=tuple(entry.get("steps_known", ())),
         )
         for entry in system.metadata.get("fields", [])
         if entry.get("name")

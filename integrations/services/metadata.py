@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from integrations.connectors.errors import ConnectorError
 from integrations.models import System, SystemFinding
 from integrations.services import findings
+from integrations.services.mappings import field_facts
 from integrations.services.refusals import NotPossible
 from integrations.services.systems import files_told, metadata_of, open_connector_for
 
@@ -56,6 +58,32 @@ def refresh_next_due(now: datetime) -> bool:
         return True
     logger.info("metadata_read", extra={"system_id": system.pk, "findings": len(found)})
     return True
+
+
+@dataclass(frozen=True, slots=True)
+class StepsFrom:
+    """Where the workflow leads from one status: (status, labels of the fields demanded).  `is_whole`: nowhere else."""
+
+    start: str
+    ends: list[tuple[str, list[str]]]
+    is_whole: bool
+
+
+def workflow_of(system: System) -> list[StepsFrom]:
+    """The workflow as the system told it, a row for each of its statuses; empty where it told of none."""
+    facts = field_facts(system)
+    status = next((one for one in facts.values() if one.steps), None)
+    if status is None:
+        return []
+
+    def ends(start: str) -> list[tuple[str, list[str]]]:
+        steps = [one for one in status.steps if one.start == start]
+        return [
+            (one.end, [facts[name].label if name in facts else name for name in one.requires])
+            for one in steps
+        ]
+
+    return [StepsFrom(start, ends(start), start in status.steps_known) for start in status.values]
 
 
 def _note(system: System, message: str, now: datetime) -> None:

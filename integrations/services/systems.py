@@ -312,21 +312,28 @@ def files_told(system: System, connector: Connector) -> dict[str, dict[str, obje
 
 def metadata_of(specs: tuple[FieldSpec, ...]) -> dict[str, list[dict[str, object]]]:
     """The JSON form of a system's fields, as kept in `System.metadata`."""
+    return {"fields": [{**_plain(spec), **_workflow(spec)} for spec in specs]}
+
+
+def _plain(spec: FieldSpec) -> dict[str, object]:
     return {
-        "fields": [
-            {
-                "name": spec.name,
-                "label": spec.label,
-                "kind": spec.kind.value,
-                "values": list(spec.values),
-                "max_length": spec.max_length,
-                "is_writable": spec.is_writable,
-                "is_required": spec.is_required,
-                "is_create_only": spec.is_create_only,
-            }
-            for spec in specs
-        ]
+        "name": spec.name,
+        "label": spec.label,
+        "kind": spec.kind.value,
+        "values": list(spec.values),
+        "max_length": spec.max_length,
+        "is_writable": spec.is_writable,
+        "is_required": spec.is_required,
+        "is_create_only": spec.is_create_only,
     }
+
+
+def _workflow(spec: FieldSpec) -> dict[str, object]:
+    """The steps between the values of a status; nothing for other fields."""
+    if not spec.steps and not spec.steps_known:
+        return {}
+    steps = [{"from": one.start, "to": one.end, "requires": list(one.requires)} for one in spec.steps]
+    return {"steps": steps, "steps_known": list(spec.steps_known)}
 
 
 def _note_failed_test(system: System, error: errors.ConnectorError, now: datetime) -> Checkup:

@@ -145,6 +145,7 @@ def system_fields(request: HttpRequest, pk: int) -> HttpResponse:
         "system": system,
         "form": form,
         "fields": [(field, findings.pop(field["name"], [])) for field in form.narrow(known)],
+        "workflow": metadata.workflow_of(system),
         "field_count": len(known),
         # What is gone has no row to stand in.
         "gone": [one for name in findings for one in findings[name] if one.code == "field_gone"],
@@ -311,7 +312,7 @@ def system_ceiling(request: HttpRequest, pk: int) -> HttpResponse:
     system = fetch_system(request, pk, "write")
     form = CeilingForm(request.POST)
     if not form.is_valid():
-        messages.error(request, form.errors["ceiling"][0])
+        messages.error(request, str(form.errors["ceiling"][0]))
         return redirect("system_detail", pk)
     ceiling = form.cleaned_data["ceiling"]
     before = budgets.standing(system, now=timezone.now()).ceiling

@@ -251,3 +251,49 @@ def test_a_reading_that_fails_keeps_what_was_known_and_comes_again(
     assert system.metadata_due_at == NOW + timedelta(hours=1)
     assert system.metadata_problem != ""
     assert SystemFinding.objects.count() == 0
+
+
+def test_a_step_that_went_names_the_value_map_and_the_tickets_that_stand_before_it(
+    sides: tuple[Side, Side],
+) -> None:
+    left, right = sides
+    waits = scenes.matter(left, right, right_fields={"status": "In Review"}, number=1)
+    scenes.matter(left, right, right_fields={"status": "Done"}, number=2)
+
+    def workflow(*ways: tuple[str, str]) -> dict[str, Any]:
+        steps = [{"from": one, "to": other, "requires": []} for one, other in ways]
+        return {"steps": steps, "steps_known": list(STATES)}
+
+    whole = [("To Do", "In Progress"), ("In Progress", "In Review"), ("In Progress", "Done")]
+    assert take(right.system, status=workflow(*whole, ("In Review", "Done"))) == []
+
+    [gone] = take(right.system, days=1, status=workflow(*whole))
+
+    assert (gone.code, gone.value, gone.grade) == ("step_gone", "In Review → Done", "block")
+    assert list(findings.tickets_of(gone)) == [waits.linked]
+    assert [(one.place.value, str(one.rule)) for one in findings.touched_by(gone)] == [
+        ("incoming", "status → status")
+    ]
+
+    [out] = take(right.system, days=2, status=workflow(*whole[:2]))
+    assert (out.code, out.value, out.grade) == ("status_unreachable", "Done", "block")
+    assert list(findings.tickets_of(out)) == [waits.linked]
+
+    assert take(right.system, days=3, status=workflow(*whole, ("In Review", "Done"))) == []
+    assert not SystemFinding.objects.live().exists()
+
+
+def test_a_field_that_a_step_demands_now_is_a_finding_unless_a_rule_fills_it(
+    sides: tuple[Side, Side],
+) -> None:
+    right = sides[1]
+
+    def demanding(*names: str) -> dict[str, Any]:
+        step = {"from": "In Review", "to": "Done", "requires": list(names)}
+        return {"steps": [step], "steps_known": list(STATES)}
+
+    assert take(right.system, status=demanding()) == []
+    [more] = take(right.system, days=1, status=demanding("close_code"))
+    assert (more.code, more.value, more.after, more.grade) == ("step_demands", "Done", "close_code", "look")
+    take(right.system, days=2, status=demanding())
+    assert not SystemFinding.objects.live().exists()

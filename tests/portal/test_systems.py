@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -178,6 +179,32 @@ def test_fields_are_shown_with_what_they_take(client: Client, owner: User, zende
     assert "<code>custom_field_360000000003</code>" in page
     assert "low, normal, high, urgent" in page
     assert "New tickets only" in page
+
+
+def test_the_workflow_is_shown_with_what_its_steps_demand(
+    client: Client, owner: User, zendesk: System
+) -> None:
+    workflow = {
+        "values": ["new", "open", "solved"],
+        "steps": [
+            {"from": "new", "to": "open", "requires": []},
+            {"from": "open", "to": "solved", "requires": ["priority", "custom_field_9"]},
+        ],
+        "steps_known": ["new", "solved"],
+    }
+    told = [{**row, **(workflow if row["name"] == "status" else {})} for row in zendesk.metadata["fields"]]
+    zendesk.metadata = {"fields": told}
+    zendesk.save()
+
+    page = client.get(at("system_fields", zendesk)).content.decode()
+
+    table = page[page.index('id="workflow"') :]
+    rows = re.findall(r"<tr>(.*?)</tr>", table[table.index("<tbody>") : table.index("</tbody>")], re.S)
+    assert [" ".join(re.sub(r"<[^>]*>", " ", row).split()) for row in rows] == [
+        "new open",
+        "open as far as is known solved demands Priority, custom_field_9",
+        "solved Nowhere",
+    ]
 
 
 READS = ["system_detail", "system_fields"]

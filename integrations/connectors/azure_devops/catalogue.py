@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from integrations.canonical import FieldKind, FieldSpec
+from integrations.canonical import FieldKind, FieldSpec, StatusStep
 from integrations.connectors.azure_devops.fields import (
     REASONS,
     STRING_CHARS,
@@ -63,6 +63,19 @@ def _spec(
         and not values
         and record.get("defaultValue") is None,
         is_create_only=name == "type",
+        steps=_steps(ticket_type) if name == "status" else (),
+        steps_known=tuple(one for one in values if one in ticket_type.steps) if name == "status" else (),
+    )
+
+
+def _steps(ticket_type: TicketType) -> tuple[StatusStep, ...]:
+    """The steps between the states; a reason that one demands is given by the process."""
+    states = ticket_type.categories
+    return tuple(
+        StatusStep(start, end)
+        for start, onward in ticket_type.steps.items()
+        for end in onward
+        if start in states and end in states
     )
 
 

@@ -114,6 +114,12 @@ def field_metadata(http: Http, project: str, issue_type: str) -> list[dict]:
     return client.create_fields(http, project, found)
 
 
+def type_of(types: list[dict], issue_type: str) -> dict:
+    """The issue type with this name; one without an id where the project does not list it."""
+    wanted = (one for one in types if str(one.get("name")).casefold() == issue_type.casefold())
+    return next(wanted, {"name": issue_type})
+
+
 def statuses_of(types: list[dict], issue_type: str) -> tuple[str, ...]:
     """The statuses an issue of this type may have, in the project's order; of all types when it is not listed."""
     wanted = [one for one in types if str(one.get("name")).casefold() == issue_type.casefold()] or types

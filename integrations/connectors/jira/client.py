@@ -58,6 +58,12 @@ def create_fields(http: Http, project_key: str, issue_type_id: str) -> list[dict
     return list(_pages(http, path, {}, ("fields", "values", "results")))
 
 
+# https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-projects/#api-rest-api-3-project-projectidorkey-get
+def project(http: Http, project_key: str) -> dict:
+    """The project: its id, key and name."""
+    return http.request("GET", f"{API}/project/{_part(project_key)}").object()
+
+
 # https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-projects/#api-rest-api-3-project-projectidorkey-statuses-get
 def project_statuses(http: Http, project_key: str) -> list[dict]:
     """Per issue type of the project: its statuses."""

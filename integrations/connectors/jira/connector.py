@@ -44,6 +44,7 @@ from integrations.connectors.jira import (
     workflow,
 )
 from integrations.connectors.jira import fields as jira_fields
+from integrations.connectors.jira import steps as status_steps
 from integrations.connectors.jira.adf_patch import patched
 from integrations.connectors.jira.faults import read_error
 from integrations.connectors.jira.journey import Journeys
@@ -138,14 +139,18 @@ class JiraConnector:
         return found
 
     def fields(self) -> tuple[FieldSpec, ...]:
-        """The fields of the project's issue type; four calls or more."""
+        """The fields of the project's issue type and the steps of its workflow; six calls or more."""
         metadata = self._wording.field_metadata()
-        statuses = account.statuses_of(client.project_statuses(self._http, self._project), self._issue_type)
+        types = client.project_statuses(self._http, self._project)
+        statuses = account.statuses_of(types, self._issue_type)
+        steps, known = status_steps.told(
+            self._http, self._project, account.type_of(types, self._issue_type), statuses
+        )
         resolutions = tuple(str(one["name"]) for one in client.resolutions(self._http) if one.get("name"))
         # These two are on no form for a new ticket, and are what a workflow is about.
         return (
             *(spec for spec in catalogue.specs(metadata) if spec.name not in ("status", "resolution")),
-            FieldSpec("status", "Status", FieldKind.STATUS, values=statuses),
+            FieldSpec("status", "Status", FieldKind.STATUS, values=statuses, steps=steps, steps_known=known),
             FieldSpec("resolution", "Resolution", FieldKind.CHOICE, values=resolutions),
         )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
@@ -54,9 +54,10 @@ from integrations.connectors.servicenow import (
 )
 from integrations.connectors.servicenow import fields as own_fields
 from integrations.connectors.servicenow.batch import Batch, Outcome, Part, answered
-from integrations.connectors.servicenow.fields import Form
+from integrations.connectors.servicenow.fields import Form, Shape
 from integrations.connectors.servicenow.metadata import Metadata
 from integrations.connectors.servicenow.people import GROUP_FIELDS, Directory
+from integrations.connectors.servicenow.steps import state_steps
 from integrations.file_names import safe_name
 from integrations.richtext.blocks import from_value
 
@@ -150,9 +151,17 @@ class ServiceNowConnector:
         groups = self._group_names() if any(one.form is Form.GROUP for one in shapes.values()) else ()
         types = tuple(own_fields.type_name(table) for table in self._tables)
         return (
-            *(own_fields.spec(shape, groups) for shape in shapes.values()),
+            *(self._described(shape, groups) for shape in shapes.values()),
             FieldSpec(own_fields.TYPE, "Type", FieldKind.CHOICE, types, is_create_only=True),
         )
+
+    def _described(self, shape: Shape, groups: Sequence[str]) -> FieldSpec:
+        """A field; the state's with the steps, and with what the instance demands on them."""
+        spec = own_fields.spec(shape, groups)
+        if shape.name != own_fields.STATE:
+            return spec
+        tables = self._facts().metadata.tables.values()
+        return replace(spec, steps=tuple(dict.fromkeys(step for one in tables for step in state_steps(one))))
 
     def history(self, remote_id: str, since: str) -> History:
         """Changes after the cursor; one call, and more only for very long histories and people not met before.

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from integrations.canonical import Attachment, FieldKind, Fields, FieldSpec, Value
+from integrations.canonical import Attachment, FieldKind, Fields, FieldSpec, StatusStep, Value
 from integrations.connectors import errors
 from integrations.connectors.zendesk import texts
 from integrations.connectors.zendesk.people import People, id_of
@@ -129,12 +129,35 @@ def _attachment(record: dict) -> Attachment:
 
 def field_specs(records: Iterable[Mapping]) -> tuple[FieldSpec, ...]:
     """What an account's tickets hold, in the order of its form."""
-    specs = [_spec(record) for record in records if record.get("active") is not False]
+    rows = [record for record in records if record.get("active") is not False]
+    specs = [_with_steps(_spec(record), rows) for record in rows]
     found = {spec.name: spec for spec in specs if spec is not None}
     found.setdefault("subject", FieldSpec("subject", "Subject", FieldKind.TEXT))
     found.setdefault("requester", FieldSpec("requester", "Requester", FieldKind.PERSON))
     found.setdefault("tags", FieldSpec("tags", "Tags", FieldKind.LABELS))
     return tuple(found.values())
+
+
+def _with_steps(spec: FieldSpec | None, records: Iterable[Mapping]) -> FieldSpec | None:
+    """The status field with Zendesk's own steps: to new nothing leads back, from closed nothing leads on.
+
+    Closing is for Zendesk's own automations.  An account may demand fields of a ticket that is to be solved.
+    https://developer.zendesk.com/api-reference/ticketing/tickets/ticket_fields/
+    """
+    if spec is None or spec.name != "status":
+        return spec
+    required = tuple(
+        sorted(one.name for record in records if record.get("required") is True and (one := _spec(record)))
+    )
+    working = [one for one in spec.values if one not in ("new", "closed")]
+    steps = [
+        StatusStep(start, end, required if end == "solved" else ())
+        for start in spec.values
+        for end in working
+        if start not in (end, "closed")
+    ]
+    steps += [StatusStep("solved", "closed")] if "closed" in spec.values and "solved" in spec.values else []
+    return replace(spec, steps=tuple(steps), steps_known=spec.values)
 
 
 def _spec(record: Mapping) -> FieldSpec | None:

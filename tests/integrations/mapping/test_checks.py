@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from integrations.canonical import StatusStep
 from integrations.mapping.checks import (
     FieldFacts,
     check_set,
@@ -261,3 +264,30 @@ def test_answers_to_a_conflict_that_settle_nothing_are_told(
     )
 
     assert [one.message for one in findings] == ([message] if message else [])
+
+
+def steps(*ways: tuple[str, str], known: tuple[str, ...]) -> dict[str, FieldFacts]:
+    status = replace(OWN["status"], steps=tuple(StatusStep(*one) for one in ways), steps_known=known)
+    return {**OWN, "status": status}
+
+
+def test_statuses_to_which_the_workflow_does_not_lead_are_told_before_a_ticket_has_to_go_there() -> None:
+    states = OWN["status"].values
+    there = (("To Do", "In Progress"), ("In Progress", "In Review"))
+
+    def told(*ways: tuple[str, str], known: tuple[str, ...] = states) -> list[str]:
+        own = steps(*ways, known=known)
+        found = check_set([TITLE_IN, STATUS_IN], own=own, dictionary=DICTIONARY, is_outgoing=False)
+        return [one.message for one in found if "workflow" in one.message]
+
+    assert told(*there, ("In Review", "Done"), ("Done", "To Do")) == []
+    assert told(*there, ("In Review", "To Do"), ("Done", "To Do")) == [
+        "The workflow of “Status” has no step that leads to “Done”."
+    ]
+    assert told(*there, ("In Review", "Done"), ("In Progress", "To Do")) == [
+        "The workflow of “Status” has no way from “Done” to “To Do”: "
+        "a ticket that has to go there waits for a person.",
+        "The workflow of “Status” has no way from “Done” to “In Progress”: "
+        "a ticket that has to go there waits for a person.",
+    ]
+    assert told(*there, known=()) == []

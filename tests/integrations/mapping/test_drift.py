@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from integrations.canonical import StatusStep
 from integrations.mapping import drift
 from integrations.mapping.checks import FieldFacts
 from integrations.mapping.drift import ChangeCode, FieldChange, Place, SideRules, Use
@@ -160,6 +161,74 @@ def test_rules_that_only_read_a_value_that_went_are_worth_a_look() -> None:
     gone = change(ChangeCode.VALUE_GONE, "priority", value="high")
 
     assert drift.grade_of(gone, [Use(Place.OUTGOING, 0)]) is Grade.LOOK
+
+
+# --- Steps of a workflow ---
+
+STATES = ("new", "open", "done")
+WAYS = (("new", "open"), ("open", "done"), ("done", "open"))
+
+
+def workflow(
+    *ways: tuple[str, str], known: tuple[str, ...] = STATES, **demanded: str
+) -> dict[str, FieldFacts]:
+    steps = tuple(StatusStep(one, other, tuple(demanded.get(other, "").split())) for one, other in ways)
+    return {"state": facts(label="State", kind="status", values=STATES, steps=steps, steps_known=known)}
+
+
+def told(code: ChangeCode, value: str, after: str = "") -> FieldChange:
+    return FieldChange(code, "state", "State", value, after=after)
+
+
+@pytest.mark.parametrize(
+    ("after", "found"),
+    [
+        (workflow(*WAYS), []),
+        (workflow(*WAYS, ("new", "done")), []),
+        (workflow(*WAYS[:1], WAYS[2]), [told(ChangeCode.STATUS_UNREACHABLE, "done")]),
+        # The way back to open is gone; that from new is not.
+        (workflow(*WAYS[:2]), [told(ChangeCode.STEP_GONE, "done → open")]),
+        (workflow(("new", "done"), *WAYS[1:]), []),
+        # Where not all steps are known nothing is said to be gone.
+        (workflow(*WAYS[:2], known=("new", "open")), []),
+        (workflow(*WAYS[:1], known=()), []),
+        (workflow(known=()), []),
+        (workflow(*WAYS, done="code notes"), [told(ChangeCode.STEP_DEMANDS, "done", "code, notes")]),
+    ],
+)
+def test_two_readings_of_a_workflow_are_compared_by_where_it_leads(
+    after: Any, found: list[FieldChange]
+) -> None:
+    before = workflow(*WAYS)
+    assert drift.changes(before, after) == found
+    for change in found:
+        assert drift.still_holds(change, after)
+        assert not drift.still_holds(change, before)
+
+
+WRITES = SideRules(
+    incoming=[mapped("state", "state", {"resolved": "done", "active": "open"}), FieldRule("code", "code")]
+)
+
+
+@pytest.mark.parametrize(
+    ("changed", "is_used", "grade"),
+    [
+        (told(ChangeCode.STATUS_UNREACHABLE, "done"), True, Grade.BLOCK),
+        (told(ChangeCode.STATUS_UNREACHABLE, "new"), False, None),
+        (told(ChangeCode.STEP_GONE, "done → open"), True, Grade.BLOCK),
+        (told(ChangeCode.STEP_GONE, "open → new"), False, None),
+        (told(ChangeCode.STEP_DEMANDS, "done", "code, notes"), True, Grade.LOOK),
+        # A rule fills it.
+        (told(ChangeCode.STEP_DEMANDS, "done", "code"), False, None),
+    ],
+)
+def test_a_change_of_steps_touches_the_rules_that_write_the_status(
+    changed: FieldChange, is_used: bool, grade: Grade | None
+) -> None:
+    used = drift.uses(changed, WRITES)
+    assert used == ([Use(Place.INCOMING, 0)] if is_used else [])
+    assert not used or drift.grade_of(changed, used) is grade
 
 
 @pytest.mark.parametrize("code", ChangeCode)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -162,7 +163,8 @@ def test_fields_are_described_in_the_order_of_the_form() -> None:
         record("integer", 14), record("date", 15), record("text", 16), record("brand_new_kind", 17),
         record("text", 18, active=False), {"odd": 1},
     ]  # fmt: skip
-    assert fields.field_specs(records) == (
+    found = fields.field_specs(records)
+    assert tuple(replace(one, steps=(), steps_known=()) for one in found) == (
         FieldSpec("subject", "Subject", FieldKind.TEXT),
         FieldSpec("description", "Description", FieldKind.RICH_TEXT, is_create_only=True),
         FieldSpec(
