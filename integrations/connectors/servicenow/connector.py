@@ -461,9 +461,12 @@ class ServiceNowConnector:
 
     def _record(self, table: str, sys_id: str, outcome: Outcome) -> dict:
         try:
-            return records.record(answered(outcome))
+            found = records.record(answered(outcome))
         except errors.Gone as error:
             raise self._why_gone(table, sys_id, error) from error
+        if records.raw(found, "sys_id") != sys_id:
+            raise errors.Garbled("ServiceNow answered with another record than the one we asked for.")
+        return found
 
     def _why_gone(self, table: str, sys_id: str, error: errors.Gone) -> errors.Refused:
         """404 is told for a deleted record, an archived one, and one that our account may not see; one more call."""

@@ -171,14 +171,15 @@ def test_the_creation_carries_our_marker(desk: Bench) -> None:
     assert desk.changes(remote_id)[0].marker == draft.marker
 
 
-def test_a_repeated_creation_gives_the_first_ticket_where_that_is_promised(desk: Bench) -> None:
-    if not desk.connector.capabilities.idempotent_create:
-        pytest.skip(f"{desk.case.kind} does not promise it")
+def test_a_repeated_creation_gives_the_first_ticket_where_that_is_promised_and_only_there(
+    desk: Bench,
+) -> None:
     draft = desk.draft()
     changed = Draft({**draft.fields, desk.case.title: "Other words"}, draft.marker)
-    first = desk.connector.create(draft).head
-    assert [desk.connector.create(again).head for again in (draft, changed)] == [first, first]
-    assert len(list(desk.sandbox.tickets())) == 1
+    heads = [desk.connector.create(again).head for again in (draft, draft, changed)]
+    # Where it makes another ticket each time, the engine has to look for the first before it asks again.
+    tickets = 1 if desk.connector.capabilities.idempotent_create else 3
+    assert len({head.remote_id for head in heads}) == len(list(desk.sandbox.tickets())) == tickets
 
 
 # --- History ---
@@ -790,17 +791,21 @@ def test_a_genuine_hook_names_its_ticket_and_no_two_are_alike(
     assert all(hook.actor_id for hook in read)
 
 
-def test_a_changed_hook_is_refused(desk: Bench, hooks: tuple[str, list[Arrived]]) -> None:
-    if not desk.case.signs_hooks:
-        pytest.skip(f"{desk.case.kind} signs no web hooks; the way they come is what protects them")
+def test_a_changed_hook_is_refused_or_where_none_is_signed_hints_at_one_ticket_at_most(
+    desk: Bench, hooks: tuple[str, list[Arrived]]
+) -> None:
     hook = hooks[1][0]
     for position in range(0, len(hook.body), 7):
         flipped = bytearray(hook.body)
         flipped[position] ^= 1
-        with pytest.raises(errors.HookRefused):
-            desk.connector.verify_hook(
-                as_request(desk, Arrived(hook.headers, bytes(flipped))), ["s3cret-old"]
-            )
+        request = as_request(desk, Arrived(hook.headers, bytes(flipped)))
+        try:
+            read = desk.connector.verify_hook(request, ["s3cret-old"])
+        except errors.HookRefused:
+            continue
+        # The way it comes is what protects it; a hint is all that it can be.
+        assert not desk.case.signs_hooks
+        assert len(read.remote_ids) <= 1
 
 
 def test_a_hook_with_another_secret_or_without_headers_is_refused(
@@ -943,8 +948,6 @@ def test_a_write_that_meets_a_fault_says_what_is_known(
     kind: str, do: Callable[[Bench, str], object], fault: tuple[str, type[errors.ConnectorError], bool, bool]
 ) -> None:
     name, error_type, is_unknown, is_done = fault
-    if name == "truncated" and (kind, do) == ("jira", do_update):
-        pytest.skip("Jira answers an edit without a body, so there is nothing to cut off")
     with bench(kind, timeout_s=0.5 if name == "slow" else 5.0) as desk:
         remote_id = desk.ticket()
         desk.connector.history(remote_id, "")
@@ -952,6 +955,10 @@ def test_a_write_that_meets_a_fault_says_what_is_known(
         desk.sandbox.faults(next=[{"match": method, "do": name, "ms": 900} for method in methods])
         error = outcome(lambda: do(desk, remote_id))
         desk.sandbox.faults(next=[])
+        if name == "truncated" and (kind, do) == ("jira", do_update):
+            # Jira answers an edit without a body: nothing that matters is cut off.
+            assert (error, shows(desk, remote_id, do)) == (None, True)
+            return
         assert isinstance(error, error_type)
         assert error.outcome_unknown is is_unknown
         assert isinstance(error, errors.Unauthorized | errors.Unavailable)
