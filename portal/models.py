@@ -351,6 +351,7 @@ class QueueAction(models.Model):
         HOLD = "hold", "Hold"
         RESUME = "resume", "Resume"
         SKIP = "skip", "Skip"
+        NEWEST = "newest", "Take the newest value in"
 
     asked_by = models.ForeignKey(User, on_delete=models.CASCADE, related_name="queue_actions")
     asked_at = models.DateTimeField()

@@ -28,6 +28,7 @@ from integrations.models import (
 )
 from integrations.querysets import LaneQuerySet
 from integrations.services.budgets import Holding, holding_of, holdings
+from integrations.services.conflicts import CODE as CONFLICT
 from integrations.services.timeline import Viewer, what_of
 from integrations.services.waiting import Reason, is_outcome_unknown, reason_of
 from integrations.watch.conditions import (
@@ -102,6 +103,11 @@ class LaneRow:
     system: System
     # A field that waits, for the page that explains why it holds what it holds.
     field_name: str = ""
+
+    @property
+    def asks(self) -> bool:
+        """Whether both sides changed a field, and somebody has to say which value stands."""
+        return self.lane.state == Lane.State.PARKED and self.lane.failure_code == CONFLICT
 
     @property
     def is_blocked(self) -> bool:

@@ -15,7 +15,9 @@ from django.db.models import Count, F, Q, QuerySet
 
 from integrations.models import Connection, Delivery, Lane
 from integrations.services import queue as service
+from integrations.services.conflicts import take_newest
 from portal import audit
+from portal.conflicts import decidable
 from portal.models import QueueAction, QueueActionLane, User
 from portal.queue import actable
 
@@ -35,6 +37,7 @@ PAST: Mapping[str, str] = {
     Act.HOLD: "held",
     Act.RESUME: "resumed",
     Act.SKIP: "skipped",
+    Act.NEWEST: "decided for the newest",
 }
 
 
@@ -105,8 +108,8 @@ def carry_on(user: User, action: QueueAction, *, now: datetime, step: int = STEP
 
 
 def do(user: User, act: str, lanes: Sequence[int], *, now: datetime) -> list[service.Result]:
-    """Retry, hold or resume these lanes at once, and write the trail."""
-    results = _ACTS[Act(act)](actable(user, lanes), now=now)
+    """Retry, hold, resume or decide these lanes at once, and write the trail."""
+    results = _simply(user, act, actable(user, lanes), now)
     write_trail(user, act, [one for one in results if one.is_done])
     return results
 
@@ -168,4 +171,10 @@ def _act(action: QueueAction, numbers: Mapping[int, int], now: datetime) -> list
     if action.act == Act.SKIP:
         unverified = action.even_if_unverified
         return service.skip_heads(numbers, action.reason, now=now, even_if_unverified=unverified)
-    return _ACTS[Act(action.act)](list(numbers), now=now)
+    return _simply(action.asked_by, action.act, list(numbers), now)
+
+
+def _simply(user: User, act: str, lanes: Sequence[int], now: datetime) -> list[service.Result]:
+    if act == Act.NEWEST:
+        return take_newest(decidable(user, lanes), now=now, by=user)
+    return _ACTS[Act(act)](lanes, now=now)

@@ -15,6 +15,7 @@ urlpatterns = [
     path("", include("portal.views.home")),
     path("tickets/", include("portal.views.tickets")),
     path("queue/", include("portal.views.queue")),
+    path("queue/conflicts/", include("portal.views.conflicts")),
     path("", include("portal.views.reconciliation")),
     path("partners/", include("portal.views.partners")),
     path("systems/", include("portal.views.systems")),

@@ -12,8 +12,9 @@ from datetime import datetime
 from enum import StrEnum
 
 from integrations.mapping.plan import text_of
-from integrations.mapping.rules import FieldRule, RuleSet, Transform, UpdateMode
+from integrations.mapping.rules import ConflictPolicy, FieldRule, RuleSet, Transform, UpdateMode
 from integrations.models import (
+    Conflict,
     Connection,
     Delivery,
     DictionaryField,
@@ -188,7 +189,9 @@ class _Telling:
 
     def _sent(self, delivery: Delivery) -> tuple[End, list[Step]]:
         steps = []
-        if delivery.event is not None:
+        if conflict := _decided_by(delivery):
+            steps.append(Step(self.own, _decision(conflict), conflict.decided_at, conflict.delivery_id))
+        elif delivery.event is not None:
             steps.append(self._happened(delivery.event, _rule_to(_rules(delivery.outgoing), self.field.name)))
         if delivery.problem:
             steps.append(Step(self.own, str(delivery.problem.get("message", "")), delivery_id=delivery.pk))
@@ -201,6 +204,9 @@ class _Telling:
 
     def _received(self, delivery: Delivery) -> tuple[End, Step]:
         match delivery.state:
+            case Delivery.State.SUPERSEDED | Delivery.State.DONE if conflict := self._conflict(delivery):
+                at = conflict.decided_at
+                return End.OVERTAKEN, Step(self.other, _decision(conflict), at, delivery.pk)
             case Delivery.State.SUPERSEDED:
                 text = f"A newer value stood at {self.there} when it came, and it was not written."
                 return End.OVERTAKEN, Step(self.other, text, delivery.done_at, delivery.pk)
@@ -233,6 +239,9 @@ class _Telling:
             return End.NOT_TAKEN, Step(
                 self.other, f"{self.there} {mode}.", delivery.done_at, delivery.pk, key
             )
+        if rule.conflict is ConflictPolicy.OWN and _was_answered(delivery):
+            text = f"{self.there} had changed it too, and by its rules its own change stands: {self.here} was told."
+            return End.OVERTAKEN, Step(self.other, text, delivery.done_at, delivery.pk, key)
         text = f"{self.there} had that value already, or a newer one: nothing had to be written."
         return End.EQUAL, Step(self.other, text, delivery.done_at, delivery.pk, key)
 
@@ -251,6 +260,15 @@ class _Telling:
         return end, Step(STAFF, text, delivery.queued_at, delivery.pk)
 
     # Looking things up.
+
+    def _conflict(self, delivery: Delivery) -> Conflict | None:
+        """The decision about this field that the delivery waited for, or that was taken while it waited."""
+        if not delivery.envelope.get("decided"):
+            return None
+        decided = Conflict.objects.filter(
+            delivery__lane=delivery.lane_id, shared=self.field.name, decided_at__isnull=False
+        ).select_related("decided_by")
+        return decided.filter(delivery__number__lte=delivery.number).order_by("-delivery__number").first()
 
     def _happened(self, event: SyncEvent, rule: FieldRule | None) -> Step:
         names = _sources(rule) if rule else ()
@@ -297,6 +315,33 @@ _MODES = {
     UpdateMode.ONLY_IF_NEW: "takes it only for a new ticket",
     UpdateMode.ONLY_IF_EMPTY: "takes it only where the field is empty, and it was not",
 }
+
+
+def _decided_by(delivery: Delivery) -> Conflict | None:
+    """The decision that this delivery carries to the other side, if it carries one."""
+    kind, _, key = delivery.origin.partition(":")
+    if kind != "conflict":
+        return None
+    return Conflict.objects.select_related("decided_by").filter(pk=int(key)).first()
+
+
+def _decision(conflict: Conflict) -> str:
+    who = str(conflict.decided_by or "Somebody")
+    why = f": {conflict.reason}" if conflict.reason else "."
+    what = {
+        Conflict.Choice.CAME: "the value that came stands",
+        Conflict.Choice.OWN: "the value that stood there stands",
+        Conflict.Choice.TEXT: "a text made of both stands",
+    }[Conflict.Choice(conflict.choice)]
+    return f"Both sides had changed it, and {who} decided that {what}{why}"
+
+
+def _was_answered(delivery: Delivery) -> bool:
+    """Whether the sender was told of another value instead."""
+    back = Delivery.objects.filter(
+        lane__linked_ticket=delivery.lane.linked_ticket_id, event=delivery.event_id, origin=delivery.origin
+    )
+    return back.exclude(lane=delivery.lane_id).exists()
 
 
 def _standstill(lane: Lane, sender: Side, receiver: Side) -> str:

@@ -337,7 +337,7 @@ class _Whole(_View):
             tries=delivery.tries,
             failure_code=lane.failure_code if is_head else "",
             failure=lane.failure_message if is_head else "",
-            reason=delivery.skipped_reason,
+            reason=delivery.skipped_reason or decision_in(delivery),
             file=file_trace(delivery),
             stand_in=stand_in_of(delivery),
             lost=losses_of(delivery),
@@ -480,6 +480,13 @@ def _fate(delivery: Delivery, lane: Lane) -> Fate:
         return Fate.PARKED
     # Those behind the head may have gone out with it.
     return Fate.VERIFYING if delivery.state == Delivery.State.SENT else Fate.WAITING
+
+
+def decision_in(delivery: Delivery) -> str:
+    """What a decision between two values has to do with a delivery; empty for most."""
+    if delivery.envelope.get("decided"):
+        return "both sides had changed it, and somebody decided which value stands"
+    return "as somebody decided between two values" if delivery.origin.startswith("conflict:") else ""
 
 
 def what_of(delivery: Delivery) -> str:

@@ -98,7 +98,7 @@ class QueueFilter(FilterForm):
 
 
 class ActForm(forms.Form):
-    """Retry, hold, resume or skip: some lanes by their keys, or all that the list is narrowed to."""
+    """Retry, hold, resume, skip or decide: some lanes by their keys, or all that the list is narrowed to."""
 
     action = forms.ChoiceField(choices=QueueAction.Act.choices)
     lanes = forms.TypedMultipleChoiceField(coerce=int, required=False)

@@ -24,7 +24,9 @@ from integrations.services.waiting import is_outcome_unknown, reason_of, verifie
 from knowledgebase.search import article_for
 from portal import audit
 from portal.access import may, require, requires
+from portal.conflicts import answers_of, questions_of
 from portal.exports import Cell, csv_response
+from portal.forms.conflicts import DecisionForm
 from portal.forms.queue import ActForm, QueueFilter, SkipForm
 from portal.keyset import key_page
 from portal.live import render_live
@@ -121,7 +123,7 @@ def _cells(row: LaneRow) -> tuple[Cell, ...]:
 @require_POST
 @requires("queue", "write")
 def delivery_act(request: HttpRequest) -> HttpResponse:
-    """Retry, hold or resume the chosen lanes at once; all that fit, and whatever is skipped, are shown first."""
+    """Retry, hold, resume or decide the chosen lanes at once; all that fit, and whatever is skipped, are shown first."""
     form = ActForm(request.POST)
     if not form.is_valid():
         messages.error(request, " ".join(str(text) for texts in form.errors.values() for text in texts))
@@ -237,7 +239,7 @@ def _tell(request: HttpRequest, results: Sequence[service.Result]) -> None:
 @requires("queue")
 def delivery_detail(request: HttpRequest, pk: int) -> HttpResponse:
     """One delivery: what it carries, what it would write, its attempts, and what can be done."""
-    return render(request, "portal/queue/detail.html", _detail(request, delivery_for(request.user, pk)))
+    return render(request, "portal/queue/detail.html", detail_page(request, delivery_for(request.user, pk)))
 
 
 @require_POST
@@ -247,7 +249,7 @@ def delivery_skip(request: HttpRequest, pk: int) -> HttpResponse:
     delivery = delivery_for(request.user, pk, "full")
     form = SkipForm(request.POST, may_have_arrived=delivery.state == Delivery.State.SENT)
     if not form.is_valid():
-        page = _detail(request, delivery) | {"skip_form": form}
+        page = detail_page(request, delivery) | {"skip_form": form}
         return render(request, "portal/queue/detail.html", page, status=422)
     result = service.skip_delivery(
         delivery,
@@ -266,7 +268,7 @@ def delivery_skip(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("delivery_detail", delivery.pk)
 
 
-def _detail(request: HttpRequest, delivery: Delivery) -> dict:
+def detail_page(request: HttpRequest, delivery: Delivery, *, refused: DecisionForm | None = None) -> dict:
     """What the page of a delivery shows this person: each company's own words only to that company."""
     lane, viewer = delivery.lane, viewer_of(request.user, "queue")
     receiver_id = lane.system.partner_id
@@ -296,6 +298,8 @@ def _detail(request: HttpRequest, delivery: Delivery) -> dict:
         "may_act": _may_at(request, "write", lane),
         "may_skip": is_head and _may_at(request, "full", lane),
         "skip_form": SkipForm(may_have_arrived=delivery.state == Delivery.State.SENT),
+        "questions": questions_of(delivery, request.user, viewer, now=timezone.now(), refused=refused),
+        "answers": answers_of(delivery, viewer),
     }
     if sees_receiver:
         page |= {

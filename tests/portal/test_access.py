@@ -18,7 +18,14 @@ from django.test import Client
 from django.urls import URLPattern, get_resolver, reverse
 from django.utils import timezone
 
-from integrations.models import ConnectionDraft, HookStanding, MappingSet, PersonPair, Reconciliation
+from integrations.models import (
+    Conflict,
+    ConnectionDraft,
+    HookStanding,
+    MappingSet,
+    PersonPair,
+    Reconciliation,
+)
 from integrations.services import findings, heartbeats, hook_registration, outgoing
 from integrations.services import metadata as metadata_services
 from integrations.services import systems as system_services
@@ -121,6 +128,7 @@ PAGES: dict[str, Page | Open] = {
     "queue_action": Page("queue", "write", ("action",), is_personal=True),
     "queue_action_run": Page("queue", "write", ("action",), is_personal=True, method="post"),
     "queue_action_drop": Page("queue", "write", ("action",), is_personal=True, method="post"),
+    "conflict_decide": pressed("queue", "write", "conflict", right_at=frozenset({INFINITY})),
     # Reconciliation
     "drift_list": Page("queue", "read"),
     "drift_export": Page("queue", "read"),
@@ -374,6 +382,9 @@ def world(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         "field": "priority",
         "delivery": delivery.pk,
         "action": QueueAction.objects.create(asked_by=member, asked_at=scenes.NOW, act="retry").pk,
+        "conflict": Conflict.objects.create(
+            delivery=delivery, field="priority", shared="priority", asked_at=scenes.NOW
+        ).pk,
         "partner": factories.mercuri().pk,
         "kind": "zendesk",
         "system": left.system_id,
