@@ -71,8 +71,8 @@ class Sent:
     """One delivery of a change to the other side.
 
     `delay` runs from the change in its own system to its arrival, or to now while it waits.  What a partner's own
-    people see has no number, tries, failure or reason.  `file` is what of a file really travelled; `stand_in` says why a
-    note went in its place.
+    people see has no number, tries or reason, and of a failure says only who has to look at it.  `file` is what of a file
+    really travelled; `stand_in` says why a note went in its place.
     """
 
     partner: str
@@ -398,10 +398,16 @@ class _Own(_View):
         return found
 
     def passed_on(self, delivery: Delivery) -> Sent:
-        """What the sender's own people may know of a delivery: arrived, under way, or left out."""
+        """What the sender's own people may know of a delivery: arrived, under way, left out, or stopped and by whom.
+
+        That the receiver does not take it must not stay hidden from who sent it; what it said about it is its own matter.
+        """
         system = self.by_side[delivery.lane.target_id].side.system
-        fate = _fate(delivery, delivery.lane)
-        if fate not in _OVER:
+        fate, failure = _fate(delivery, delivery.lane), ""
+        if fate is Fate.PARKED:
+            who = "The sender" if delivery.problem else "The receiver"
+            failure = f"{who} has to look at it; until then it waits, and what follows waits behind it."
+        elif fate not in _OVER:
             fate = Fate.UNDER_WAY
         return Sent(
             system.partner.name,
@@ -409,6 +415,7 @@ class _Own(_View):
             what_of(delivery),
             fate,
             at=delivery.done_at,
+            failure=failure,
             file=file_trace(delivery),
             stand_in=stand_in_of(delivery),
             lost=losses_of(delivery),

@@ -173,7 +173,32 @@ def test_a_partner_sees_its_own_changes_in_full_and_only_whether_they_were_passe
     done_at = change.happened_at + timedelta(seconds=4)
     assert oldest.sent == [Sent("Infinity Solutions", "Jira", "priority", Fate.DELIVERED, at=done_at)]
     assert newest.remarks == [Remark("Ann Lee", True, text("Hello"), (File("trace.txt", 4096),))]
-    assert newest.sent == [Sent("Infinity Solutions", "Jira", "comment", Fate.UNDER_WAY)]
+    assert newest.sent == [
+        Sent(
+            "Infinity Solutions",
+            "Jira",
+            "comment",
+            Fate.PARKED,
+            failure="The receiver has to look at it; until then it waits, and what follows waits behind it.",
+        )
+    ]
+
+
+def test_a_partner_learns_that_its_own_rules_stop_a_change_and_not_what_they_said(matter: Matter) -> None:
+    change = scenes.seen(matter.left_ticket, fields={"priority": "urgent"})
+    behind = scenes.seen(matter.left_ticket, minute=1, fields={"priority": "low"})
+    problem = {"code": "unmapped_value", "field": "priority", "message": "No row."}
+    scenes.queued(matter.to_right, change, problem=problem, envelope={"fields": {}, "changed": ["priority"]})
+    scenes.queued(matter.to_right, behind, envelope={"fields": {"priority": "low"}, "changed": ["priority"]})
+    scenes.park(matter.to_right, "unmapped_value", "“priority” holds “urgent”.")
+
+    later, stopped = (entry.sent[0] for entry in entries(matter, own(matter.left)))
+
+    assert (stopped.fate, stopped.failure) == (
+        Fate.PARKED,
+        "The sender has to look at it; until then it waits, and what follows waits behind it.",
+    )
+    assert (later.fate, later.failure) == (Fate.UNDER_WAY, "")
 
 
 def test_a_partner_sees_of_the_other_side_what_was_released_and_arrived(matter: Matter) -> None:
