@@ -80,6 +80,8 @@ def isolated(down: str, how: str, tickets: int, rate: float, backlog: int) -> Is
     """Measure in a place of its own; `backlog` tickets wait for the system that is down before the clock starts."""
     with _two_receivers(down) as (field, third, system):
         runs.prepare(field, 0)
+        # The same in both runs, and nothing is measured of a worker that is only beginning.
+        _wait_for_others(field, system, load.burst(field.left, field.work, backlog))
         before = _delays(field, system, load.paced(field.left, field.work, tickets, rate))
         runs.rest(field)
         third.faults(**WAYS[how])
