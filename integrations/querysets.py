@@ -227,3 +227,11 @@ class DriftQuerySet(models.QuerySet[Any]):
     def open(self) -> Self:
         """Drift that nobody has decided about."""
         return self.filter(state="open")
+
+
+class UndoQuerySet(models.QuerySet[Any]):
+    """Questions about what was undone."""
+
+    def visible_to(self, user: User) -> Self:
+        """Undoings at sides of partners that the user may see: the values are the receiver's own."""
+        return self.filter(target__system__partner__in=partners_of(user).values("pk"))

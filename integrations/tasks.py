@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from integrations.runtime.wakes import Waker
 from integrations.runtime.worker import Worker
-from integrations.services import heartbeats, hints, hook_watch, metadata, reconciliation
+from integrations.services import heartbeats, hints, hook_watch, metadata, reconciliation, undo
 from integrations.services.systems import open_connector_for
 
 logger = logging.getLogger(__name__)
@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 TICK_FOR_S = 10.0
 # A spell of bulk work is short, so that ticks get their turn in between.
 RECONCILE_FOR_S = 4.0
+UNDO_FOR_S = 2.0
 # Longer than a task may run.
 SWEEP_TURN = timedelta(seconds=settings.SYNC_LANE_LEASE_S)
 # Between two wake-ups sent from one process: the tick that is awake sees the rest by itself.
@@ -72,6 +73,14 @@ def reconcile() -> None:
         reconciliation.begin_nightly(timezone.now())
         if reconciliation.carry_on(for_s=RECONCILE_FOR_S):
             # What it queued is delivered by a tick.
+            wake()
+
+
+@shared_task
+def carry_on_undoing() -> None:
+    """Look at what is to be undone, queue what was confirmed, and note what has arrived."""
+    with _database_may_be_away("carry_on_undoing"):
+        if undo.carry_on(for_s=UNDO_FOR_S):
             wake()
 
 

@@ -72,6 +72,7 @@ RESOURCES: dict[str, str] = {
     "mappings": "Mappings and data dictionary",
     "tickets": "Linked tickets",
     "queue": "Queue: retry, skip, hold",
+    "undo": "Undo what was written",
     "alerts": "Alerts and who is told of them",
     "agreements": "Agreements, calendars, targets",
     "reports": "Service level reports",
@@ -83,14 +84,14 @@ RESOURCES: dict[str, str] = {
 # Nobody reads and writes the rules of all sides at once: each side owns its own, or the integrator could widen what a
 # company releases.  Where the integrator keeps a partner's rules for it, somebody is made Mapping owner there, visibly.
 TABLE = """
-                       partners  systems  connections  mappings  tickets  queue  alerts  agreements  reports  handbook  members  audit
-integrator_staff       full      write    full         read      write    full   full    write       read     full      read     read
-mapping_owner          read      full     write        full      read     write  full    read        read     read      read     read
-mapping_steward        read      read     read         write     read     read   write   none        none     read      none     none
-partner_agent          read      none     none         none      read     none   none    none        none     read      none     none
-service_level_manager  read      read     read         none      read     read   read    full        full     read      none     read
-security_officer       read      read     read         read      none     none   read    none        none     read      full     read
-administrator          full      full     full         read      full     full   full    full        full     full      full     read
+                       partners  systems  connections  mappings  tickets  queue  undo  alerts  agreements  reports  handbook  members  audit
+integrator_staff       full      write    full         read      write    full   full  full    write       read     full      read     read
+mapping_owner          read      full     write        full      read     write  full  full    read        read     read      read     read
+mapping_steward        read      read     read         write     read     read   read  write   none        none     read      none     none
+partner_agent          read      none     none         none      read     none   none  none    none        none     read      none     none
+service_level_manager  read      read     read         none      read     read   none  read    full        full     read      none     read
+security_officer       read      read     read         read      none     none   read  read    none        none     read      full     read
+administrator          full      full     full         read      full     full   full  full    full        full     full      full     read
 """
 
 

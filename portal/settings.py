@@ -216,6 +216,7 @@ CELERY_BEAT_SCHEDULE = {
     # Looks after everything else; `manage.py watch` does the same outside of the worker.
     "watch": {"task": "portal.tasks.watch", "schedule": 15.0, "options": {"expires": 30}},
     "reconcile": {"task": "integrations.tasks.reconcile", "schedule": 5.0, "options": {"expires": 10}},
+    "undoing": {"task": "integrations.tasks.carry_on_undoing", "schedule": 2.0, "options": {"expires": 5}},
     "clocks": {"task": "slas.tasks.sweep_clocks", "schedule": 30.0, "options": {"expires": 60}},
     "drills": {"task": "portal.tasks.run_drills", "schedule": 1.0, "options": {"expires": 5}},
 }

@@ -17,6 +17,7 @@ urlpatterns = [
     path("queue/", include("portal.views.queue")),
     path("queue/conflicts/", include("portal.views.conflicts")),
     path("", include("portal.views.reconciliation")),
+    path("", include("portal.views.undo")),
     path("partners/", include("portal.views.partners")),
     path("systems/", include("portal.views.systems")),
     path("systems/", include("portal.views.hooks")),

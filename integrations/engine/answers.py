@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from integrations.canonical import Value
 from integrations.engine import conflicts
 from integrations.engine.shares import Share
-from integrations.engine.values import NO_STAMP, Answer, SideView, Stamp, TicketState, Winner
+from integrations.engine.values import NO_STAMP, Answer, Operation, SideView, Stamp, TicketState, Winner
 from integrations.mapping import plan as mapping
 
 
@@ -25,6 +25,9 @@ def answers_to(share: Share, target: TicketState) -> tuple[Answer, ...]:
     """
     # Also when what was to be put back is overtaken: the other side was told of it when that was decided.
     overtaken = {name: target.winners[name] for name in share.overtaken if name in target.winners}
+    if share.head.operation is Operation.REVERT:
+        # What undoes a write was sent by nobody.
+        overtaken = {}
     decided, newer = (
         {name: winner for name, winner in told.items() if winner.stamp > share.head.stamp}
         for told in (share.told, overtaken)

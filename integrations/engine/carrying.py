@@ -134,6 +134,7 @@ class Carrying:
         written: Any = None,
         reason: str = "",
         told: wholes.Told = wholes.NOTHING,
+        undone: Mapping[str, str] | None = None,
     ) -> Step:
         """End the delivery; `told` is what of its texts is not there."""
         request = effects.Finish(
@@ -146,6 +147,7 @@ class Carrying:
             reason=reason,
             lost=told.lost,
             files=told.files,
+            undone=undone or {},
         )
         _, head = yield (request, self._next())
         return head

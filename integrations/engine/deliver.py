@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from integrations.engine import effects, timing
+from integrations.engine import effects, timing, undoing
 from integrations.engine.adding import Adding
 from integrations.engine.carrying import Step
 from integrations.engine.creating import Creating
@@ -53,6 +53,8 @@ class _Delivering(Creating, SettingFields, Adding):
                 return (yield from self._look_for_follow_up(target))
             # Another lane has brought its ticket's follow-up meanwhile: it is written to that.
             self.head = head = replace(head, state=DeliveryState.NEW)
+        if head.operation is Operation.REVERT and undoing.is_of_another(head, target):
+            return (yield from self._finish(DeliveryState.SKIPPED, reason=undoing.MOVED_ON))
         if head.has_effect:
             # The same fact has reached this ticket by another way.
             return (yield from self._finish(DeliveryState.DONE))

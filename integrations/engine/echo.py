@@ -89,6 +89,8 @@ def remaining(write: OpenWrite, change: Change, found: Attribution) -> Mapping:
             left["over"] = over
         if stood := {name: known for name, known in write.stood.items() if name in fields}:
             left["stood"] = stood
+        if held := {name: value for name, value in write.held.items() if name in fields}:
+            left["held"] = held
     if write.comment is not None and not saw_comment:
         left["comment"] = write.comment
     # Some systems show a file only as part of the comment that brought it.

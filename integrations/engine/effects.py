@@ -145,7 +145,8 @@ class MarkSent(Request):
     `number` counts the delivery's attempts from 1.  `unseen` is what the receiver's history will have to show:
     `{"fields": {...}, "comment": {...}, "file": name, "creates": true}`; `{"over": {field: [ms, system, text]}}`
     beside it tells which texts those in `fields` were merged into, `{"stood": {field: ...}}`
-    what a write was decided on where a rule asks for it.  `{"follows": key of a closed ticket}` alone: the
+    what a write was decided on where a rule asks for it, `{"held": {field: value}}` over what those of an undoing are
+    put back.  `{"follows": key of a closed ticket}` alone: the
     attempt was to create the ticket that goes on from that one.  For a note in the place of a file `wanted` is
     `{"stand_in": StandIn.as_value()}`.
     """
@@ -200,6 +201,7 @@ class Finish(Request):
     decided on something that has changed meanwhile, and the step looks again.  `answers` go back to the sender.
     `lost` is kept with the result: by the field's common name, what its text lost on the way, in sentences.  `files` are envelopes of
     texts that were cut; each is queued as a delivery of its own at the end of the lane.
+    `undone` is kept with the result: what became of each field of an undoing.
     """
 
     lane_id: int
@@ -214,6 +216,7 @@ class Finish(Request):
     reason: str = ""
     lost: Mapping[str, Sequence[str]] = field(default_factory=dict)
     files: tuple[Mapping[str, Any], ...] = ()
+    undone: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from integrations.canonical import Attachment, Change, ChangeKind, Comment, History, Value
-from integrations.engine import conflicts, echo, follow_ups, texts
+from integrations.engine import conflicts, echo, follow_ups, texts, undoing
 from integrations.engine.answers import winners_told
 from integrations.engine.values import (
     NO_STAMP,
@@ -243,6 +243,15 @@ def _settle_fields(
             plan.winners[name] = repairs[name] = edit
         elif name in plan.winners and cause.stamp < plan.winners[name].stamp:
             repairs[name] = plan.winners[name]
+        elif name in cause.held:
+            plan.winners[name] = undoing.with_covered(
+                Winner(value, cause.stamp),
+                plan.winners.get(name),
+                expected=cause.held[name],
+                system_id=stamp.system_id,
+            )
+            if plan.winners[name].value != value:
+                repairs[name] = plan.winners[name]
         else:
             plan.winners[name] = Winner(value, cause.stamp)
     return repairs
@@ -568,4 +577,5 @@ def _reduced(write: OpenWrite, left: Mapping) -> OpenWrite:
         done_at=write.done_at,
         over=write.over,
         stood=write.stood,
+        held=write.held,
     )

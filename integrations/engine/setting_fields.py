@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from integrations.connectors.errors import ConnectorError, Refused
-from integrations.engine import conflicts, effects, follow_ups, unread, wholes
+from integrations.engine import conflicts, effects, follow_ups, undoing, unread, wholes
 from integrations.engine.answers import answers_to
 from integrations.engine.carrying import Step
 from integrations.engine.following import Following
 from integrations.engine.shares import Share, share_of, with_followers
-from integrations.engine.values import DeliveryState, Question, TicketState
+from integrations.engine.values import DeliveryState, Operation, Question, TicketState
 from integrations.mapping import plan as mapping
 
 
@@ -30,10 +30,11 @@ class SettingFields(Following):
         if head is None or head.target is None:
             return None
         target = head.target
+        own = share_of(head, target, target.actual, self.context.systems)
         if head.state is DeliveryState.SENT and head.is_recognised:
             lost = wholes.told(head, head.wanted, self.context.systems)
-            return (yield from self._finish(DeliveryState.DONE, told=lost))
-        own = share_of(head, target, target.actual, self.context.systems)
+            undone = own.undone if isinstance(own, Share) else {}
+            return (yield from self._finish(DeliveryState.DONE, told=lost, undone=undone))
         if isinstance(own, mapping.Problem):
             return (yield from self._park(own.code, own.message))
         if head.state is DeliveryState.SENT and self._may_still_turn_up():
@@ -81,6 +82,8 @@ class SettingFields(Following):
                 return (yield from self._write_read(target, ids, error))
             if isinstance(error, Refused) and len(shares) > 1:
                 return (yield from self._write_alone(target, shares[0], ids, error))
+            if isinstance(error, Refused) and self.head.operation is Operation.REVERT:
+                return (yield from self._not_undone(ids, error))
             return (yield from self._failed(error, sent=ids))
         return (yield from self._end(target, shares, written))
 
@@ -105,27 +108,31 @@ class SettingFields(Following):
             return None
         return (yield from self._set_read_fields(target))
 
+    def _not_undone(self, sent: tuple[int, ...], error: ConnectorError) -> Step:
+        """The system does not take the old value back: it is told, and what waits behind does not wait for that."""
+        now = self.context.clock.now()
+        (withdrawn,) = yield (effects.Withdraw(self.lane.id, self.lane.fence, sent, now, error),)
+        if not withdrawn:
+            return None
+        return (yield from self._finish(DeliveryState.SKIPPED, reason=error.message))
+
     def _mark_all_sent(
         self, target: TicketState, shares: Sequence[Share]
     ) -> Generator[effects.Effect, Any, bool]:
         marks = [
-            self._mark(
-                share.head,
-                share.open,
-                {
-                    "fields": self._settled(share.open),
-                    **(
-                        {"over": {name: one.as_value() for name, one in share.over.items()}}
-                        if share.over
-                        else {}
-                    ),
-                    **conflicts.stood_at_write(share.head, target, share.open),
-                },
-                {name: target.actual.get(name) for name in share.open},
-            )
+            self._mark(share.head, share.asked(), self._unseen(share, target), share.replaces(target))
             for share in shares
         ]
         return (yield from self._record(marks))
+
+    def _unseen(self, share: Share, target: TicketState) -> dict[str, Any]:
+        """What the receiver's history will have to show of a share."""
+        unseen: dict[str, Any] = {"fields": self._settled(share.open)}
+        if share.over:
+            unseen["over"] = {name: one.as_value() for name, one in share.over.items()}
+        if share.head.operation is Operation.REVERT:
+            unseen["held"] = undoing.held(share.head, share.open)
+        return unseen | conflicts.stood_at_write(share.head, target, share.open)
 
     def _end(self, target: TicketState, shares: Sequence[Share], written: Any = None) -> Step:
         now = self.context.clock.now()
@@ -143,6 +150,7 @@ class SettingFields(Following):
                 answers=answers_to(share, target),
                 lost=lost.lost,
                 files=lost.files,
+                undone=share.undone,
             )
             for share, lost in zip(shares, told, strict=True)
         )

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from integrations.canonical import Value
-from integrations.engine import conflicts, texts
+from integrations.engine import conflicts, texts, undoing
 from integrations.engine.ports import Systems
 from integrations.engine.values import (
     NO_STAMP,
@@ -52,7 +52,12 @@ class Share:
 
     @property
     def accepted(self) -> Mapping[str, Value]:
-        """The values that take a stamp without a write of their own."""
+        """The values that take a stamp without a write of their own.
+
+        An old value that somebody has put back already stays theirs.
+        """
+        if self.head.operation is Operation.REVERT:
+            return {}
         return self.equal if not self.open else {name: self.equal[name] for name in self.told}
 
     @property
@@ -64,9 +69,36 @@ class Share:
     def end(self) -> DeliveryState:
         """Where the delivery stands once `open` is written."""
         is_over = bool(self.overtaken or self.head.envelope.get("decided"))
-        if is_over and not self.open and not self.equal:
+        if is_over and not (self.open or self.equal or self.head.landed):
             return DeliveryState.SUPERSEDED
         return DeliveryState.DONE
+
+    @property
+    def undone(self) -> Mapping[str, str]:
+        """What became of each field of an undoing once `open` is written; empty for anything else."""
+        if self.head.operation is not Operation.REVERT:
+            return {}
+        return undoing.told(self.head, sent={*self.open, *self.head.landed}, equal=self.equal)
+
+    def asked(self) -> dict[str, Value]:
+        """All that the delivery wants written: `open`, and what an attempt before brought there already."""
+        return {**self._of_landed(self.head.wanted), **self.open}
+
+    def replaces(self, target: TicketState) -> dict[str, Value]:
+        """What stood there before: now in what is open, and then in what an attempt before brought there already.
+
+        A workflow stopped half-way shows a step of ours; what stood before that is still the winner.
+        """
+        before, winners = self._of_landed(self.head.pre_image), target.winners
+        for name in self.open:
+            old = self.head.pre_image.get(name)
+            is_step = self.head.state is DeliveryState.SENT and name in self.head.pre_image
+            is_step = is_step and name in winners and winners[name].value == old
+            before[name] = old if is_step else target.actual.get(name)
+        return before
+
+    def _of_landed(self, values: Mapping[str, Value]) -> dict[str, Value]:
+        return {name: value for name, value in values.items() if name in self.head.landed}
 
 
 def share_of(
@@ -76,6 +108,8 @@ def share_of(
     wanted, problem = _wanted(head, present)
     if problem:
         return problem
+    if head.operation is Operation.REVERT:
+        return _undoing_share(head, target, systems)
     system_id = head.side.system_id
     newer = {name for name in wanted if _is_newer(head, target, name)}
 
@@ -130,6 +164,22 @@ def share_of(
     )
 
 
+def _undoing_share(head: HeadView, target: TicketState, systems: Systems) -> Share:
+    """What is put back: as it was and never merged, and only over what we wrote."""
+    wanted: Mapping[str, Value] = head.envelope["fields"]
+    equal = {
+        name: target.actual.get(name)
+        for name, value in wanted.items()
+        if target.actual.get(name) in (value, systems.settled(head.side.system_id, name, value))
+    }
+    left = {
+        name: value
+        for name, value in wanted.items()
+        if name not in equal and undoing.still_stands(head, target, name)
+    }
+    return Share(head, wanted, left, equal)
+
+
 def with_followers(own: Share, target: TicketState, systems: Systems) -> list[Share]:
     """The head's share and those of the updates right behind it that may go out in the same write.
 
@@ -170,7 +220,7 @@ def received(head: HeadView, present: Mapping[str, Value], *, is_new: bool) -> m
 def _may_follow(follower: HeadView) -> bool:
     # One whose outcome is unknown is looked for first, when it is its turn.
     return (
-        follower.operation is Operation.UPDATE
+        follower.operation in (Operation.UPDATE, Operation.REVERT)
         and follower.state is DeliveryState.NEW
         and not follower.problem
     )
@@ -179,7 +229,7 @@ def _may_follow(follower: HeadView) -> bool:
 def _wanted(
     head: HeadView, present: Mapping[str, Value]
 ) -> tuple[Mapping[str, Value], mapping.Problem | None]:
-    if head.operation is Operation.REPAIR:
+    if head.operation in (Operation.REPAIR, Operation.REVERT):
         return head.envelope["fields"], None
     if head.operation is Operation.CREATE:
         # The ticket stands; what creating it could not set is what is still wanted.

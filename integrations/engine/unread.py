@@ -49,11 +49,14 @@ def without_reading(head: HeadView, now: datetime, systems: Systems) -> Unread |
     capabilities = systems.capabilities(head.side.system_id)
     if not (capabilities.guards_writes or _was_just_read(head.target, now)):
         return None
-    target = _as_written(head.target, head.own_writes)
+    target = as_written(head.target, head.own_writes)
     own = share_of(head, target, target.actual, systems)
     if not isinstance(own, Share):
         return None
     shares = with_followers(own, target, systems)
+    if any(share.head.operation is not Operation.UPDATE for share in shares):
+        # An undoing compares with what really stands there.
+        return None
     if not all(share.open and set(share.open) == set(share.wanted) for share in shares):
         # What is there already, was overtaken or cannot be mapped is judged by what the ticket really holds.
         return None
@@ -103,8 +106,8 @@ def _is_plain(share: Share, capabilities: Capabilities) -> bool:
     )
 
 
-def _as_written(target: TicketState, writes: Sequence[OpenWrite]) -> TicketState:
-    """The ticket as its history has told it, and what we have written since."""
+def as_written(target: TicketState, writes: Sequence[OpenWrite]) -> TicketState:
+    """The ticket as its history has told it, and what we have written to it since."""
     actual, winners = dict(target.actual), dict(target.winners)
     for write in sorted(writes, key=lambda one: one.done_at.timestamp() if one.done_at else 0.0):
         for name, value in write.fields.items():

@@ -22,6 +22,8 @@ class Operation(StrEnum):
     FILE = "file"
     # Puts back a newer value that an older write of ours covered.
     REPAIR = "repair"
+    # Puts back what a write of ours replaced, where that write still stands.
+    REVERT = "revert"
 
 
 class DeliveryState(StrEnum):
@@ -192,6 +194,8 @@ class OpenWrite:
     done_at: datetime | None = None
     over: Mapping[str, Winner] = field(default_factory=dict)
     stood: Mapping[str, Mapping] = field(default_factory=dict)
+    # Of a write that puts values back: what has to stand there until then.
+    held: Mapping[str, Value] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +243,9 @@ class HeadView:
     followers: tuple[HeadView, ...] = ()
     own_writes: tuple[OpenWrite, ...] = ()
     recent_writes: tuple[datetime, ...] = ()
+    # What the attempts so far may have replaced, and the fields of them that the target's history has shown.
+    pre_image: Mapping[str, Value] = field(default_factory=dict)
+    landed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

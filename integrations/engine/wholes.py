@@ -51,7 +51,7 @@ def told_of_share(share: Share, systems: Systems) -> Told:
 
 def told(head: HeadView, values: Mapping[str, Value], systems: Systems) -> Told:
     """What these values lose in the receiver's system; `values` may be nothing."""
-    if head.operation is Operation.REPAIR or not values:
+    if head.operation in (Operation.REPAIR, Operation.REVERT) or not values:
         return NOTHING
 
     hold = partial(systems.settled, head.side.system_id)

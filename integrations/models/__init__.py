@@ -14,6 +14,7 @@ from integrations.models.people import PersonPair
 from integrations.models.reconciliation import Drift, Examination, Reconciliation
 from integrations.models.systems import Heartbeat, HookReceipt, System, SystemSecret
 from integrations.models.tickets import LinkedTicket, PartnerTicket, Ticket, TicketSide
+from integrations.models.undoing import Undo, UndoItem
 from integrations.models.wizard import ConnectionDraft
 
 __all__ = [
@@ -52,6 +53,8 @@ __all__ = [
     "SystemSecret",
     "Ticket",
     "TicketSide",
+    "Undo",
+    "UndoItem",
     "ValueMap",
     "ValuePair",
     "Withheld",

@@ -123,6 +123,10 @@ class Delivery(models.Model):
         COMMENT = Operation.COMMENT.value, "Comment"
         FILE = Operation.FILE.value, "File"
         REPAIR = Operation.REPAIR.value, "Repair"
+        REVERT = Operation.REVERT.value, "Undo"
+
+    # These speak of the receiver's own values and are sent by nobody.
+    OF_RECEIVER = (Op.REPAIR, Op.REVERT)
 
     class State(models.TextChoices):
         NEW = DeliveryState.NEW.value, "Waiting"

@@ -175,7 +175,7 @@ def _agreed(end: End, name: str) -> str:
 def _under_way(linked_ticket: LinkedTicket) -> set[str]:
     """Fields of the dictionary of which a change waits in one of the lanes."""
     waiting = Delivery.objects.waiting().filter(lane__linked_ticket=linked_ticket)
-    waiting = waiting.exclude(operation=Delivery.Op.REPAIR)
+    waiting = waiting.exclude(operation__in=Delivery.OF_RECEIVER)
     return {
         name for envelope in waiting.values_list("envelope", flat=True) for name in envelope.get("fields", {})
     }

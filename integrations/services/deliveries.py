@@ -76,8 +76,7 @@ def contents_of(delivery: Delivery) -> Contents:
         name, size = str(file.get("name", "")), int(file.get("size_bytes") or 0)
         return Contents(file_name=name, file_bytes=size, is_public=bool(file.get("is_public")))
     fields: Mapping[str, Value] = envelope.get("fields", {})
-    if delivery.operation == Delivery.Op.REPAIR:
-        # A repair speaks the receiver's own language.
+    if delivery.operation in Delivery.OF_RECEIVER:
         labels = field_labels(delivery.lane.system)
     else:
         dictionary = DictionaryField.objects.filter(connection=delivery.lane.connection_id)
@@ -149,7 +148,7 @@ def _preview(delivery: Delivery, settled: Settle) -> Preview:
     )
     current = stands.ticket.actual if stands.ticket else {}
     fields = delivery.envelope.get("fields", {})
-    if delivery.operation == Delivery.Op.REPAIR:
+    if delivery.operation in Delivery.OF_RECEIVER:
         return Preview(_writes(fields, current, labels))
     mapped = receive(rules, fields, current=current, is_new=stands.ticket is None)
     return Preview(

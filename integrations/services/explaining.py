@@ -291,7 +291,7 @@ class _Telling:
         """The latest delivery that carried the field, or stopped because of it."""
         deliveries = (
             Delivery.objects.filter(lane__linked_ticket=self.linked.pk, lane__target=self.receiver.side_id)
-            .exclude(operation__in=(Delivery.Op.COMMENT, Delivery.Op.FILE, Delivery.Op.REPAIR))
+            .exclude(operation__in=(Delivery.Op.COMMENT, Delivery.Op.FILE, *Delivery.OF_RECEIVER))
             .select_related("event", "lane__system", "lane__connection", "outgoing", "incoming")
             .order_by("-number")
         )

@@ -21,6 +21,7 @@ from django.utils import timezone
 from integrations.canonical import Comment, Person
 from integrations.connectors.errors import ConnectorError, RateLimited
 from integrations.connectors.protocol import Connector
+from integrations.engine.values import stamp_from
 from integrations.models import (
     Connection,
     Delivery,
@@ -37,7 +38,7 @@ from integrations.services import examination
 from integrations.services.examination import NotComparable, UnderWay, attachment_from
 from integrations.services.refusals import NotPossible
 from integrations.services.systems import open_connector_for_bulk
-from integrations.store import claims, configuration, reconciling
+from integrations.store import claims, configuration, queues, reconciling
 
 logger = logging.getLogger(__name__)
 
@@ -381,8 +382,11 @@ def _queue_again(drift: Drift, source: Ticket, target: Ticket, now: datetime) ->
             now,
             event=events.order_by("-position").first(),
             origin=f"{source.system_id}:{source.remote_id}:{drift.key}",
-            stamp=reconciling.newer_stamp(
-                now, source.system_id, source.winners.get(own), target.winners.get(into)
+            stamp=queues.newer_stamp(
+                now,
+                source.system_id,
+                stamp_from(source.winners.get(own)),
+                stamp_from(target.winners.get(into)),
             ),
             outgoing_id=value["outgoing"],
         )
@@ -402,7 +406,7 @@ def _queue_again(drift: Drift, source: Ticket, target: Ticket, now: datetime) ->
         now,
         event=carried.event,
         origin=carried.origin,
-        stamp=reconciling.newer_stamp(now, source.system_id),
+        stamp=queues.newer_stamp(now, source.system_id),
         outgoing_id=carried.outgoing_id,
     )
 

@@ -90,6 +90,8 @@ class Sent:
     file: FileTrace | None = None
     stand_in: StandIn | None = None
     lost: tuple[str, ...] = ()
+    # The delivery, where what it replaced is known.
+    undo_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,8 @@ class Entry:
     ticket: str
     is_own: bool
     through: str = ""
+    # We put back what a write of ours had replaced.
+    is_undoing: bool = False
     changes: list[FieldChange] = field(default_factory=list)
     remarks: list[Remark] = field(default_factory=list)
     files: list[File] = field(default_factory=list)
@@ -230,8 +234,15 @@ class _View:
         self.by_side = {one.side_id: one for one in sides}
 
     def not_ours(self) -> QuerySet[SyncEvent]:
-        """Changes that did not come over this very link, or one told beside it: those are told where they began."""
-        return SyncEvent.objects.exclude(caused_by__lane__linked_ticket__in=self.told)
+        """Changes that did not come over this very link, or one told beside it: those are told where they began.
+
+        What undoing put back began nowhere else.
+        """
+        return SyncEvent.objects.filter(
+            Q(caused_by=None)
+            | Q(caused_by__operation=Delivery.Op.REVERT)
+            | ~Q(caused_by__lane__linked_ticket__in=self.told)
+        )
 
     def owns(self, side: Side) -> bool:
         """Whether it is the viewer's own company's side."""
@@ -259,6 +270,7 @@ class _View:
             system=system.name,
             ticket=str(ticket),
             is_own=is_own,
+            is_undoing=event.caused_by is not None and event.caused_by.operation == Delivery.Op.REVERT,
             changes=[]
             if event.kind == SyncEvent.Kind.CREATED
             else field_changes(event.fields, event.before, labels),
@@ -278,7 +290,11 @@ class _View:
 
     def name_origins(self, entries: Iterable[tuple[Entry, SyncEvent]]) -> None:
         """Say through whom a change came that another connection of ours brought into this system."""
-        brought = [(entry, event.caused_by.lane) for entry, event in entries if event.caused_by]
+        brought = [
+            (entry, event.caused_by.lane)
+            for entry, event in entries
+            if event.caused_by and not entry.is_undoing
+        ]
         if not brought:
             return
         senders = Side.objects.filter(connection__in={lane.connection_id for _, lane in brought})
@@ -341,6 +357,7 @@ class _Whole(_View):
             file=file_trace(delivery),
             stand_in=stand_in_of(delivery),
             lost=losses_of(delivery),
+            undo_id=_undo_id(delivery),
         )
 
 
@@ -457,6 +474,7 @@ class _Own(_View):
                     file=file_trace(delivery),
                     stand_in=stand_in_of(delivery),
                     lost=losses_of(delivery),
+                    undo_id=_undo_id(delivery),
                 )
             )
         return entry
@@ -465,9 +483,9 @@ class _Own(_View):
         return [side_id for side_id, one in self.by_side.items() if self.owns(one.side)]
 
     def _deliveries(self) -> QuerySet[Delivery]:
-        """Repairs are between the engine and one system; they tell a partner nothing."""
+        """Repairs and undoings are between the engine and one system; they tell a partner nothing."""
         found = Delivery.objects.filter(lane__linked_ticket=self.linked_ticket.pk)
-        return found.exclude(operation=Delivery.Op.REPAIR)
+        return found.exclude(operation__in=Delivery.OF_RECEIVER)
 
 
 _OVER = {Fate.DELIVERED, Fate.OVERTAKEN, Fate.SKIPPED}
@@ -496,6 +514,11 @@ def decision_in(delivery: Delivery) -> str:
     return "as somebody decided between two values" if delivery.origin.startswith("conflict:") else ""
 
 
+def _undo_id(delivery: Delivery) -> int | None:
+    is_undoable = delivery.state == Delivery.State.DONE and bool(delivery.pre_image)
+    return delivery.pk if is_undoable else None
+
+
 def what_of(delivery: Delivery) -> str:
     """What a delivery carries, in a few words and without any value."""
     match delivery.operation:
@@ -507,6 +530,8 @@ def what_of(delivery: Delivery) -> str:
             return f"file {delivery.envelope.get('file', {}).get('name', '')}".strip()
         case Delivery.Op.REPAIR:
             return "newer value put back"
+        case Delivery.Op.REVERT:
+            return "undo"
     names = delivery.envelope.get("fields", {})
     return ", ".join(name.replace("_", " ") for name in names) or "update"
 

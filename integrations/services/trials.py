@@ -87,7 +87,7 @@ def _fields(mapping_set: MappingSet, found: TicketSide) -> Mapping[str, Value]:
         return ticket.actual if ticket else {}
     came_in: dict[str, Value] = {}
     lanes = Delivery.objects.filter(lane__linked_ticket=found.linked_ticket_id, lane__target=found.side_id)
-    changes = lanes.exclude(operation=Delivery.Op.REPAIR).order_by("number")
+    changes = lanes.exclude(operation__in=Delivery.OF_RECEIVER).order_by("number")
     for envelope in changes.values_list("envelope", flat=True):
         came_in |= envelope.get("fields", {})
     return came_in

@@ -65,6 +65,7 @@ _HEAD_FIELDS = (
     "send_by",
     "tries",
     "unseen",
+    "pre_image",
 )
 
 
@@ -173,7 +174,14 @@ def _head_view(row: Mapping, target: TicketState | None, config: Configuration) 
         target=target,
         source_system_id=sender.system_id,
         follows=int(row["unseen"].get("follows") or 0),
+        pre_image=row["pre_image"],
+        landed=_landed(row),
     )
+
+
+def _landed(row: Mapping) -> frozenset[str]:
+    """The fields written so far that the receiver's history has shown."""
+    return frozenset(row["pre_image"]).difference(row["unseen"].get("fields", ()))
 
 
 def mark_sent(requests: Sequence[MarkSent]) -> list[bool]:
@@ -319,6 +327,7 @@ def finish(requests: Sequence[Finish], now: datetime) -> list[bool]:
         result = _result(request.written) if request.written else one.result
         if request.lost:
             result = {**result, "lost": {name: list(told) for name, told in request.lost.items()}}
+        result = {**result, **_undone(request)}
         changes.append((pk, (request.state.value, request.at, request.reason, result)))
         if one.target_id and one.was_sent and one.operation in (Operation.COMMENT, Operation.FILE):
             effects.append(_effect(pk, one.target_id, one.origin, result))
@@ -327,6 +336,9 @@ def finish(requests: Sequence[Finish], now: datetime) -> list[bool]:
         _advance(lane, now)
     _take_stamps(accepted)
     update_many(Delivery, ("state", "done_at", "skipped_reason", "result"), changes)
+    _forget_unwritten(
+        [pk for pk, request in ended.items() if deliveries[pk].was_sent and not request.written]
+    )
     answers = [
         queues.put(back, _answer(answer, deliveries[pk]), now)
         for pk, request in ended.items()
@@ -549,6 +561,10 @@ def _result(written: Written) -> dict[str, object]:
     }
 
 
+def _undone(request: Finish) -> dict[str, object]:
+    return {"undone": dict(request.undone)} if request.undone else {}
+
+
 def _take_stamps(accepted: Sequence[tuple[_Held, Stamp, Finish]]) -> None:
     """Targets held these values already: from now on they stand there with the newer stamp."""
     changed: dict[int, dict] = {}
@@ -571,8 +587,20 @@ def _take_stamps(accepted: Sequence[tuple[_Held, Stamp, Finish]]) -> None:
     update_many(Ticket, ("winners",), [(pk, (winners,)) for pk, winners in changed.items()])
 
 
+def _forget_unwritten(delivery_ids: Sequence[int], told: Sequence[str] = ("wanted", "pre_image")) -> None:
+    """What an attempt was to write, and no history has shown, it did not replace after all."""
+    rows = Delivery.objects.filter(pk__in=delivery_ids) if delivery_ids else ()
+    changes: list[tuple[int, tuple[object, ...]]] = []
+    for one in rows:
+        if left := one.unseen.get("fields"):
+            kept = ({n: v for n, v in getattr(one, name).items() if n not in left} for name in told)
+            changes.append((one.pk, tuple(kept)))
+    update_many(Delivery, tuple(told), changes)
+
+
 def _undo_mark(sent: QuerySet[Delivery]) -> None:
     """Nothing was carried out: they are deliveries like before the attempt."""
+    _forget_unwritten([pk for (pk,) in sent.order_by("pk").values_list("pk")], ("pre_image",))
     sent.update(state=Delivery.State.NEW, unseen={}, is_recognised=True)
 
 

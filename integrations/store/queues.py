@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from datetime import datetime
 
+from integrations.engine.values import Stamp
 from integrations.models import Delivery, Lane
 
 # What `put` may change of a lane.
@@ -22,6 +23,19 @@ def put(lane: Lane, delivery: Delivery, now: datetime, *, is_bulk: bool = False)
     if not lane.waits:
         lane.waits, lane.waits_since, lane.next_at = True, now, now
     return delivery
+
+
+def append(lane: Lane, delivery: Delivery, now: datetime, *, is_bulk: bool = False) -> Delivery:
+    """Put one delivery at the end of a lane that the caller has locked, and store both."""
+    put(lane, delivery, now, is_bulk=is_bulk)
+    lane.save(update_fields=QUEUED)
+    delivery.save(force_insert=True)
+    return delivery
+
+
+def newer_stamp(now: datetime, system_id: int, *known: Stamp) -> Stamp:
+    """A stamp newer than these, for a value that is set from here."""
+    return Stamp(max([int(now.timestamp() * 1000), *(one.ms + 1 for one in known)]), system_id)
 
 
 def new_marker() -> str:

@@ -13,7 +13,7 @@ from django.db import transaction
 
 from integrations.canonical import Attachment, Change, Comment, History, Person, TicketHead, Value
 from integrations.engine.effects import StoreReading
-from integrations.engine.values import Stamp, stamp_from
+from integrations.engine.values import Stamp
 from integrations.models import Delivery, Lane, SyncEvent, Ticket
 from integrations.store import queues, readings
 from integrations.store.configuration import Configuration
@@ -69,7 +69,7 @@ def queue_again(
 ) -> Delivery:
     """Put a delivery at the end of the lane towards a side; it waits its turn behind everything else."""
     lane = Lane.objects.select_for_update().get(linked_ticket=linked_ticket_id, target=target_side_id)
-    delivery = queues.put(
+    return queues.append(
         lane,
         Delivery(
             event=event,
@@ -83,12 +83,3 @@ def queue_again(
         now,
         is_bulk=True,
     )
-    lane.save(update_fields=queues.QUEUED)
-    delivery.save(force_insert=True)
-    return delivery
-
-
-def newer_stamp(now: datetime, system_id: int, *known: Sequence | None) -> Stamp:
-    """A stamp newer than these, for a value that is told again."""
-    older = [stamp_from(one).ms + 1 for one in known if one]
-    return Stamp(max([int(now.timestamp() * 1000), *older]), system_id)

@@ -142,6 +142,7 @@ def _open_write(
         done_at=done_at,
         over={name: winner_from(made_of) for name, made_of in unseen.get("over", {}).items()},
         stood=unseen.get("stood", {}),
+        held=unseen.get("held", {}),
     )
 
 

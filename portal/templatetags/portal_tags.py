@@ -50,6 +50,7 @@ UNDER = {
     "agreement": "report_list",
     "calendar": "report_list",
     "drift": "delivery_list",
+    "undo": "delivery_list",
     "finding": "system_list",
     # Behind the bell.
     "alert": "",

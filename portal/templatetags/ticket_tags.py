@@ -11,6 +11,7 @@ from django.utils.dateformat import format as format_date
 from django.utils.safestring import SafeString, mark_safe
 
 from integrations.mapping.agreement import Verdict
+from integrations.mapping.plan import text_of
 from integrations.models import Delivery, Lane
 from integrations.richtext.blocks import Document
 from integrations.richtext.html import to_html
@@ -25,6 +26,8 @@ from portal.entering import write_duration
 from portal.presentation import duration_words
 
 register = template.Library()
+
+register.filter("told", text_of)
 
 LINKS = {"http", "https", "mailto", "tel"}
 

@@ -22,6 +22,7 @@ from integrations.models import FieldRule, MappingSet, Side
 from integrations.services import findings
 from integrations.services import mappings as services
 from integrations.services.refusals import NotPossible
+from integrations.services.undo import receiver_of
 from portal.access import may, partners_for, require, requires
 from portal.acting import act
 from portal.exports import csv_response
@@ -135,6 +136,8 @@ def mapping_detail(request: HttpRequest, pk: int) -> HttpResponse:
         "sheet": sheet,
         "set": mapping_set,
         "draft": siblings.filter(state=MappingSet.State.DRAFT).first(),
+        "may_undo": mapping_set.state != MappingSet.State.DRAFT
+        and may(request.user, "full", "undo", receiver_of(mapping_set).system.partner),
         **_rights(request, mapping_set.side),
     }
     return render(request, "portal/mappings/detail.html", page)

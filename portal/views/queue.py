@@ -20,6 +20,7 @@ from integrations.services.budgets import holding_of, holdings
 from integrations.services.comparison import settled_by
 from integrations.services.deliveries import Contents, contents_of, preview
 from integrations.services.timeline import what_of
+from integrations.services.undo_looking import instead_of_undoing, undone_fields
 from integrations.services.waiting import is_outcome_unknown, reason_of, verified_until
 from knowledgebase.search import article_for
 from portal import audit
@@ -274,7 +275,7 @@ def detail_page(request: HttpRequest, delivery: Delivery, *, refused: DecisionFo
     receiver_id = lane.system.partner_id
     sender_id = next((one for one in ends_of(lane) if one != receiver_id), receiver_id)
     is_head = lane.waits and delivery.number == lane.head
-    is_repair = delivery.operation == Delivery.Op.REPAIR
+    is_of_receiver = delivery.operation in Delivery.OF_RECEIVER
     now = timezone.now()
     sides = lane.connection.sides.select_related("system__partner")
     holding = holding_of(lane, holdings({lane.system_id}, now=now), now)
@@ -283,8 +284,7 @@ def detail_page(request: HttpRequest, delivery: Delivery, *, refused: DecisionFo
         "delivery": delivery,
         "lane": lane,
         "what": what_of(delivery),
-        # A repair speaks of the receiver's own values.
-        "contents": contents_of(delivery) if sees_receiver or not is_repair else Contents(),
+        "contents": contents_of(delivery) if sees_receiver or not is_of_receiver else Contents(),
         "is_head": is_head,
         "is_waiting": lane.waits and delivery.number >= lane.head,
         "ahead": max(delivery.number - lane.head, 0),
@@ -296,6 +296,10 @@ def detail_page(request: HttpRequest, delivery: Delivery, *, refused: DecisionFo
         "article": article_for(lane.failure_code) if is_head else None,
         "failure": known_failure(lane, delivery, viewer, sender_id, receiver_id) if is_head else "",
         "may_act": _may_at(request, "write", lane),
+        "may_undo": delivery.state == Delivery.State.DONE and may(request.user, "full", "undo", receiver_id),
+        "instead": instead_of_undoing(delivery),
+        "is_of_receiver": is_of_receiver,
+        "undone": undone_fields(delivery) if sees_receiver else [],
         "may_skip": is_head and _may_at(request, "full", lane),
         "skip_form": SkipForm(may_have_arrived=delivery.state == Delivery.State.SENT),
         "questions": questions_of(delivery, request.user, viewer, now=timezone.now(), refused=refused),

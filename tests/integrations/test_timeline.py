@@ -98,6 +98,26 @@ def test_our_own_write_coming_back_is_told_once_where_it_began(matter: Matter) -
     ]
 
 
+def test_what_was_put_back_is_told_where_it_happened_and_to_nobody_else(matter: Matter) -> None:
+    revert = scenes.queued(
+        matter.to_right, operation="revert", state="done", envelope={"fields": {"summary": "Old"}}
+    )
+    scenes.seen(
+        matter.right_ticket,
+        fields={"summary": "Old"},
+        before={"summary": "New"},
+        caused_by=revert,
+        actor="Concord",
+    )
+
+    (entry,) = entries(matter, EVERYONE)
+
+    assert (entry.ticket, entry.is_undoing, entry.through) == ("INF-1", True, "")
+    assert entry.changes == [FieldChange("Summary", "New", "Old")]
+    assert entries(matter, Viewer(frozenset({matter.left.system.partner_id}))) == []
+    assert len(entries(matter, Viewer(frozenset({matter.right.system.partner_id})))) == 1
+
+
 def test_a_change_that_another_connection_brought_names_where_it_came_from(matter: Matter) -> None:
     global_jira = factories.make_system(factories.globally(), "jira", name="Global Jira")
     jira, devops = scenes.connection(matter.right.system, global_jira)

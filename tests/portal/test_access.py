@@ -25,6 +25,7 @@ from integrations.models import (
     MappingSet,
     PersonPair,
     Reconciliation,
+    Undo,
 )
 from integrations.services import findings, heartbeats, hook_registration, outgoing
 from integrations.services import metadata as metadata_services
@@ -44,6 +45,7 @@ pytestmark = pytest.mark.django_db
 MERCURI, INFINITY, STRANGER = "Mercuri Inc", "Infinity Solutions", "Stranger Ltd"
 ENDS = frozenset({MERCURI, INFINITY})
 OWN = frozenset({MERCURI})
+THERE = frozenset({INFINITY})
 
 # What an answer can be.  An allowed form without data says what is missing (422), or goes back with a sentence.
 ALLOWED, FORBIDDEN, MISSING, SIGN_IN = "allowed", "forbidden", "missing", "sign in"
@@ -129,6 +131,14 @@ PAGES: dict[str, Page | Open] = {
     "queue_action_run": Page("queue", "write", ("action",), is_personal=True, method="post"),
     "queue_action_drop": Page("queue", "write", ("action",), is_personal=True, method="post"),
     "conflict_decide": pressed("queue", "write", "conflict", right_at=frozenset({INFINITY})),
+    # Undoing: the values are the receiver's, and so is the right
+    "delivery_undo": pressed("undo", "full", "delivery", right_at=THERE),
+    "mapping_undo": pressed("undo", "full", "published", ends=OWN, right_at=THERE),
+    "undo_list": Page("undo", "read"),
+    "undo_detail": on("undo", "read", "undo", ends=THERE),
+    "undo_export": on("undo", "read", "undo", ends=THERE),
+    "undo_confirm": pressed("undo", "full", "undo", ends=THERE),
+    "undo_discard": pressed("undo", "full", "undo", ends=THERE),
     # Reconciliation
     "drift_list": Page("queue", "read"),
     "drift_export": Page("queue", "read"),
@@ -379,6 +389,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         "ticket": matter.linked.pk,
         "drift": drift.pk,
         "run": run.pk,
+        "undo": Undo.objects.create(target=right, asked_at=scenes.NOW, due_at=scenes.NOW, state="ready").pk,
         "field": "priority",
         "delivery": delivery.pk,
         "action": QueueAction.objects.create(asked_by=member, asked_at=scenes.NOW, act="retry").pk,

@@ -236,8 +236,8 @@ def test_a_page_takes_few_queries(client: Client, side: Side, django_assert_num_
     client.get(at("mapping_detail", version))
 
     # Session, person, memberships, matrix; the version with rules, maps and pairs; the dictionary; the latest tickets; the other
-    # direction with rules, maps and pairs; the system's findings; the draft; the person's own partner for the top bar.
-    with django_assert_num_queries(19):
+    # direction with rules, maps and pairs; the system's findings; the draft; where it writes; the person's own partner for the top bar.
+    with django_assert_num_queries(20):
         client.get(at("mapping_detail", version))
 
 

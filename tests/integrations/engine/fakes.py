@@ -80,6 +80,8 @@ class FakeSystem:
         self.cuts_files_at: int | None = None
         # Statuses that a change to this one has to pass through.
         self.steps: dict[str, list[str]] = {}
+        # Whether the next change of fields takes only these steps and then gives no answer.
+        self.stops_half_way = False
         self.ticket_writes: TicketWrites | None = None
         self.calls: list[str] = []
         self.late: list[tuple[datetime, Callable[[], Any]]] = []
@@ -199,6 +201,11 @@ class FakeSystem:
     ) -> Written:
         def act() -> Written:
             steps = self.steps.get(str(fields.get("status")), [])
+            if self.stops_half_way:
+                self.stops_half_way = False
+                for step in steps:
+                    self._set(remote_id, {"status": step}, "", marker)
+                raise errors.TimedOut("No answer.", outcome_unknown=True)
             made = [self._set(remote_id, {"status": step}, "", marker) for step in steps]
             made.append(self._set(remote_id, fields, "", marker))
             return Written(made[-1].head, change_ids=tuple(id_ for one in made for id_ in one.change_ids))

@@ -1,0 +1,132 @@
+"""Undoing in the portal: what one sees before, the confirmation, the list and its file, and who may."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from integrations.models import Delivery, MappingSet, Undo, UndoItem
+from portal.models import AuditEntry
+from tests import factories
+from tests.factories import Role
+from tests.integrations import scenes
+from tests.integrations.scenes import Matter
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def matter() -> Matter:
+    left, right = scenes.mercuri_and_infinity()
+    made = scenes.matter(
+        left, right, left_fields={"subject": "New"}, right_fields={"summary": "New", "priority": "Low"}
+    )
+    ticket = made.right_ticket
+    ticket.winners = {"summary": [5, left.system_id], "priority": [9, right.system_id]}
+    ticket.save()
+    return made
+
+
+@pytest.fixture
+def delivery(matter: Matter) -> Delivery:
+    event = scenes.seen(matter.left_ticket, minute=-5, fields={"subject": "New"})
+    version = scenes.publish(matter.right, "incoming", {"summary": "title"})
+    made = scenes.arrived(
+        matter.to_right,
+        event,
+        envelope={"fields": {"title": "New"}},
+        wanted={"summary": "New", "priority": "High"},
+        pre_image={"summary": "Old", "priority": "Medium"},
+        target=matter.right_ticket,
+        incoming=version,
+    )
+    Delivery.objects.filter(pk=made.pk).update(stamp=[5, matter.left.system_id])
+    scenes.seen(matter.right_ticket, minute=-2, fields={"priority": "Low"}, actor="Ravi Rao")
+    return made
+
+
+def staff(client: Client) -> Client:
+    client.force_login(factories.make_user("ida", role=Role.INTEGRATOR_STAFF))
+    return client
+
+
+def test_one_write_is_looked_at_confirmed_and_queued(client: Client, delivery: Delivery) -> None:
+    staff(client)
+    page = client.get(reverse("delivery_detail", args=[delivery.pk])).content.decode()
+    assert reverse("delivery_undo", args=[delivery.pk]) in page
+
+    answer = client.post(reverse("delivery_undo", args=[delivery.pk]))
+    undo = Undo.objects.get()
+    address = reverse("undo_detail", args=[undo.pk])
+    assert answer["Location"] == address
+    page = client.get(address).content.decode()
+    assert "1 field would be put back" in page
+    assert "Ravi Rao changed it since." in page
+    assert [(item.field, item.state) for item in undo.items.order_by("field")] == [
+        ("priority", "left"),
+        ("summary", "open"),
+    ]
+
+    client.post(reverse("undo_confirm", args=[undo.pk]))
+    revert = Delivery.objects.get(operation="revert")
+    assert revert.envelope["fields"] == {"summary": "Old"}
+    undo.refresh_from_db()
+    assert undo.state == "under_way"
+    assert [entry.action for entry in AuditEntry.objects.order_by("pk")][-2:] == [
+        "looked at undoing",
+        "undid",
+    ]
+    assert client.get(address).status_code == 200
+    assert (
+        "Undo to Infinity Solutions"
+        in client.get(reverse("delivery_detail", args=[revert.pk])).content.decode()
+    )
+
+
+def test_what_a_version_wrote_is_listed_narrowed_and_exported(client: Client, delivery: Delivery) -> None:
+    staff(client)
+    version = MappingSet.objects.get(side=delivery.lane.target, direction="incoming", state="published")
+    assert (
+        reverse("mapping_undo", args=[version.pk])
+        in client.get(reverse("mapping_detail", args=[version.pk])).content.decode()
+    )
+    client.post(reverse("mapping_undo", args=[version.pk]))
+    undo = Undo.objects.get()
+    left = client.get(reverse("undo_detail", args=[undo.pk]), {"state": "left"}).content.decode()
+    assert ("Ravi Rao" in left, ">Old<" in left) == (True, False)
+    lines = (
+        b"".join(client.get(reverse("undo_export", args=[undo.pk])).streaming_content).decode().splitlines()
+    )
+    assert [line.split(",")[2:6] for line in lines[1:]] == [
+        ["Summary", "New", "Old", "Would be put back"],
+        ["Priority", "Low", "Medium", "Left alone"],
+    ]
+    assert undo.scope.capitalize() in client.get(reverse("undo_list")).content.decode()
+    client.post(reverse("undo_discard", args=[undo.pk]))
+    undo.refresh_from_db()
+    assert (undo.state, Delivery.objects.filter(operation="revert").count()) == ("discarded", 0)
+
+
+def test_a_comment_tells_what_to_do_instead(client: Client, matter: Matter) -> None:
+    event = scenes.seen(matter.left_ticket, comments=[scenes.comment("hello")])
+    made = scenes.arrived(matter.to_right, event, operation="comment", envelope=scenes.released("hello"))
+    page = staff(client).get(reverse("delivery_detail", args=[made.pk])).content.decode()
+    assert "Correct or delete it in Infinity Jira." in page
+    assert reverse("delivery_undo", args=[made.pk]) not in page
+
+
+def test_the_sender_sees_nothing_of_what_is_undone_at_the_receiver(
+    client: Client, delivery: Delivery
+) -> None:
+    staff(client).post(reverse("delivery_undo", args=[delivery.pk]))
+    undo = Undo.objects.get()
+    owner = factories.make_user("ann", role=Role.MAPPING_OWNER, partner=factories.mercuri())
+    client.force_login(owner)
+    assert client.post(reverse("delivery_undo", args=[delivery.pk])).status_code == 403
+    assert client.get(reverse("undo_detail", args=[undo.pk])).status_code == 404
+    assert "One delivery" not in client.get(reverse("undo_list")).content.decode()
+    receiver = factories.make_user("bo", role=Role.MAPPING_OWNER, partner=factories.infinity())
+    client.force_login(receiver)
+    assert client.get(reverse("undo_detail", args=[undo.pk])).status_code == 200
+    assert UndoItem.objects.count() == 2
