@@ -6,6 +6,7 @@ harmless, because the ticket's own history is the truth.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Sequence
@@ -21,9 +22,11 @@ from integrations.engine.effects import NoteSystemAnswer, NoteSystemFailure
 from integrations.models import HookReceipt, System
 from integrations.services.systems import open_connector_for
 from integrations.statements import insert_new
+from integrations.store import locks, tickets
 from integrations.store import systems as health
-from integrations.store import tickets
 from integrations.store.django import DjangoStore
+
+logger = logging.getLogger(__name__)
 
 # A system's "last web hook" is shown to the minute; writing it with every hook would make one row a bottleneck.
 HOOK_SEEN_EVERY = timedelta(seconds=10)
@@ -83,7 +86,10 @@ class _Desk:
 
     def _store(self, arrivals: list[_Arrival]) -> None:
         try:
-            _store_hooks(arrivals)
+            locks.again_if_sacrificed(
+                lambda: _store_hooks(arrivals),
+                lambda: logger.warning("hooks_sacrificed", extra={"hooks": len(arrivals)}),
+            )
         except Exception as error:  # noqa: BLE001 - whoever waits for the others' web hooks has to hear of it too
             for arrival in arrivals:
                 arrival.error = error
@@ -101,13 +107,15 @@ def _store_hooks(arrivals: Sequence[_Arrival]) -> None:
     }
     with transaction.atomic():
         fresh = insert_new(list(receipts.values()), ("system_id", "delivery_id"))
+        named = {(one.system.pk, pk) for one in arrivals if one.key in fresh for pk in one.hook.remote_ids}
+        tickets.lock_known((pk for pk, _ in named), {remote_id for _, remote_id in named})
         for system_id, system in sorted(systems.items()):
             new = [one for one in arrivals if one.key in fresh and one.system.pk == system_id]
             remote_ids = [remote_id for one in new for remote_id in one.hook.remote_ids]
             if not new:
                 continue
             now = max(one.at for one in new)
-            tickets.note_hints(system_id, remote_ids, now)
+            tickets.mark_hinted(system_id, remote_ids, now)
             _note_alive(system, now)
     for one in arrivals:
         one.is_new = one.key in fresh

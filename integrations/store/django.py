@@ -12,23 +12,13 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db import OperationalError, connection, transaction
+from django.db import transaction
 
 from integrations.engine import effects
 from integrations.engine.ports import NO_LIMITS, ClaimedLane, ClaimedReading, Room
-from integrations.store import budgets, claims, configuration, lanes, readings, systems
+from integrations.store import budgets, claims, configuration, lanes, locks, readings, systems
 
 logger = logging.getLogger(__name__)
-
-# So often a transaction is done again that PostgreSQL gave up so that another could go on.
-SACRIFICES = 3
-# https://www.postgresql.org/docs/current/errcodes-appendix.html: deadlock_detected
-DEADLOCK = "40P01"
-
-
-def _was_sacrificed(error: OperationalError) -> bool:
-    """Whether two transactions waited for each other and ours was ended.  Nothing of it was stored."""
-    return getattr(error.__cause__, "sqlstate", "") == DEADLOCK
 
 
 class DjangoStore:
@@ -70,19 +60,15 @@ class DjangoStore:
         """
         if not self._config.is_fresh(now):
             self._config = configuration.load(now, self._config)
-        for _ in range(SACRIFICES):
-            try:
-                return self._in_one(requests, now)
-            except OperationalError as error:
-                # Inside somebody else's transaction it is not ours to begin again.
-                if not _was_sacrificed(error) or connection.in_atomic_block:
-                    raise
-                logger.warning("transaction_sacrificed", extra={"requests": len(requests)})
-        return self._in_one(requests, now)
+        return locks.again_if_sacrificed(
+            lambda: self._in_one(requests, now),
+            lambda: logger.warning("transaction_sacrificed", extra={"requests": len(requests)}),
+        )
 
     def _in_one(self, requests: Sequence[effects.Request], now: datetime) -> list[Any]:
         results: list[Any] = [None] * len(requests)
         with transaction.atomic():
+            locks.take(requests)
             for places in _rounds(requests):
                 answers = self._together([requests[place] for place in places], now)
                 for place, answer in zip(places, answers, strict=True):

@@ -290,7 +290,7 @@ def _created(
     insert_many(
         [
             Ticket(system_id=systems[pk], remote_id=head.remote_id, key=head.key, url=head.url)
-            for pk, head in heads.items()
+            for pk, head in sorted(heads.items(), key=lambda one: (systems[one[0]], one[1].remote_id))
         ],
         ignores_doubles=True,
     )
@@ -391,7 +391,7 @@ def release(request: Release) -> bool:
 
 def withdraw(request: Withdraw) -> bool:
     """The system wanted none of these together; the lane stays where it is."""
-    if not _owned(request).select_for_update().exists():
+    if not _owned(request).select_for_update(no_key=True).exists():
         return False
     _undo_mark(Delivery.objects.filter(pk__in=request.delivery_ids))
     _end_attempts(request.delivery_ids, Outcome.REFUSED, request.at, request.error)
@@ -400,7 +400,7 @@ def withdraw(request: Withdraw) -> bool:
 
 def park(request: Park) -> bool:
     """Stop the lane at this delivery until a person has decided."""
-    lane = _owned(request).select_for_update().first()
+    lane = _owned(request).select_for_update(no_key=True).first()
     if lane is None:
         return False
     lane.state = Lane.State.PARKED
@@ -652,7 +652,7 @@ _standing = Question(
 _winners = Question(
     lambda keys: (
         Ticket.objects.filter(pk__in=keys)
-        .select_for_update()
+        .select_for_update(no_key=True)
         .order_by("pk")
         .values_list("pk", "winners", "actual")
     )
@@ -669,7 +669,7 @@ _effects_of = Question(
         "ticket_id", "origin"
     )
 )
-_lanes = Question(lambda keys: Lane.objects.filter(pk__in=keys).select_for_update().order_by("pk"))
+_lanes = Question(lambda keys: Lane.objects.filter(pk__in=keys).select_for_update(no_key=True).order_by("pk"))
 _both_lanes = Question(
     lambda lanes: Lane.objects.filter(linked_ticket__lanes__in=lanes).order_by().values_list("pk")
 )

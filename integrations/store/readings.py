@@ -130,7 +130,7 @@ def _lets_read(ticket: Ticket) -> None:
 
 def note_read_failure(request: NoteReadFailure, now: datetime) -> None:
     """The ticket could not be read: it stays due later, or is gone until its system shows it again."""
-    ticket = Ticket.objects.select_for_update().get(pk=request.ticket_id)
+    ticket = Ticket.objects.select_for_update(no_key=True).get(pk=request.ticket_id)
     if not isinstance(request.error, HeldBack):
         ticket.read_failures += 1
     ticket.read_due_at = request.retry_at
@@ -474,7 +474,9 @@ def _attachment_value(file: Attachment) -> dict:
     return asdict(file)
 
 
-_tickets = Question(lambda keys: Ticket.objects.filter(pk__in=keys).select_for_update().order_by("pk"))
+_tickets = Question(
+    lambda keys: Ticket.objects.filter(pk__in=keys).select_for_update(no_key=True).order_by("pk")
+)
 _sides = Question(lambda tickets: TicketSide.objects.filter(ticket__in=tickets))
 _linked = Question(lambda keys: LinkedTicket.objects.filter(pk__in=keys))
 _seen = Question(
@@ -485,7 +487,7 @@ _seen = Question(
     )
 )
 _lanes = Question(
-    lambda linked: Lane.objects.filter(linked_ticket__in=linked).select_for_update().order_by("pk")
+    lambda linked: Lane.objects.filter(linked_ticket__in=linked).select_for_update(no_key=True).order_by("pk")
 )
 _touch = Order(lambda keys, now: (LinkedTicket.objects.filter(pk__in=keys), {"updated_at": now}))
 _touch_for_partners = Order(

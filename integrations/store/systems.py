@@ -21,7 +21,7 @@ def note_failure(request: NoteSystemFailure, random: random_module.Random, now: 
     if isinstance(error, RateLimited) and error.is_for_ticket:
         # One ticket waits, and everything else may go on.
         return
-    system = System.objects.select_for_update().get(pk=request.system_id)
+    system = System.objects.select_for_update(no_key=True).get(pk=request.system_id)
     system.fail_streak += 1
     system.failed_at = now
     if not _is_asked_to_wait(system, now):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db import connection
 from django.db.models import Case, F, QuerySet, Value, When
 
 from integrations.canonical import Value as FieldValue
@@ -167,9 +168,21 @@ def note_hints(system_id: int, remote_ids: Iterable[str], now: datetime, *, is_b
 
     Several at once need a transaction around: they are locked in the order in which everybody locks tickets.
     """
-    wanted = list(dict.fromkeys(remote_ids))
-    if len(wanted) > 1:
-        _lock_known(system=system_id, remote_ids=wanted)
+    wanted = set(remote_ids)
+    lock_known([system_id], wanted)
+    mark_hinted(system_id, wanted, now, is_bulk=is_bulk)
+
+
+def lock_known(system_ids: Iterable[int], remote_ids: Collection[str]) -> None:
+    """Lock what is known of several tickets, of several systems too, in the order in which everybody locks tickets."""
+    if len(remote_ids) > 1 and connection.features.has_select_for_update:
+        _lock_known(systems=sorted(set(system_ids)), remote_ids=sorted(remote_ids))
+
+
+def mark_hinted(system_id: int, remote_ids: Iterable[str], now: datetime, *, is_bulk: bool = False) -> None:
+    """The same as `note_hints` where the known ones are locked already."""
+    # New ones in one order, too: who stores the same ticket at the same moment waits for the other.
+    wanted = sorted(set(remote_ids))
     read_known = _read_known_in_bulk if is_bulk else _read_known_until
     updated = read_known(system=system_id, remote_ids=wanted, now=now)
     if updated < len(wanted):
@@ -221,7 +234,9 @@ def _told(rows: QuerySet[Ticket], now: datetime) -> tuple[QuerySet[Ticket], dict
 
 
 lock = Question(
-    lambda keys: Ticket.objects.filter(pk__in=keys).select_for_update().order_by("pk").values_list("pk")
+    lambda keys: (
+        Ticket.objects.filter(pk__in=keys).select_for_update(no_key=True).order_by("pk").values_list("pk")
+    )
 )
 _unrecognised = Question(
     lambda targets: (
@@ -240,9 +255,9 @@ _marks = Question(
     )
 )
 _lock_known = Question(
-    lambda system, remote_ids: (
-        Ticket.objects.filter(system=system, remote_id__in=remote_ids)
-        .select_for_update()
+    lambda systems, remote_ids: (
+        Ticket.objects.filter(system__in=systems, remote_id__in=remote_ids)
+        .select_for_update(no_key=True)
         .order_by("pk")
         .values_list("pk")
     )

@@ -12,7 +12,8 @@ from django.utils import timezone
 
 from integrations.engine.effects import NoteSystemAnswer
 from integrations.models import Ticket
-from integrations.store.django import DEADLOCK, SACRIFICES, DjangoStore
+from integrations.store.django import DjangoStore
+from integrations.store.locks import DEADLOCK, SACRIFICES
 from tests.factories import make_system
 
 pytestmark = pytest.mark.django_db(transaction=True)
