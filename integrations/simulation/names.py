@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from datetime import datetime
@@ -26,6 +27,9 @@ KEYS = {
     "outgoing_id": "rules",
     "linked_ticket_id": "linked",
 }
+
+
+FACT = re.compile(r"(\d+):(\w+:h\d+:.*)")
 
 
 class Names:
@@ -54,7 +58,7 @@ class Names:
             case ConnectorError():
                 return f"{value.code} {value.message}"
             case str():
-                return self._key("marker", value) if value.startswith("concord-") else repr(value)
+                return self._word(value)
             case Mapping():
                 inner = (f"{key}: {self._text(value[key], str(key))}" for key in sorted(value))
                 return "{" + ", ".join(inner) + "}"
@@ -63,6 +67,14 @@ class Names:
         if is_dataclass(value) and not isinstance(value, type):
             inner = (f"{one.name}={self._text(getattr(value, one.name), one.name)}" for one in fields(value))
             return f"{type(value).__name__}({', '.join(inner)})"
+        return repr(value)
+
+    def _word(self, value: str) -> str:
+        if value.startswith("concord-"):
+            return self._key("marker", value)
+        if fact := FACT.match(value):
+            # What names a fact begins with the key of its system.
+            return repr(f"{self._key('system', int(fact[1]))}:{fact[2]}")
         return repr(value)
 
     def _key(self, table: str, key: object) -> str:

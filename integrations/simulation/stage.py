@@ -200,7 +200,7 @@ class MemoryStage:
     def start_system(self, system_id: int) -> None:
         """A person has looked after a system that refused our credentials."""
         row = self.memory.tables.systems[system_id]
-        row.is_active, row.fail_streak, row.paused_until = True, 0, None
+        row.is_active, row.fail_streak, row.paused_until, row.failure_code = True, 0, None, ""
 
     def stopped_systems(self) -> list[int]:
         """Systems that wait for such a person."""

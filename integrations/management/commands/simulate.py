@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import connection, transaction
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from integrations.services.simulated_stage import DjangoStage
 from integrations.simulation import campaign
 from integrations.simulation.mutants import MUTANTS, Mutant
 from integrations.simulation.profiles import PROFILES, schedule_of
@@ -42,6 +44,12 @@ class Command(BaseCommand):
         parser.add_argument("--seed", type=int, default=0, help="the first seed, default %(default)s")
         parser.add_argument("--profile", choices=sorted(PROFILES), default="base")
         parser.add_argument("--jobs", type=int, default=2, help="processes, default %(default)s")
+        parser.add_argument(
+            "--store",
+            choices=("memory", "django"),
+            default="memory",
+            help="django: on a test database made for it beside the one of DATABASE_URL, in one process",
+        )
         parser.add_argument("--json", action="store_true", help="print the figures as JSON")
         parser.add_argument("--replay", type=Path, metavar="FILE", help="run one kept schedule instead")
         parser.add_argument(
@@ -94,6 +102,9 @@ class Command(BaseCommand):
 
     def _outcomes(self, options: dict[str, Any]) -> Iterator[campaign.Outcome]:
         first, last = options["seed"], options["seed"] + options["schedules"]
+        if options["store"] == "django":
+            yield from _on_django(options["profile"], range(first, last))
+            return
         chunks = [range(start, min(start + CHUNK, last)) for start in range(first, last, CHUNK)]
         console = Console(stderr=True, quiet=options["json"])
         columns = (TextColumn("schedules"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -170,6 +181,23 @@ class Command(BaseCommand):
                 self.stdout.write(style(f"{row['name']:<22} {row['profile']:<12} {found}"))
         if survivors:
             sys.exit(1)
+
+
+def _on_django(profile: str, seeds: range) -> Iterator[campaign.Outcome]:
+    """The schedules on Django's store: a database of its own, every world undone when it is over."""
+    name = connection.settings_dict["NAME"]
+    connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+    try:
+        for seed in seeds:
+            stage = DjangoStage()
+            try:
+                with transaction.atomic():
+                    yield campaign.run_one(schedule_of(seed, profile), stage=stage)
+                    transaction.set_rollback(True)
+            finally:
+                stage.close()
+    finally:
+        connection.creation.destroy_test_db(name, verbosity=0)
 
 
 def _hunted(mutant: Mutant, schedules: int) -> dict[str, Any]:
