@@ -312,7 +312,7 @@ def system_ceiling(request: HttpRequest, pk: int) -> HttpResponse:
     system = fetch_system(request, pk, "write")
     form = CeilingForm(request.POST)
     if not form.is_valid():
-        messages.error(request, str(form.errors["ceiling"][0]))
+        messages.error(request, f"{form.errors['ceiling'][0]}")
         return redirect("system_detail", pk)
     ceiling = form.cleaned_data["ceiling"]
     before = budgets.standing(system, now=timezone.now()).ceiling
