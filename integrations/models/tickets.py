@@ -71,6 +71,8 @@ class Ticket(models.Model):
             ),
             # What people search for.
             models.Index(fields=["key"], name="ticket_by_key"),
+            # The watch counts those that are gone every few seconds, and hardly any is.
+            models.Index(fields=["system"], name="ticket_gone", condition=models.Q(is_gone=True)),
         ]
 
     def __str__(self) -> str:

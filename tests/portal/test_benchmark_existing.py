@@ -11,6 +11,7 @@ from django.db import connection
 from django.utils import timezone
 
 from integrations.models import Delivery, Lane, LinkedTicket, PartnerTicket, Ticket
+from integrations.services import watching
 from integrations.store import claims
 from portal.benchmark import existing
 from slas.models import Clock, Timing
@@ -42,6 +43,25 @@ def test_they_are_complete_quiet_and_seen_by_both_partners(monkeypatch: pytest.M
 def test_looking_for_work_looks_at_what_is_due_and_not_at_every_ticket() -> None:
     existing.fill(factories.make_connection(), 2000)
     existing.remember_sizes()
+
+    plans = _plans(lambda: claims.claim("worker", timezone.now(), 60, 20), 'FROM "integrations_ticket"')
+
+    assert plans
+    assert all("ticket_read_due" in plan for plan in plans), plans
+
+
+def test_counting_the_tickets_that_are_gone_does_not_look_at_the_others() -> None:
+    existing.fill(factories.make_connection(), 2000)
+    existing.remember_sizes()
+
+    plans = _plans(lambda: watching.verdict_of(timezone.now()), '"integrations_ticket"."is_gone"')
+
+    assert plans
+    assert all("ticket_gone" in plan for plan in plans), plans
+
+
+def _plans(do: Callable[[], object], part: str) -> list[str]:
+    """How the database answers what is asked meanwhile, of the statements with this part."""
     asked: list[tuple[str, Any]] = []
 
     def note(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
@@ -49,11 +69,8 @@ def test_looking_for_work_looks_at_what_is_due_and_not_at_every_ticket() -> None
         return execute(sql, params, many, context)
 
     with connection.execute_wrapper(note):
-        claims.claim("worker", timezone.now(), 60, 20)
-
-    plans = [_plan(sql, params) for sql, params in asked if 'FROM "integrations_ticket"' in sql]
-    assert plans
-    assert all("ticket_read_due" in plan for plan in plans), plans
+        do()
+    return [_plan(sql, params) for sql, params in asked if part in sql]
 
 
 def _plan(sql: str, params: Any) -> str:
