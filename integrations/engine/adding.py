@@ -106,9 +106,7 @@ class Adding(Following):
     def _held(self, comment: Mapping) -> Value:
         """The comment as the system will hold it, under a line that names its author."""
         line = mapping.heading(
-            self.head.side.incoming.comment_heading,
-            author=comment["author"],
-            partner=self.head.sender.partner_name,
+            self.head.side.incoming.comment_heading, comment, partner=self.head.sender.partner_name
         )
         return self.context.systems.settled(self.system_id, "comment", mapping.headed(comment["body"], line))
 

@@ -378,6 +378,9 @@ def _plan_comment(
         "author": comment.author.name or comment.author.email,
         "at": comment.at.isoformat(),
     }
+    if cause is not None:
+        # Our own account wrote it here, and the line above it tells already who said it.
+        envelope["is_relayed"] = True
     part = f"comment:{comment.id}"
     plan.deliveries.append(_addition(link, news, Operation.COMMENT, {"comment": envelope}, part, cause))
     for file in comment.attachments:

@@ -188,9 +188,14 @@ def _appended(current: Value, value: Value) -> Value:
     return have + [one for one in more if one not in have]
 
 
-def heading(template: str, *, author: str, partner: str) -> str:
-    """The line above a comment that came from the other side; empty when the rules want none."""
-    return _filled(template, {"author": author, "partner": partner}) if template else ""
+def heading(template: str, comment: Mapping, *, partner: str) -> str:
+    """The line above a comment that came from the other side; empty when the rules want none.
+
+    A comment that came a longer way carries the line of its first receiver: who really wrote it, and for whom.
+    """
+    if not template or comment.get("is_relayed"):
+        return ""
+    return _filled(template, {"author": str(comment.get("author", "")), "partner": partner})
 
 
 def headed(body: Mapping, line: str) -> dict:

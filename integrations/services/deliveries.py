@@ -128,7 +128,7 @@ def _preview(delivery: Delivery, settled: Settle) -> Preview:
     )
     rules = rule_set_of(mapping_set) if mapping_set else NO_RULES
     if comment := delivery.envelope.get("comment"):
-        line = heading(rules.comment_heading, author=comment.get("author", ""), partner=_sender(side))
+        line = heading(rules.comment_heading, comment, partner=_sender(side))
         return Preview(
             comment_heading=line,
             becomes_public=bool(comment.get("is_public")) and rules.comments_become_public,

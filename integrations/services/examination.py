@@ -206,7 +206,7 @@ def _as_carried(delivery: Delivery, sender: SideView, receiver: SideView, connec
     envelope = delivery.envelope.get("comment") or delivery.envelope["file"]
     body: Value = None
     if comment := delivery.envelope.get("comment"):
-        line = mapping.heading(rules.comment_heading, author=comment["author"], partner=sender.partner_name)
+        line = mapping.heading(rules.comment_heading, comment, partner=sender.partner_name)
         body = connector_of(receiver.system_id).settled("comment", mapping.headed(comment["body"], line))
     return Carried(
         state=DeliveryState(delivery.state),

@@ -253,6 +253,9 @@ def test_a_label_routes_a_complaint_through_the_chain_and_the_answer_comes_back(
                 place.said(ticket),
             )
         assert [unequal(linked) for linked in LinkedTicket.objects.all()] == [[], []]
+        # Who said it stands above it once, however far it travelled.
+        [carried] = [text for text in last.said(end) if "customer calls" in text]
+        assert carried.count("(Company ") == 1, carried
         assert [content for _, content in jira.files(issue)] == [b"a line"]
         if goes_to == "azure_devops":
             assert [content for _, content in last.files(end)] == [b"a line"]
