@@ -16,7 +16,7 @@ from django.db import transaction
 
 from integrations.engine import effects
 from integrations.engine.ports import NO_LIMITS, ClaimedLane, ClaimedReading, Room
-from integrations.store import budgets, claims, configuration, lanes, locks, readings, systems
+from integrations.store import budgets, claims, configuration, heads, lanes, locks, readings, systems
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ class DjangoStore:
         """Requests of one kind."""
         match requests[0]:
             case effects.LoadHead():
-                return lanes.load_heads(requests, self._config, now)
+                return heads.load_heads(requests, self._config, now)
             case effects.StoreReading():
                 return readings.store_readings(requests, self._config, now)
             case effects.StoreCreated():
