@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from integrations.canonical import Attachment, Comment, Value
+from integrations.engine.undoing import Standing
 from integrations.engine.values import NO_STAMP, DeliveryState, Stamp, Winner
 from integrations.mapping.agreement import Arrival, End, Settle, arrival, own_field
 from integrations.mapping.plan import text_of
@@ -59,6 +60,7 @@ class Exempt(StrEnum):
     OVERTAKEN = "overtaken"
     EDITED = "edited"
     STAND_IN = "stand_in"
+    UNDONE = "undone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,8 @@ class Place:
     """One side: `end` with what its system holds now, `known` what its history told until now.
 
     `ours` are comments and files there that came over this very link; `carried` tells what became of its own, by id;
-    `recorded` are ids of comments and files that its history has shown, `withheld` of files that its rules kept back.
+    `recorded` are ids of comments and files that its history has shown, `withheld` of files that its rules kept back;
+    `undone` its own fields in which an undoing still stands.
     """
 
     end: End
@@ -95,6 +98,7 @@ class Place:
     recorded: frozenset[str] = frozenset()
     withheld: frozenset[str] = frozenset()
     carried: Mapping[str, Carried] = field(default_factory=dict)
+    undone: Mapping[str, Standing] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +134,18 @@ class Drift:
 
 @dataclass(frozen=True, slots=True)
 class Exemption:
-    """Something that may differ, and why.  `from_left` names whose comment or file it is; None for a field."""
+    """Something that may differ, and why.
+
+    `from_left` names whose comment or file it is, or who sent the field that was undone; None for other fields.
+    `at` and `by` tell when, as ISO text, and by whom it was undone.
+    """
 
     kind: Kind
     key: str
     why: Exempt
     from_left: bool | None = None
+    at: str = ""
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +208,9 @@ class _Finding:
     def _differs(
         self, name: str, left: Place, right: Place, forth: Arrival | None, back: Arrival | None
     ) -> None:
+        if undone := _undone(name, left, right, forth, back):
+            self.exceptions.append(undone)
+            return
         unrecorded = {True: _is_unrecorded(name, left), False: _is_unrecorded(name, right)}
         if forth is None or back is None:
             from_left = back is None
@@ -344,6 +357,20 @@ def _why_not_kept(name: str, left: Place, right: Place) -> Exempt:
                 if rule.source == name and rule.mode in _MODES:
                     return _MODES[rule.mode]
     return Exempt.NO_RULE
+
+
+def _undone(
+    name: str, left: Place, right: Place, forth: Arrival | None, back: Arrival | None
+) -> Exemption | None:
+    """The undoing that still stands at one side; None when either side has changed the field since, recorded or not."""
+    for sender, receiver, way, from_left in ((left, right, forth, True), (right, left, back, False)):
+        one = receiver.undone.get(way.into.target) if way else None
+        if way is None or one is None or not one.covers(name, [own_field(sender.end, name)]):
+            continue
+        holds, known = (text_of(at.get(way.into.target)) for at in (receiver.end.actual, receiver.known))
+        if holds == known and not _is_unrecorded(name, sender):
+            return Exemption(Kind.FIELD, name, Exempt.UNDONE, from_left, one.at.isoformat(), one.by)
+    return None
 
 
 def _is_unrecorded(name: str, place: Place) -> bool:

@@ -8,6 +8,8 @@ to something else and back.  Nothing is ever deleted: a ticket, a comment or a f
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from integrations.canonical import Value
@@ -24,6 +26,25 @@ class Undone(StrEnum):
     STOOD = "stood"
     # Somebody has changed it since.
     LEFT = "left"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """An undoing whose value still stands at the receiver: a field differs on purpose until the sender changes it again.
+
+    `sent_since` are fields of the data dictionary that the sender has released after it, `set_since` the sender's own
+    fields that were set after it.
+    """
+
+    at: datetime
+    by: str
+    delivery_id: int
+    sent_since: frozenset[str] = frozenset()
+    set_since: frozenset[str] = frozenset()
+
+    def covers(self, name: str, own: Collection[str]) -> bool:
+        """Whether the sender has left the field `name`, which it fills from its `own` ones, alone since."""
+        return name not in self.sent_since and self.set_since.isdisjoint(own)
 
 
 def envelope(ticket_id: int, fields: Mapping[str, Value], held: Mapping[str, Winner]) -> dict[str, object]:

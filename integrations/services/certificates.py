@@ -45,6 +45,7 @@ WORDS: Mapping[str, str] = {
     Exempt.LEFT_OUT: "left out by a person",
     Exempt.OVERTAKEN: "overtaken by a newer one",
     Exempt.EDITED: "edited after it had arrived; edits of comments do not travel",
+    Exempt.UNDONE: "undone: differs on purpose until the sender changes it again",
     Exempt.STAND_IN: "stays with the sender; a note stands in its place",
 }
 # What a partner is told of a field that is not kept in step: why is the other side's matter.
@@ -259,7 +260,9 @@ def _exceptions(
     for one in exceptions:
         kind, why = one["kind"], one["why"]
         if kind == Kind.FIELD:
-            words = WORDS[why] if viewer.sees_all else BY_RULE
+            words = _undone(one, sides, viewer) if why == Exempt.UNDONE else WORDS[why]
+            if why != Exempt.UNDONE and not viewer.sees_all:
+                words = BY_RULE
             yield {"kind": kind, "what": labels.get(one["key"], one["key"]), "why": words, "count": 1}
             continue
         owner = sides[0 if one.get("from_left") else 1]
@@ -271,6 +274,15 @@ def _exceptions(
     for drift in Drift.objects.filter(linked_ticket=linked, state=Drift.State.ACCEPTED):
         why = f"accepted: {drift.closed_because}" if viewer.sees_all else "accepted by the service integrator"
         yield {"kind": drift.kind, "what": _what(drift, sides, viewer), "why": why, "count": 1}
+
+
+def _undone(one: Mapping[str, Any], sides: Sequence[TicketSide], viewer: Viewer) -> str:
+    """When it was undone, where, and by whom; people's names are for their own company and the integrator."""
+    receiver = sides[1 if one["from_left"] else 0]
+    at = datetime.fromisoformat(one["at"]).astimezone(UTC)
+    by = f" by {one['by']}" if one["by"] and _is_shown(receiver, viewer) else ""
+    where = receiver.side.system.partner.name
+    return f"undone on {at:%Y-%m-%d %H:%M} UTC at {where}{by}: differs on purpose until the sender changes it again"
 
 
 def _drift(drift: Drift, sides: Sequence[TicketSide], viewer: Viewer) -> dict[str, str]:

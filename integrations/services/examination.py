@@ -17,7 +17,8 @@ from integrations.canonical import Attachment, Comment, Snapshot, Value
 from integrations.connectors.errors import ConnectorError, Gone
 from integrations.connectors.protocol import Connector
 from integrations.engine import reconcile
-from integrations.engine.reconcile import Carried, Examined, Kind, Place, Reason
+from integrations.engine.reconcile import Carried, Examined, Exempt, Kind, Place, Reason
+from integrations.engine.undoing import Standing
 from integrations.engine.values import ConnectionView, DeliveryState, SideView
 from integrations.mapping import plan as mapping
 from integrations.mapping.agreement import End, own_field, rule_from, rule_to
@@ -34,6 +35,7 @@ from integrations.models import (
     Withheld,
 )
 from integrations.services.timeline import file_trace
+from integrations.services.undone import standing
 from integrations.store.configuration import Configuration
 from integrations.store.tickets import note_hints, winners_from
 
@@ -42,6 +44,7 @@ Openers = Callable[[int], Connector]
 LONGEST = 2000
 REPAIRED = "Repaired: both sides agree."
 AGREES = "Both sides agree again."
+UNDONE = "It was undone: it differs on purpose until the sender changes it again."
 
 
 class UnderWay(Exception):
@@ -78,8 +81,10 @@ def examine(
         DictionaryField.objects.filter(connection=linked.connection_id).values_list("name", "label")
     )
     fresh = [_read(one, connector_of) for one in sides]
+    undone = standing(linked, sides)
     stands = [
-        _stand(one, snapshot, view, linked, connector_of) for one, snapshot in zip(sides, fresh, strict=True)
+        _stand(one, snapshot, view, linked, connector_of, undone[one.side_id])
+        for one, snapshot in zip(sides, fresh, strict=True)
     ]
     left, right = stands
     found = reconcile.examine(
@@ -119,7 +124,12 @@ def _read(one: TicketSide, connector_of: Openers) -> Snapshot:
 
 
 def _stand(
-    one: TicketSide, snapshot: Snapshot, view: ConnectionView, linked: LinkedTicket, connector_of: Openers
+    one: TicketSide,
+    snapshot: Snapshot,
+    view: ConnectionView,
+    linked: LinkedTicket,
+    connector_of: Openers,
+    undone: Mapping[str, Standing],
 ) -> _Stand:
     ticket, side = one.ticket, view.side(one.side_id)
     assert ticket is not None
@@ -147,6 +157,7 @@ def _stand(
             )
         ),
         carried=_carried(linked, view, side, ticket, connector_of),
+        undone=undone,
     )
     return _Stand(one, ticket, side, snapshot, place)
 
@@ -329,8 +340,12 @@ def _keep_drift(
         for name, value in values.items():
             setattr(known, name, value)
         known.save()
+    undone = {one.key for one in found.exceptions if one.why is Exempt.UNDONE}
     for known in live.values():
-        known.closed_because = REPAIRED if known.state == Drift.State.QUEUED else AGREES
+        if known.kind == Kind.FIELD and known.key in undone:
+            known.closed_because = UNDONE
+        else:
+            known.closed_because = REPAIRED if known.state == Drift.State.QUEUED else AGREES
         known.state, known.closed_at = Drift.State.CLOSED, now
         known.save(update_fields=["state", "closed_at", "closed_because"])
 

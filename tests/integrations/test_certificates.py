@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.core.management import call_command
 
 from integrations.models import Delivery, Drift, LinkedTicket, SyncEvent
 from integrations.services import reconciliation
 from integrations.services.certificates import Certificate, certificate_of, signer
 from integrations.services.timeline import Viewer
-from tests.integrations.test_reconciliation import Linked
+from tests.integrations.test_reconciliation import Linked, undone
 
 pytestmark = pytest.mark.django_db
 
@@ -135,3 +136,22 @@ def test_it_is_signed_and_can_be_verified_and_shows_when_it_was_altered(
     file.write_text(json.dumps(altered))
     with pytest.raises(Exception, match="altered"):
         call_command("verify", file)
+
+
+def test_what_was_undone_is_an_exception_with_when_where_and_for_its_own_company_by_whom() -> None:
+    both = Linked()
+    undone(both, by=get_user_model().objects.create_user("ravi"))
+    at = Delivery.objects.get(operation="revert").done_at
+    assert at is not None
+    where = both.world.board_row.partner.name
+    until = ": differs on purpose until the sender changes it again"
+    told = f"undone on {at:%Y-%m-%d %H:%M} UTC at {where}"
+
+    def why(viewer: Viewer) -> list[str]:
+        found = certified(both, viewer)
+        assert found.agrees
+        return [one["why"] for one in found.exceptions if one["what"] == "Status"]
+
+    assert why(INTEGRATOR) == [f"{told} by ravi{until}"]
+    assert why(viewer_at(both, "right")) == [f"{told} by ravi{until}"]
+    assert why(viewer_at(both, "left")) == [f"{told}{until}"]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth import get_user_model
 
 from integrations.models import (
     Connection,
@@ -16,9 +19,10 @@ from integrations.models import (
     LinkedTicket,
     MappingSet,
     Reconciliation,
+    Side,
     SyncEvent,
 )
-from integrations.services import reconciliation
+from integrations.services import reconciliation, undo
 from integrations.services.queue import skip_delivery
 from integrations.services.refusals import NotPossible
 from integrations.store.django import DjangoStore
@@ -378,3 +382,73 @@ def test_every_active_connection_gets_its_turn_once_a_night(settings: Any) -> No
     assert len(begun) == 1
     assert 1 <= begun[0] < 6
     assert Reconciliation.objects.get().connection == both.world.connection
+
+
+def undone(both: Linked, *, by: Any = None) -> None:
+    """The desk changes the status under rules that take it wrongly at the board, and that write is undone there."""
+    world = both.world
+    side = Side.objects.get(system=world.board_row)
+    statuses = {"new": "To Do", "open": "Done", "solved": "In Progress"}
+    scenes.publish(side, "incoming", {"summary": "title", "status": ("status", statuses)})
+    world.clock.advance(30)
+    world.desk.person_sets(both.here, status="open")
+    world.run()
+    assert both.board.fields["status"] == "Done"
+    world.clock.advance(5)
+    delivery = Delivery.objects.get(operation="update", target__remote_id=both.there)
+    one = undo.begin_with_delivery(delivery, by=by, now=world.clock.now())
+    work = functools.partial(undo.work_on, until=time.monotonic() + 30, clock=world.clock.now)
+    work(one)
+    assert undo.confirm(one, now=world.clock.now())
+    work(one)
+    world.run()
+    assert (both.board.fields["status"], both.desk.fields["status"]) == ("To Do", "open")
+
+
+@pytest.mark.parametrize("policy", ["ask", "repair"])
+def test_what_was_undone_differs_on_purpose_until_the_sender_changes_it_again(policy: str) -> None:
+    both = Linked()
+    both.policy(policy)
+    undone(both, by=get_user_model().objects.create_user("ravi"))
+    written = Delivery.objects.count()
+
+    run = both.reconcile()
+
+    assert (run.differing, run.repaired, both.drift()) == (0, 0, [])
+    assert (both.board.fields["status"], both.desk.fields["status"]) == ("To Do", "open")
+    assert Delivery.objects.count() == written
+    found = Examination.objects.get()
+    at = Delivery.objects.get(operation="revert").done_at
+    assert found.agrees
+    assert found.body["exceptions"] == [
+        {
+            "kind": "field",
+            "key": "status",
+            "why": "undone",
+            "from_left": True,
+            "at": at.isoformat(),
+            "by": "ravi",
+        }
+    ]
+
+    both.world.desk.person_sets(both.here, status="solved")
+    both.world.run()
+    both.world.clock.advance(5)
+    run = both.reconcile()
+
+    assert (both.board.fields["status"], both.desk.fields["status"]) == ("In Progress", "solved")
+    assert (run.differing, Examination.objects.get().body["exceptions"]) == (0, [])
+
+
+@pytest.mark.parametrize(("policy", "repaired"), [("ask", 0), ("repair", 1)])
+def test_a_change_without_history_ends_what_was_undone(policy: str, repaired: int) -> None:
+    both = Linked()
+    both.policy(policy)
+    undone(both)
+    both.world.desk.edited_silently(both.here, status="solved")
+
+    run = both.reconcile()
+
+    assert (run.differing, run.repaired) == (1, repaired)
+    assert both.board.fields["status"] == ("In Progress" if repaired else "To Do")
+    assert both.desk.fields["status"] == "solved"
