@@ -146,7 +146,10 @@ class MemoryStore:
         """Whether a claim would find something."""
         tables = self.memory.tables
         return any(
-            row.read_due_at is not None and row.read_due_at <= now and row.system_id not in busy
+            row.read_due_at is not None
+            and row.read_due_at <= now
+            and row.system_id not in busy
+            and self.memory.callable(row.system_id, now)
             for row in tables.tickets.values()
         ) or any(lane.system_id not in busy and self.is_due(lane, now) for lane in tables.lanes.values())
 

@@ -44,7 +44,11 @@ def test_looking_for_work_looks_at_what_is_due_and_not_at_every_ticket() -> None
     existing.fill(factories.make_connection(), 2000)
     existing.remember_sizes()
 
-    plans = _plans(lambda: claims.claim("worker", timezone.now(), 60, 20), 'FROM "integrations_ticket"')
+    def look() -> None:
+        claims.has_work(timezone.now())
+        claims.claim("worker", timezone.now(), 60, 20)
+
+    plans = _plans(look, 'FROM "integrations_ticket"')
 
     assert plans
     assert all("ticket_read_due" in plan for plan in plans), plans
