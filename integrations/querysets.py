@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 from django.apps import apps
@@ -152,6 +152,10 @@ class TicketQuerySet(models.QuerySet[Any]):
     def read_due(self, now: datetime) -> Self:
         """Tickets whose history is to be read now."""
         return self.filter(read_due_at__lte=now)
+
+    def twins(self, now: datetime) -> Self:
+        """Tickets that a create of ours made beside the linked one, for a month or until they are deleted there."""
+        return self.filter(twin_of__isnull=False, is_gone=False, opened_at__gt=now - timedelta(days=30))
 
 
 class LinkedTicketQuerySet(models.QuerySet[Any]):

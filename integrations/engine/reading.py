@@ -487,8 +487,8 @@ def _asked_again(link: _Link, news: _News, cause: OpenWrite, envelope: Mapping) 
 
 def _beginning(view: TicketView, plan: ReadingPlan, links: Sequence[_Link]) -> list[_Link]:
     """Links that begin with the ticket as it now stands: the side starts tickets and its trigger holds."""
-    if view.ticket.is_followed:
-        # The matter goes on in another ticket.
+    if view.ticket.is_followed or view.ticket.is_twin:
+        # The matter goes on in another ticket, or stands in another already.
         return []
     linked = {link.key.connection_id for link in links}
     found = []

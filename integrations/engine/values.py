@@ -156,6 +156,8 @@ class TicketState:
     hinted_at: datetime | None = None
     # Another ticket goes on from this closed one.
     is_followed: bool = False
+    # A create of ours that was carried out too late made it, beside the ticket that is linked.
+    is_twin: bool = False
 
 
 @dataclass(frozen=True, slots=True)

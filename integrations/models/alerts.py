@@ -39,6 +39,7 @@ class Alert(models.Model):
         ENDPOINT_FAILING = Condition.ENDPOINT_FAILING.value, "Endpoint takes no web hooks"
         ENDPOINT_DISABLED = Condition.ENDPOINT_DISABLED.value, "Endpoint disabled"
         TICKETS_GONE = Condition.TICKETS_GONE.value, "Tickets gone"
+        DUPLICATE_TWIN = Condition.DUPLICATE_TWIN.value, "Ticket made twice"
 
     class SeverityChoice(models.IntegerChoices):
         NOTICE = Severity.NOTICE.value, "Notice"

@@ -41,6 +41,10 @@ class Ticket(models.Model):
     followed_by = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="follows"
     )
+    # The ticket that a create of ours has made as well, when its system carried an earlier request out after all.
+    twin_of = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="twins"
+    )
     opened_at = models.DateTimeField(null=True, blank=True)
     changed_at = models.DateTimeField(null=True, blank=True)
     # When the latest reason to read arose, and when to read; no due time means what we know is current.

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from integrations.models import Alert, Lane
+from integrations.models import Alert, Lane, Ticket
 from integrations.services.refusals import NotPossible
 
 STATES = {
@@ -33,6 +33,13 @@ def acknowledge(alert: Alert, reason: str, *, by: Any, now: datetime) -> bool:
             acknowledged_reason=reason.strip()[:300],
         )
     )
+
+
+def twins_of(alert: Alert, now: datetime) -> QuerySet[Ticket]:
+    """The second tickets that an alert speaks of, each with the linked one, the latest first; none for other alerts."""
+    if alert.code != Alert.Code.DUPLICATE_TWIN:
+        return Ticket.objects.none()
+    return Ticket.objects.twins(now).filter(system=alert.system_id).select_related("twin_of").order_by("-pk")
 
 
 def lanes_of(alert: Alert) -> QuerySet[Lane]:

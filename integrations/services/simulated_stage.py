@@ -260,6 +260,7 @@ def _ticket(one: Ticket) -> rows.TicketRow:
         winners=tickets.winners_from(one.winners, one.actual),
         marker=one.marker,
         is_gone=one.is_gone,
+        twin_of=one.twin_of_id,
         read_due_at=one.read_due_at,
         read_at=one.read_at,
         read_failures=one.read_failures,

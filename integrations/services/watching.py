@@ -26,6 +26,7 @@ from integrations.models import (
     System,
     SystemFinding,
     SystemSecret,
+    Ticket,
     TicketSide,
 )
 from integrations.services import heartbeats, outgoing
@@ -72,7 +73,7 @@ def watch(*, now: datetime, broker_answers: bool | None = None, others: Iterable
 
 
 def verdict_of(now: datetime, broker_answers: bool | None = None, others: Iterable[Standing] = ()) -> Verdict:
-    """What holds now, by what the database knows.  Eight queries."""
+    """What holds now, by what the database knows.  Nine queries."""
     beats = heartbeats.heard()
     background = Background(
         tick=beats.get(heartbeats.TICK),
@@ -85,7 +86,7 @@ def verdict_of(now: datetime, broker_answers: bool | None = None, others: Iterab
         _systems(),
         _expiries(),
         _lanes(),
-        [*_hooks(), *_gone(), *outgoing.trouble(now), *others],
+        [*_hooks(), *_gone(), *_twins(now), *outgoing.trouble(now), *others],
         now,
     )
 
@@ -196,6 +197,26 @@ def _gone() -> list[Standing]:
         )
         for one in rows
         if one["since"]
+    ]
+
+
+def _twins(now: datetime) -> list[Standing]:
+    """Systems in which a create of ours took effect twice, the latest pair by name; one more is worse."""
+    found: dict[int, list[Ticket]] = {}
+    rows = Ticket.objects.twins(now).select_related("system", "twin_of").defer("system__metadata")
+    for twin in rows.order_by("-pk"):
+        found.setdefault(twin.system_id, []).append(twin)
+    return [
+        Standing(
+            Condition.DUPLICATE_TWIN,
+            Subject(system=system_id),
+            twins[-1].opened_at or now,
+            Severity.WARNING,
+            f"{twins[0].system.name} carried a request out too late: {twins[0]} is there beside {twins[0].twin_of}"
+            f"{f', and {len(twins) - 1} more such' if len(twins) > 1 else ''}."[:300],
+            len(twins),
+        )
+        for system_id, twins in found.items()
     ]
 
 

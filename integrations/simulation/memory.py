@@ -568,6 +568,8 @@ class MemoryStore:
                 row.cursor, row.mark = request.history.cursor, _mark(request.history)
                 row.read_at, row.read_failures = _read_at(row, request), 0
         news = [request for request in current if request.history.changes]
+        for request in news:
+            self._mark_twin(tickets[request.ticket_id], request.history.changes[0])
         plans = [(request, self._judge(request)) for request in news]
         for request, plan in plans:
             self._store_ticket(request, plan, now)
@@ -607,6 +609,20 @@ class MemoryStore:
             one.state is DeliveryState.SENT and lanes[one.lane_id].system_id == row.system_id
             for one in creating
         )
+
+    def _mark_twin(self, row: TicketRow, first: Change) -> None:
+        by_us = first.actor.id == self.memory.tables.systems[row.system_id].account_id
+        if (
+            first.kind is not ChangeKind.CREATED
+            or not first.marker
+            or row.event_count
+            or row.marker
+            or not by_us
+        ):
+            return
+        for other in self.memory.tables.tickets.values():
+            if (other.system_id, other.marker) == (row.system_id, first.marker):
+                row.twin_of = other.id
 
     def _judge(self, request: effects.StoreReading) -> reading.ReadingPlan:
         row = self.memory.tables.tickets[request.ticket_id]
@@ -794,6 +810,7 @@ def _state(row: TicketRow) -> TicketState:
         winners=dict(row.winners),
         marker=row.marker,
         is_gone=row.is_gone,
+        is_twin=row.twin_of is not None,
         read_at=row.read_at,
         hinted_at=row.hinted_at,
     )

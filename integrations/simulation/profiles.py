@@ -330,7 +330,9 @@ class _Writer:
             faults.append(Fault(5 * SECOND, "silence", systems - 1, profile.span_ms))
         for _ in range(profile.too_late):
             late_ms = random.randint(3 * MINUTE, 6 * MINUTE)
-            faults.append(Fault(self._at(), "too_late", random.randrange(systems), late_ms))
+            # Tickets are made at the beginning.
+            at, least = (random.randint(0, 3 * SECOND), 1) if self._chance(0.3) else (self._at(), 0)
+            faults.append(Fault(at, "too_late", random.randrange(least, systems), late_ms))
         return faults
 
     def _freeze(self) -> Fault:

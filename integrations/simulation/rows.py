@@ -38,6 +38,8 @@ class TicketRow:
     is_gone: bool = False
     # Its system has not shown it to us when it was read last.
     is_refused: bool = False
+    # The ticket that the same create of ours has made as well.
+    twin_of: int | None = None
     mark: str = ""
     stale_since: datetime | None = None
     hinted_at: datetime | None = None

@@ -46,6 +46,7 @@ _TICKET_FIELDS = (
     "url",
     "title",
     "is_gone",
+    "twin_of",
     "refused_at",
     "refused_because",
     "opened_at",
@@ -109,6 +110,7 @@ def store_readings(requests: Sequence[StoreReading], config: Configuration, now:
     update_many(Ticket, _QUIET_FIELDS, [_quiet_row(found[one.ticket_id], one, now) for one in quiet])
     news = [request for request in current if request.history.changes]
     if news:
+        _mark_twins([(found[request.ticket_id], request.history.changes[0]) for request in news], config)
         known = _known(news, found)
         planned = [_judge(found[request.ticket_id], request, known, config) for request in news]
         _Storing(planned, config, now).store()
@@ -170,6 +172,30 @@ def _is_being_created(ticket: Ticket, first: Change, config: Configuration) -> b
     if first.marker and _creating_with(marker=first.marker):
         return True
     return by_us and bool(_creating_in(system=ticket.system_id))
+
+
+def _mark_twins(begun: Sequence[tuple[Ticket, Change]], config: Configuration) -> None:
+    """Know the tickets that a create of ours made beside the one that is linked, by the first change of each.
+
+    Its system carried a request out later than it may.  By our account alone: who copies a ticket of ours may copy
+    the marker with it, and has made a new one all the same.
+    """
+    suspects = [
+        (ticket, first.marker)
+        for ticket, first in begun
+        if first.kind is ChangeKind.CREATED
+        and first.marker
+        and not (ticket.event_count or ticket.marker)
+        and first.actor.id == config.accounts.get(ticket.system_id, "")
+    ]
+    if not suspects:
+        return
+    made = {
+        (system_id, marker): pk
+        for system_id, marker, pk in _made_with(markers=[marker for _, marker in suspects])
+    }
+    for ticket, marker in suspects:
+        ticket.twin_of_id = made.get((ticket.system_id, marker))
 
 
 def _quiet_row(ticket: Ticket, request: StoreReading, now: datetime) -> tuple[int, tuple[object, ...]]:
@@ -293,7 +319,9 @@ class _Storing:
         ticket.read_at = _read_at(ticket, one.request)
         ticket.read_failures = 0
         ticket.read_due_at = _next_due(ticket, one.request, self.now)
-        return ticket.pk, tuple(getattr(ticket, name) for name in _TICKET_FIELDS)
+        return ticket.pk, tuple(
+            ticket.twin_of_id if name == "twin_of" else getattr(ticket, name) for name in _TICKET_FIELDS
+        )
 
     def _title(self, one: _Reading) -> str:
         for connection in self.config.by_system.get(one.ticket.system_id, ()):
@@ -497,6 +525,11 @@ _creating_with = Question(
     lambda marker: Delivery.objects.filter(
         operation=Delivery.Op.CREATE, target__isnull=True, marker=marker
     ).values_list("pk")[:1]
+)
+_made_with = Question(
+    lambda markers: (
+        Ticket.objects.filter(marker__in=markers).order_by().values_list("system_id", "marker", "pk")
+    )
 )
 _creating_in = Question(
     lambda system: Delivery.objects.filter(

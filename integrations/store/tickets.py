@@ -37,6 +37,7 @@ STATE_FIELDS = (
     "read_at",
     "hinted_at",
     "followed_by",
+    "twin_of_id",
 )
 
 
@@ -54,6 +55,7 @@ def ticket_state(
     read_at: datetime | None,
     hinted_at: datetime | None,
     followed_by: object,
+    twin_of: int | None,
 ) -> TicketState:
     """A row's `STATE_FIELDS` as the engine's value."""
     return TicketState(
@@ -70,6 +72,7 @@ def ticket_state(
         read_at=read_at,
         hinted_at=hinted_at,
         is_followed=followed_by is not None,
+        is_twin=twin_of is not None,
     )
 
 

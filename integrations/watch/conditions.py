@@ -34,6 +34,7 @@ class Condition(StrEnum):
     ENDPOINT_FAILING = "endpoint_failing"
     ENDPOINT_DISABLED = "endpoint_disabled"
     TICKETS_GONE = "gone"
+    DUPLICATE_TWIN = "duplicate_twin"
 
 
 class Severity(IntEnum):

@@ -46,6 +46,7 @@ EXPORTED = (
     "Closed",
 )
 LANES_SHOWN = 20
+TWINS_SHOWN = 20
 
 
 @require_safe
@@ -134,6 +135,8 @@ def _page(request: HttpRequest, alert: Alert, form: TakeInHandForm | None = None
         "may_open_system": alert.system is not None and may(user, "read", "systems", alert.system.partner),
         "trail": trail_of(alert, user),
     }
+    if alert.is_live:
+        page["twins"] = services.twins_of(alert, timezone.now())[:TWINS_SHOWN]
     if alert.is_about_lanes and alert.is_live and may(user, "read", "queue"):
         lanes = services.lanes_of(alert).filter(pk__in=reachable(user).values("pk"))
         rows = list(lanes[:LANES_SHOWN])

@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from integrations.models import Alert, Lane
+from integrations.models import Alert, Lane, Ticket
 from integrations.services import heartbeats
 from knowledgebase.services import load_shipped
 from portal.models import AuditEntry, User
@@ -135,6 +135,27 @@ def test_an_alert_says_what_happens_next_and_which_lanes_it_means(
     assert "neither age nor the number of tries drops it" in page
     assert "Charged twice" in page
     assert reverse("delivery_list") + f"?connection={matter.right.connection_id}" in page
+
+
+def test_an_alert_leads_to_both_tickets_that_were_made(client: Client, matter: Matter) -> None:
+    load_shipped()
+    linked = matter.right_ticket
+    Ticket.objects.create(
+        system=linked.system,
+        remote_id="778",
+        key="OPS-778",
+        url="https://infinity.test/OPS-778",
+        twin_of=linked,
+        opened_at=timezone.now(),
+    )
+    alert = scenes.alert(linked.system, code="duplicate_twin", message="Made twice.")
+    Ticket.objects.filter(pk=linked.pk).update(url="https://infinity.test/linked")
+    sign_in(client, "ines", Role.INTEGRATOR_STAFF)
+    page = text(client, "alert_detail", alert.pk)
+
+    assert 'href="https://infinity.test/OPS-778"' in page
+    assert 'href="https://infinity.test/linked"' in page
+    assert "<strong>close or delete the second one</strong>" in page
 
 
 def test_somebody_takes_it_in_hand(client: Client, alerts: dict[str, Alert]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from integrations.canonical import ChangeKind
 from integrations.engine.values import Operation
 from integrations.mapping.plan import receive, release
 from integrations.mapping.rules import RuleSet
@@ -70,6 +71,25 @@ def nothing_takes_effect_twice(evidence: Evidence) -> Iterator[str]:
             for text, count in counts.items():
                 if count > 1:
                     yield f"“{text}” stands {count} times in system {place}"
+
+
+def a_second_ticket_is_told(evidence: Evidence) -> Iterator[str]:
+    """I2, beyond the promise: what a late create made beside the linked ticket is known as that, and linked nowhere."""
+    tickets = evidence.tables.tickets.values()
+    rows = {(evidence.place_of(row), row.remote_id): row for row in tickets}
+    made = {(row.system_id, row.marker): row.id for row in tickets if row.marker}
+    linked = {pk for one in evidence.tables.linked.values() for pk in one.tickets.values()}
+    for one in evidence.journal.happened:
+        change = one.change
+        if not (one.sent and one.sent.is_too_late and change.kind is ChangeKind.CREATED and change.marker):
+            continue
+        row = rows.get((one.place, one.remote_id))
+        if row is None:
+            yield f"ticket {one.remote_id} of system {one.place} came too late and was never seen"
+        elif row.marker != change.marker and row.twin_of != made.get((row.system_id, change.marker)):
+            yield f"ticket {one.remote_id} of system {one.place} came too late and is not told"
+        elif row.twin_of and row.id in linked:
+            yield f"ticket {one.remote_id} of system {one.place} came too late and is linked"
 
 
 def _came_too_late(evidence: Evidence, place: int, remote_ids: list[str]) -> bool:
