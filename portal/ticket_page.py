@@ -12,6 +12,7 @@ from integrations.models import Delivery, Lane, LinkedTicket, TicketSide
 from integrations.services.comparison import Comparison, agreed_values, compare, settled_by
 from integrations.services.fights import AMPLIFICATION, Explanation, explain
 from integrations.services.timeline import Timeline, Viewer, timeline, what_of
+from integrations.services.waiting import Reason, by_an_end
 from portal.access import Someone
 from portal.acting import trail_of
 from portal.clocks import Card, clocks_of
@@ -56,6 +57,8 @@ class Waiting:
     deliveries: Sequence[tuple[Delivery, str]]
     more: int
     failure: str
+    # What keeps a whole end from moving.
+    reason: Reason | None = None
 
 
 @dataclass(slots=True)
@@ -116,7 +119,7 @@ def ticket_page(
         timeline=timeline(linked, viewer, now=now, older_than=older_than),
         sees_all=viewer.sees_all,
         comparison=comparison,
-        waiting=_waiting(sides, lanes, viewer) if may_at_one(user, "read", "queue", ends) else [],
+        waiting=_waiting(sides, lanes, viewer, now) if may_at_one(user, "read", "queue", ends) else [],
         trail=trail_of(linked, user) if may_at_one(user, "read", "audit", ends) else (),
         cards=cards,
         drawing=drawing,
@@ -187,7 +190,9 @@ def _own_status(one: TicketSide, comparison: Comparison | None) -> str:
     return row.left if comparison.left.side_id == one.side_id else row.right
 
 
-def _waiting(sides: Sequence[TicketSide], lanes: dict[int, Lane], viewer: Viewer) -> list[Waiting]:
+def _waiting(
+    sides: Sequence[TicketSide], lanes: dict[int, Lane], viewer: Viewer, now: datetime
+) -> list[Waiting]:
     found = []
     for one in sides:
         lane = lanes.get(one.side_id)
@@ -195,6 +200,8 @@ def _waiting(sides: Sequence[TicketSide], lanes: dict[int, Lane], viewer: Viewer
             continue
         first = list(_queue(lane)[:LISTED])
         system = one.side.system
+        # Loaded already.
+        lane.system, lane.connection = system, lane.linked_ticket.connection
         found.append(
             Waiting(
                 lane,
@@ -205,6 +212,7 @@ def _waiting(sides: Sequence[TicketSide], lanes: dict[int, Lane], viewer: Viewer
                 failure=known_failure(
                     lane, first[0] if first else None, viewer, _sender(sides, one), system.partner_id
                 ),
+                reason=by_an_end(lane, [each.side for each in sides], now),
             )
         )
     return found

@@ -62,7 +62,7 @@ def reason_of(
         return Reason(Cause.UNDER_WAY, "Being delivered at this moment.")
     return (
         _by_a_person(lane, head)
-        or _by_an_end(lane, sides, now)
+        or by_an_end(lane, sides, now)
         or _by_itself(lane, head, holding, now)
         or Reason(Cause.TURN, "Next in turn.")
     )
@@ -89,8 +89,8 @@ def _by_a_person(lane: Lane, head: Delivery | None) -> Reason | None:
     return None
 
 
-def _by_an_end(lane: Lane, sides: Sequence[Side], now: datetime) -> Reason | None:
-    """What keeps a whole ticket, connection, side or system from moving."""
+def by_an_end(lane: Lane, sides: Sequence[Side], now: datetime) -> Reason | None:
+    """What keeps a whole ticket, connection, side or system from moving; None when nothing does."""
     if lane.linked_ticket.state == LinkedTicket.State.ENDED:
         return Reason(Cause.TICKET_PAUSED, "This link was ended: nothing travels any more.")
     if lane.linked_ticket.state == LinkedTicket.State.PAUSED:

@@ -19,6 +19,7 @@ from integrations.services.budgets import LIMIT_CODES
 from integrations.services.explaining import End
 from integrations.services.file_comparison import FileVerdict
 from integrations.services.timeline import Entry, Fate
+from integrations.services.waiting import Cause, Reason
 from integrations.watch.conditions import Severity
 from knowledgebase.rendering import render_markdown
 from portal.drawing import Drawing
@@ -111,21 +112,38 @@ def entry_title(entry: Entry) -> str:
     return entry.author or entry.partner
 
 
+# What keeps a whole ticket, connection, side or system from moving, and its colour.
+BY_AN_END: dict[Cause, tuple[str, str]] = {
+    Cause.TICKET_PAUSED: ("Link paused", "orange"),
+    Cause.CONNECTION_PAUSED: ("Connection paused", "orange"),
+    Cause.SIDE_PAUSED: ("Side paused", "orange"),
+    Cause.SYSTEM_STOPPED: ("System stopped", "red"),
+    Cause.SYSTEM_PAUSED: ("System paused", "orange"),
+    Cause.BREAKER: ("System not answering", "orange"),
+}
+
+
 @register.filter
-def lane_state(lane: Lane) -> str:
-    """A lane's state as people see it: what it waits for."""
+def lane_state(lane: Lane, reason: Reason | None = None) -> str:
+    """A lane's state as people see it: what it waits for, also where a whole end keeps it."""
     if lane.state != Lane.State.READY:
         return str(lane.get_state_display())
+    if reason and reason.cause in BY_AN_END:
+        if reason.cause is Cause.TICKET_PAUSED:
+            return f"Link {lane.linked_ticket.get_state_display().lower()}"
+        return BY_AN_END[reason.cause][0]
     if lane.failure_code in LIMIT_CODES:
         return "Waits for a limit"
     return "Tried again later" if lane.failure_code else "On its way"
 
 
 @register.filter
-def lane_tone(lane: Lane) -> str:
+def lane_tone(lane: Lane, reason: Reason | None = None) -> str:
     """The colour of a lane's state."""
     if lane.state == Lane.State.PARKED:
         return "red"
+    if lane.state == Lane.State.READY and reason and reason.cause in BY_AN_END:
+        return BY_AN_END[reason.cause][1]
     has_failed = lane.failure_code and lane.failure_code not in LIMIT_CODES
     return "orange" if lane.state == Lane.State.HELD or has_failed else "azure"
 

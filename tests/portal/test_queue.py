@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from integrations.models import Attempt, Delivery, Lane, System, Ticket
+from integrations.models import Attempt, Delivery, Lane, LinkedTicket, System, Ticket
 from integrations.richtext.blocks import from_plain
 from integrations.tasks import reconcile, sweep
 from integrations.watch.conditions import Severity
@@ -570,3 +570,40 @@ def test_a_delivery_shows_what_its_text_loses_and_where_the_original_is(
 
     assert ("Lost on the way:" if is_over else "This will be lost on the way:") in text
     assert f"{CUT} The original is in Zendesk of Mercuri Inc." in text
+
+
+@pytest.mark.parametrize(
+    ("away", "badge"),
+    [
+        ({}, '<span class="badge bg-azure-lt">On its way</span>'),
+        ({"state": "stopped"}, '<span class="badge bg-red-lt">System stopped</span>'),
+        ({"state": "paused"}, '<span class="badge bg-orange-lt">System paused</span>'),
+        (
+            {"paused_until": timezone.now() + timedelta(days=1)},
+            '<span class="badge bg-orange-lt">System not answering</span>',
+        ),
+    ],
+)
+def test_the_badge_of_a_lane_says_when_its_system_keeps_it(
+    client: Client, matter: Matter, staff: User, away: dict[str, Any], badge: str
+) -> None:
+    wait(matter)
+    System.objects.filter(pk=matter.right.system_id).update(**away)
+    client.force_login(staff)
+
+    for address in (QUEUE, reverse("ticket_detail", args=[matter.linked.pk])):
+        page = client.get(address).content.decode()
+        assert page.count(badge) == 1, address
+        assert away == {} or "On its way" not in page
+
+
+def test_the_badge_of_a_lane_of_a_link_that_ended_says_so(
+    client: Client, matter: Matter, staff: User
+) -> None:
+    wait(matter)
+    LinkedTicket.objects.update(state="ended")
+    client.force_login(staff)
+
+    page = client.get(reverse("ticket_detail", args=[matter.linked.pk])).content.decode()
+
+    assert page.count('<span class="badge bg-orange-lt">Link ended</span>') == 1
