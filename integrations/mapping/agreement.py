@@ -30,6 +30,8 @@ class Verdict(StrEnum):
     DIFFERS = "differs"
     # Goes in one direction only, and the receiving side has changed it since.
     ONE_WAY = "one-way"
+    # Put back at the receiver, and the sender has not changed it since.
+    UNDONE = "undone"
     # No rule keeps the two in step: each side has its own.
     OWN = "own value"
     # The ticket does not exist on the other side yet.

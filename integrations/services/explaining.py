@@ -26,6 +26,7 @@ from integrations.models import (
     TicketSide,
 )
 from integrations.services.timeline import Viewer
+from integrations.services.undone import standing
 from integrations.store.configuration import rule_set_of
 
 # Changes looked at for the latest one of a field: older ones say nothing about what stands there now.
@@ -45,6 +46,8 @@ class End(StrEnum):
     NOT_SENT = "not sent"
     NOT_TAKEN = "not taken"
     LEFT_OUT = "left out"
+    # It came, and somebody there put back what it had replaced.
+    UNDONE = "undone"
     NO_CHANGE = "never changed there"
     # For whoever may not know more.
     NOTHING = "nothing has come"
@@ -52,9 +55,18 @@ class End(StrEnum):
 
 # What a sender's own people may know of the end, and the ends at which the receiver has it.
 _TOLD = frozenset(
-    {End.ARRIVED, End.EQUAL, End.OVERTAKEN, End.NOT_SENT, End.NOT_TAKEN, End.LEFT_OUT, End.NO_CHANGE}
+    {
+        End.ARRIVED,
+        End.EQUAL,
+        End.OVERTAKEN,
+        End.NOT_SENT,
+        End.NOT_TAKEN,
+        End.LEFT_OUT,
+        End.UNDONE,
+        End.NO_CHANGE,
+    }
 )
-_CAME = frozenset({End.ARRIVED, End.EQUAL, End.NOT_TAKEN})
+_CAME = frozenset({End.ARRIVED, End.EQUAL, End.NOT_TAKEN, End.UNDONE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +212,28 @@ class _Telling:
         text = f"{self.here} released it as “{sent}”{_version(delivery.outgoing)}."
         steps.append(Step(self.own, text, delivery.queued_at, delivery.pk, delivery.outgoing_id))
         end, last = self._received(delivery)
+        if end in (End.ARRIVED, End.EQUAL) and (undone := self._undone(delivery)):
+            return End.UNDONE, [*steps, last, undone]
         return end, [*steps, last]
+
+    def _undone(self, delivery: Delivery) -> Step | None:
+        """Who put back what it had replaced, while that stands."""
+        incoming = _rules(delivery.incoming) or self._published(
+            self.receiver.side, MappingSet.Direction.INCOMING
+        )
+        into = (
+            next((one for one in incoming.rules if one.source == self.field.name), None) if incoming else None
+        )
+        sent = _rule_to(self._published(self.sender.side, MappingSet.Direction.OUTGOING), self.field.name)
+        undone = standing(self.linked, [self.sender, self.receiver])[self.receiver.side_id]
+        one = undone.get(into.target) if into else None
+        if one is None or not one.covers(self.field.name, _sources(sent) if sent else ()):
+            return None
+        text = (
+            f"{one.by or 'Somebody'} undid that write at {self.there}: "
+            f"it differs on purpose until {self.here} changes it again."
+        )
+        return Step(self.other, text, one.at, one.delivery_id)
 
     def _received(self, delivery: Delivery) -> tuple[End, Step]:
         match delivery.state:

@@ -14,7 +14,7 @@ _BROUGHT = (Undone.PUT_BACK, Undone.STOOD)
 def standing(linked: LinkedTicket, sides: Sequence[TicketSide]) -> Mapping[int, Mapping[str, Standing]]:
     """By side, and there by its own field: the undoings whose value nobody at that side has set since.
 
-    One query where nothing was ever undone, three more for each undoing; changes nothing.
+    One query where nothing was ever undone; else four for who asked, and four for each undoing.  Changes nothing.
     """
     found: dict[int, dict[str, Standing]] = {one.side_id: {} for one in sides}
     reverts = Delivery.objects.filter(

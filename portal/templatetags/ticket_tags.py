@@ -47,6 +47,7 @@ VERDICT_TONES: dict[Verdict | FileVerdict, str] = {
     Verdict.MAPPED: "green",
     Verdict.DIFFERS: "red",
     Verdict.ONE_WAY: "orange",
+    Verdict.UNDONE: "orange",
     Verdict.OWN: "secondary",
     Verdict.ABSENT: "secondary",
     # Equal and differs are the same words for a file.
@@ -61,6 +62,7 @@ END_TONES = {
     End.EQUAL: "green",
     End.UNDER_WAY: "azure",
     End.STUCK: "red",
+    End.UNDONE: "orange",
 }
 # Colours of the sides in timelines and bars: left, right.
 SIDE_TONES = ("azure", "purple")

@@ -168,7 +168,7 @@ def test_the_comparison_costs_the_same_whatever_the_rules(django_assert_num_quer
 
     # Sides, published sets, rules, value maps, pairs, what is under way, dictionary, changes with comments or
     # files, deliveries of files.
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(10):
         compare(one.linked)
 
 

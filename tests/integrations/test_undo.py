@@ -6,12 +6,16 @@ import time
 from typing import Any
 
 import pytest
+from django.contrib.auth import get_user_model
 
-from integrations.models import Delivery, Lane, MappingSet, Side, Undo, UndoItem
+from integrations.models import Delivery, DictionaryField, Lane, MappingSet, Side, Undo, UndoItem
 from integrations.services import queue, undo
+from integrations.services.comparison import compare
+from integrations.services.explaining import explain
 from integrations.services.refusals import NotPossible
 from tests.integrations import scenes
 from tests.integrations.engine.world import World
+from tests.integrations.test_reconciliation import Linked, undone
 
 pytestmark = pytest.mark.django_db
 
@@ -218,3 +222,34 @@ def test_what_was_not_written_cannot_be_undone_and_a_second_undoing_waits_for_th
     draft = MappingSet(side=wrong.side, direction="incoming", version=3, state="draft")
     with pytest.raises(NotPossible, match="draft"):
         undo.begin_with_version(draft, by=None, now=world.clock.now())
+
+
+def test_the_comparison_and_the_explanation_say_that_a_field_was_undone_until_it_changes_again() -> None:
+    both = Linked()
+
+    def told() -> tuple[str, str, list[str]]:
+        row = next(one for one in compare(both.linked).rows if one.name == "status")
+        field = DictionaryField.objects.get(name="status")
+        there = explain(both.linked, field).directions[0]
+        return row.verdict.value, there.end.value, [step.text for step in there.steps]
+
+    undone(both, by=get_user_model().objects.create_user("ravi"))
+    here, there = (one.partner.name for one in (both.world.desk_row, both.world.board_row))
+    verdict, end, steps = told()
+    assert (verdict, end) == ("undone", "undone")
+    assert steps[-2:] == [
+        f"{there} wrote “Done” to status, by version 2 of its rules.",
+        f"ravi undid that write at {there}: it differs on purpose until {here} changes it again.",
+    ]
+
+    # Undoing the undoing is no undoing any more.
+    world = both.world
+    world.clock.advance(5)
+    again = undo.begin_with_delivery(Delivery.objects.get(operation="revert"), by=None, now=world.clock.now())
+    do(world, again)
+    finish(world, again)
+    assert told()[:2] == ("mapped", "arrived")
+
+    world.desk.person_sets(both.here, status="solved")
+    world.run()
+    assert told()[:2] == ("mapped", "arrived")

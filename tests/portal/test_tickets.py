@@ -358,9 +358,9 @@ def test_the_page_of_a_matter_costs_the_same_whatever_its_length(
     client.force_login(staff)
 
     # Session, user and whose; memberships, matrix; ticket, partners at both ends; sides, lanes; comparison: sides,
-    # published sets with rules, maps and pairs, what is under way, dictionary, counts, files, credentials of both systems;
+    # published sets with rules, maps and pairs, what is under way, dictionary, counts, files, what was undone, credentials of both systems;
     # agreements, facts of the clocks; timeline: sides, changes, deliveries, files that stayed; trail; other links of the case.
-    with django_assert_max_num_queries(33):
+    with django_assert_max_num_queries(34):
         client.get(reverse("ticket_detail", args=[matter.linked.pk]))
 
 
