@@ -38,6 +38,7 @@ from integrations.models import (
     System,
     SystemFinding,
     Ticket,
+    Undo,
 )
 from integrations.services.endpoints import add_endpoint
 from integrations.services.mappings import draft_rules
@@ -86,6 +87,7 @@ def matter() -> Matter:
     plant_queue(found)
     plant_system(left.system)
     plant_drift(found)
+    plant_undoing(found)
     Timing.objects.create(linked_ticket=found.linked, side=left, what="opened", happened_at=NOW, position=1)
     slas.recompute(found.linked, NOW)
     return found
@@ -227,6 +229,23 @@ def plant_drift(matter: Matter) -> None:
     Reconciliation.objects.create(system=matter.left.system, asked_at=NOW, due_at=NOW)
 
 
+def plant_undoing(matter: Matter) -> None:
+    """What would be put back at Mercuri."""
+    one = Undo.objects.create(target=matter.left, asked_at=NOW, due_at=NOW, state=Undo.State.READY)
+    one.items.create(
+        lane=matter.to_left,
+        ticket=matter.left_ticket,
+        delivery=Delivery.objects.filter(lane=matter.to_left).earliest("number"),
+        field=canary(56),
+        label=canary(56),
+        stands=canary(57),
+        put_back=canary(58),
+        state="left",
+        reason=canary(59),
+        changed_by=canary(59),
+    )
+
+
 # --- Looking everywhere ---
 
 # The names of objects in PAGES.
@@ -248,6 +267,7 @@ OBJECTS: dict[str, Any] = {
     "side": Side,
     "published": MappingSet,
     "draft": MappingSet,
+    "undo": Undo,
     "rule": FieldRule,
     "agreement": Agreement,
     "calendar": Calendar,
