@@ -166,8 +166,8 @@ def _free_lanes(is_bulk: bool) -> tuple[Question, Question]:
 
 
 def _some_reading(systems: QuerySet[System], now: datetime) -> QuerySet:
-    """Keys of tickets whose history is to be read, in those of the systems that may be called."""
-    return Ticket.objects.read_due(now).filter(system__in=systems.callable_at(now)).values_list("pk")
+    """Keys of tickets whose history is to be read, in one of these systems."""
+    return Ticket.objects.read_due(now).filter(system__in=systems).values_list("pk")
 
 
 def _free_readings(is_bulk: bool) -> tuple[Question, Question]:
@@ -189,13 +189,15 @@ def _free_readings(is_bulk: bool) -> tuple[Question, Question]:
 
 
 # As in a claim: what stands in a system that may not be called is no work, or a worker would ask on and on.
-_any_reading = Question(lambda now, busy: _some_reading(System.objects.exclude(pk__in=busy), now)[:1])
+_any_reading = Question(
+    lambda now, busy: _some_reading(System.objects.callable_at(now).exclude(pk__in=busy), now)[:1]
+)
 _any_lane = Question(lambda now, busy: due_lanes(now).exclude(system__in=busy).values_list("pk")[:1])
 _lanes_of = Question(
     lambda now, system, limit: due_lanes(now).filter(system=system).values_list("pk")[:limit]
 )
 _readings_of = Question(
-    lambda now, system, limit: _some_reading(System.objects.filter(pk=system), now)[:limit]
+    lambda now, system, limit: _some_reading(System.objects.callable_at(now).filter(pk=system), now)[:limit]
 )
 _live_lanes, _live_lanes_of = _free_lanes(is_bulk=False)
 _bulk_lanes, _bulk_lanes_of = _free_lanes(is_bulk=True)
