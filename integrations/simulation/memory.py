@@ -353,6 +353,8 @@ class MemoryStore:
             target=target,
             source_system_id=sender.system_id,
             followers=followers,
+            pre_image=row.pre_image,
+            landed=frozenset(row.pre_image).difference(row.unseen.get("fields", ())),
         )
 
     def _mark_sent(self, requests: Sequence[effects.MarkSent]) -> list[bool]:

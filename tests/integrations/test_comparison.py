@@ -193,5 +193,5 @@ def test_the_connectors_tell_what_a_system_makes_of_a_value() -> None:
 
     settled = settled_by([jira])
 
-    assert settled(jira.pk, "summary", "x" * 300) == "x" * 255
+    assert settled(jira.pk, "summary", "x" * 300) == "x" * 248 + "… [cut]"
     assert settled(one.left.system_id, "subject", "x" * 300) == "x" * 300

@@ -264,6 +264,7 @@ OBJECTS: dict[str, Any] = {
     "connection": Connection,
     "drill": Drill,
     "action": QueueAction,
+    "undo": Undo,
     "side": Side,
     "published": MappingSet,
     "draft": MappingSet,

@@ -1178,8 +1178,15 @@ def test_everything_we_send_is_described_by_the_vendors_own_document(kind: str, 
         for one in unfolded(request)
         for problem in request_problems(document, one)
     ]
-    assert problems == []
+    assert [one for one in problems if one not in BEYOND_THE_DOCUMENT.get(kind, ())] == []
     assert len(sent) > 15
+
+
+# What the vendor has and the trimmed document at hand leaves out.
+BEYOND_THE_DOCUMENT = {
+    # https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-workflows/#api-rest-api-3-workflows-post
+    "jira": ("POST /rest/api/3/workflows is not described",),
+}
 
 
 def unfolded(request: Sent) -> list[Sent]:
