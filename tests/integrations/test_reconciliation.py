@@ -452,3 +452,27 @@ def test_a_change_without_history_ends_what_was_undone(policy: str, repaired: in
     assert (run.differing, run.repaired) == (1, repaired)
     assert both.board.fields["status"] == ("In Progress" if repaired else "To Do")
     assert both.desk.fields["status"] == "solved"
+
+
+def test_drift_that_was_found_before_its_field_was_undone_is_closed_with_the_reason() -> None:
+    both = Linked()
+    undone(both)
+    source, target = (Side.objects.get(system=row) for row in (both.world.desk_row, both.world.board_row))
+    Drift.objects.create(
+        linked_ticket=both.linked,
+        connection=both.linked.connection,
+        source=source,
+        target=target,
+        kind="field",
+        key="status",
+        label="Status",
+        reason="not_there",
+        found_at=both.world.clock.now(),
+        seen_at=both.world.clock.now(),
+    )
+
+    both.reconcile()
+
+    assert list(Drift.objects.values_list("state", "closed_because")) == [
+        ("closed", "It was undone: it differs on purpose until the sender changes it again.")
+    ]
