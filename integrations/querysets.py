@@ -142,6 +142,14 @@ class MappingSetQuerySet(models.QuerySet[Any]):
         return self.filter(side__system__partner__in=partners_of(user).values("pk"))
 
 
+class SyncEventQuerySet(models.QuerySet[Any]):
+    """Questions about changes seen."""
+
+    def doubled(self, now: datetime) -> Self:
+        """Comments and files of ours that a system took a second time, of the last week."""
+        return self.filter(is_double=True, ticket__is_gone=False, seen_at__gt=now - timedelta(days=7))
+
+
 class TicketQuerySet(models.QuerySet[Any]):
     """Questions about one system's tickets."""
 

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from integrations.canonical import Attachment, Change, ChangeKind, Comment
 from integrations.engine.values import OpenWrite
 from integrations.richtext.blocks import is_document
+
+# Longer after the first, the same words are somebody's own.
+AGAIN_WITHIN = timedelta(hours=1)
 
 
 @dataclass(slots=True)
@@ -26,6 +30,9 @@ class Attribution:
     comments: dict[str, OpenWrite] = field(default_factory=dict)
     attachments: dict[str, OpenWrite] = field(default_factory=dict)
     created_by: OpenWrite | None = None
+    # Comments and files that a write of ours made a second time, and fields that it set again: nobody's news.
+    again: dict[str, OpenWrite] = field(default_factory=dict)
+    set_again: set[str] = field(default_factory=set)
 
     def writes(self) -> list[OpenWrite]:
         """Every write that was recognised, each once."""
@@ -69,6 +76,60 @@ def attribute(change: Change, writes: Sequence[OpenWrite], account_id: str) -> A
         if write := _file_cause(attachment, proven, writes, is_ours):
             found.attachments[attachment.id] = write
     return found
+
+
+def may_be_again(changes: Sequence[Change], writes: Sequence[OpenWrite], account_id: str) -> bool:
+    """Whether something here may be a second trace of a write that was seen before: then it takes knowing those."""
+    markers, names = {write.marker for write in writes}, {write.file for write in writes}
+    return any(
+        change.marker not in markers
+        if change.marker
+        else any(all(write.comment != one.body for write in writes) for one in change.comments)
+        or any(file.name not in names for file in change.attachments)
+        for change in changes
+        if account_id and change.actor.id == account_id
+    )
+
+
+def find_again(
+    change: Change,
+    found: Attribution,
+    spent: Sequence[OpenWrite],
+    writes: Sequence[OpenWrite],
+    account_id: str,
+) -> None:
+    """Add to `found` what writes that have been seen already did once more: their system carried them out too late.
+
+    Under our account alone.  The marker is proof; without one a comment with the same text or a file with the same
+    name counts, if it comes within `AGAIN_WITHIN` of the first.
+    """
+    if not account_id or change.actor.id != account_id or change.kind is ChangeKind.CREATED:
+        return
+    known = [*spent, *writes]
+    for comment in change.comments:
+        if comment.id not in found.comments and (write := _first_of(change, known, text=comment.body)):
+            found.again[comment.id] = write
+    for file in change.attachments:
+        if file.id not in found.attachments and (write := _first_of(change, known, name=file.name)):
+            found.again[file.id] = write
+    for write in spent if change.marker else ():
+        if write.marker == change.marker:
+            again = change.fields.keys() & write.fields.keys() - found.fields.keys()
+            found.fields |= dict.fromkeys(again, write)
+            found.set_again |= again
+
+
+def _first_of(
+    change: Change, known: Sequence[OpenWrite], *, text: Mapping | None = None, name: str = ""
+) -> OpenWrite | None:
+    for write in known:
+        if change.marker:
+            if write.marker == change.marker and (write.comment is not None or write.file):
+                return write
+        elif write.done_at is None or change.at - write.done_at <= AGAIN_WITHIN:
+            if (text is not None and write.comment == text) or (name and write.file == name):
+                return write
+    return None
 
 
 def remaining(write: OpenWrite, change: Change, found: Attribution) -> Mapping:

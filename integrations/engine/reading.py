@@ -42,6 +42,8 @@ class NewEvent:
     change: Change
     position: int
     caused_by: int | None
+    # A comment or file that was there already: its system carried a request of ours out once more.
+    is_double: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +142,9 @@ def plan_reading(view: TicketView, history: History, *, started_at: datetime) ->
     )
     links = [_existing(view, link) for link in view.links]
     writes = {write.delivery_id: write for write in view.open_writes}
+    spent = list(view.spent)
     for change in history.changes:
-        _judge(view, plan, links, writes, change)
+        _judge(view, plan, links, writes, spent, change)
     for write in () if history.has_more else writes.values():
         # What is not on this page may be on the next one.
         if _left_no_trace(write, started_at):
@@ -156,9 +159,15 @@ def _existing(view: TicketView, link: LinkState) -> _Link:
 
 
 def _judge(
-    view: TicketView, plan: ReadingPlan, links: list[_Link], writes: dict[int, OpenWrite], change: Change
+    view: TicketView,
+    plan: ReadingPlan,
+    links: list[_Link],
+    writes: dict[int, OpenWrite],
+    spent: list[OpenWrite],
+    change: Change,
 ) -> None:
     found = echo.attribute(change, list(writes.values()), view.account_id)
+    echo.find_again(change, found, spent, list(writes.values()), view.account_id)
     position = plan.event_count + 1
     plan.event_count = position
     plan.changed_at = change.at if plan.changed_at is None else max(plan.changed_at, change.at)
@@ -197,13 +206,15 @@ def _judge(
         _plan_creation(plan, link, news)
 
     for write in found.writes():
+        if write.delivery_id not in writes:
+            continue
         left = echo.remaining(write, change, found)
         plan.unseen[write.delivery_id] = left
         if left:
             writes[write.delivery_id] = _reduced(write, left)
         else:
-            del writes[write.delivery_id]
-    plan.events.append(NewEvent(change, position, news.sole_cause()))
+            spent.append(writes.pop(write.delivery_id))
+    plan.events.append(NewEvent(change, position, news.sole_cause(), is_double=bool(found.again)))
 
 
 def _stamp(system_id: int, winners: Mapping[str, Winner], change: Change, found: echo.Attribution) -> Stamp:
@@ -273,9 +284,10 @@ class _News:
 
     def sole_cause(self) -> int | None:
         """The delivery that caused the whole change, if one did."""
-        causes = self.found.writes()
+        causes = [*self.found.writes(), *self.found.again.values()]
         parts = len(self.change.fields) + len(self.change.comments) + len(self.change.attachments)
         ours = len(self.found.fields) + len(self.found.comments) + len(self.found.attachments)
+        ours += len(self.found.again)
         return causes[0].delivery_id if causes and ours == parts else None
 
     def origin(self, part: str) -> str:
@@ -290,7 +302,9 @@ def _plan_link(plan: ReadingPlan, link: _Link, news: _News) -> None:
     causes: dict[tuple[int, str], OpenWrite] = {}
     for name in change.fields:
         cause = found.fields.get(name)
-        if name not in found.steps and (cause is None or cause.connection_id != connection_id):
+        if name not in (found.steps | found.set_again) and (
+            cause is None or cause.connection_id != connection_id
+        ):
             # Parts of one write stay together, but for merged texts, whose stamps are their own; what is nobody's
             # write of ours goes under no key.
             key = (cause.delivery_id if cause else 0, name if cause and name in cause.over else "")
@@ -302,12 +316,12 @@ def _plan_link(plan: ReadingPlan, link: _Link, news: _News) -> None:
     public = 0
     for comment in change.comments:
         cause = found.comments.get(comment.id)
-        if cause is None or cause.connection_id != connection_id:
+        if comment.id not in found.again and (cause is None or cause.connection_id != connection_id):
             _plan_comment(plan, link, news, comment, cause)
             public += comment.is_public and cause is None
     for file in change.attachments:
         cause = found.attachments.get(file.id)
-        if cause is None or cause.connection_id != connection_id:
+        if file.id not in found.again and (cause is None or cause.connection_id != connection_id):
             _plan_file(plan, link, news, file, cause, is_public=True)
     own = {name: change.fields[name] for name in change.fields if name not in found.fields}
     if own or public:

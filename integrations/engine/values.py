@@ -26,6 +26,10 @@ class Operation(StrEnum):
     REVERT = "revert"
 
 
+# What sets fields of a ticket that is there.
+FIELD_WRITES = frozenset({Operation.UPDATE, Operation.REPAIR, Operation.REVERT})
+
+
 class DeliveryState(StrEnum):
     """Where a delivery stands."""
 
@@ -209,6 +213,8 @@ class TicketView:
     connections: tuple[ConnectionView, ...]
     links: tuple[LinkState, ...]
     open_writes: tuple[OpenWrite, ...]
+    # Writes whose traces were seen before, where a change may be another trace of one: with what they left.
+    spent: tuple[OpenWrite, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

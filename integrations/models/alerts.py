@@ -40,6 +40,7 @@ class Alert(models.Model):
         ENDPOINT_DISABLED = Condition.ENDPOINT_DISABLED.value, "Endpoint disabled"
         TICKETS_GONE = Condition.TICKETS_GONE.value, "Tickets gone"
         DUPLICATE_TWIN = Condition.DUPLICATE_TWIN.value, "Ticket made twice"
+        DOUBLED_EFFECT = Condition.DOUBLED_EFFECT.value, "Comment or file twice"
 
     class SeverityChoice(models.IntegerChoices):
         NOTICE = Severity.NOTICE.value, "Notice"

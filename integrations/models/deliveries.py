@@ -10,7 +10,7 @@ from integrations.models.connections import Connection, Side
 from integrations.models.mappings import MappingSet
 from integrations.models.systems import System
 from integrations.models.tickets import LinkedTicket, Ticket
-from integrations.querysets import DeliveryQuerySet, LaneQuerySet
+from integrations.querysets import DeliveryQuerySet, LaneQuerySet, SyncEventQuerySet
 
 
 class SyncEvent(models.Model):
@@ -39,6 +39,10 @@ class SyncEvent(models.Model):
     caused_by = models.ForeignKey(
         "Delivery", null=True, blank=True, on_delete=models.SET_NULL, related_name="seen_as"
     )
+    # A comment or file that such a write had left before: carried out once more.
+    is_double = models.BooleanField(default=False)
+
+    objects = SyncEventQuerySet.as_manager()
 
     class Meta:
         ordering = ["ticket", "position"]
@@ -47,7 +51,10 @@ class SyncEvent(models.Model):
             models.UniqueConstraint(fields=["ticket", "position"], name="change_has_its_place"),
         ]
         # What the home page counts of a day.
-        indexes = [models.Index(fields=["seen_at"], name="change_by_day")]
+        indexes = [
+            models.Index(fields=["seen_at"], name="change_by_day"),
+            models.Index(fields=["seen_at"], name="change_doubled", condition=models.Q(is_double=True)),
+        ]
 
     def __str__(self) -> str:
         return f"{self.change_id} of ticket {self.ticket_id}"

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from integrations.models import Alert, Lane, Ticket
+from integrations.models import Alert, Lane, SyncEvent, Ticket
 from integrations.services.refusals import NotPossible
 
 STATES = {
@@ -40,6 +40,14 @@ def twins_of(alert: Alert, now: datetime) -> QuerySet[Ticket]:
     if alert.code != Alert.Code.DUPLICATE_TWIN:
         return Ticket.objects.none()
     return Ticket.objects.twins(now).filter(system=alert.system_id).select_related("twin_of").order_by("-pk")
+
+
+def doubled_of(alert: Alert, now: datetime) -> QuerySet[SyncEvent]:
+    """The second comments and files that an alert speaks of, the latest first; none for other alerts."""
+    if alert.code != Alert.Code.DOUBLED_EFFECT:
+        return SyncEvent.objects.none()
+    events = SyncEvent.objects.doubled(now).filter(ticket__system=alert.system_id)
+    return events.select_related("ticket").order_by("-pk")
 
 
 def lanes_of(alert: Alert) -> QuerySet[Lane]:

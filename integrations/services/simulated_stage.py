@@ -318,7 +318,9 @@ def _event(one: SyncEvent) -> rows.EventRow:
         ),
         attachments=tuple(Attachment(**part) for part in one.attachments),
     )
-    return rows.EventRow(one.pk, one.ticket_id, one.position, change, one.caused_by_id, one.seen_at)
+    return rows.EventRow(
+        one.pk, one.ticket_id, one.position, change, one.caused_by_id, one.seen_at, one.is_double
+    )
 
 
 def _delivery(one: Delivery) -> rows.DeliveryRow:

@@ -23,6 +23,7 @@ from integrations.models import (
     Lane,
     LinkedTicket,
     Side,
+    SyncEvent,
     System,
     SystemFinding,
     SystemSecret,
@@ -73,7 +74,7 @@ def watch(*, now: datetime, broker_answers: bool | None = None, others: Iterable
 
 
 def verdict_of(now: datetime, broker_answers: bool | None = None, others: Iterable[Standing] = ()) -> Verdict:
-    """What holds now, by what the database knows.  Nine queries."""
+    """What holds now, by what the database knows.  Ten queries."""
     beats = heartbeats.heard()
     background = Background(
         tick=beats.get(heartbeats.TICK),
@@ -86,7 +87,7 @@ def verdict_of(now: datetime, broker_answers: bool | None = None, others: Iterab
         _systems(),
         _expiries(),
         _lanes(),
-        [*_hooks(), *_gone(), *_twins(now), *outgoing.trouble(now), *others],
+        [*_hooks(), *_gone(), *_twins(now), *_doubled(now), *outgoing.trouble(now), *others],
         now,
     )
 
@@ -217,6 +218,26 @@ def _twins(now: datetime) -> list[Standing]:
             len(twins),
         )
         for system_id, twins in found.items()
+    ]
+
+
+def _doubled(now: datetime) -> list[Standing]:
+    """Systems in which a comment or file of ours stands twice, the latest by its ticket; one more is worse."""
+    found: dict[int, list[SyncEvent]] = {}
+    rows = SyncEvent.objects.doubled(now).select_related("ticket__system")
+    for event in rows.defer("ticket__system__metadata").order_by("-pk"):
+        found.setdefault(event.ticket.system_id, []).append(event)
+    return [
+        Standing(
+            Condition.DOUBLED_EFFECT,
+            Subject(system=system_id),
+            events[-1].seen_at,
+            Severity.NOTICE,
+            f"{events[0].ticket.system.name} carried a request out too late: a comment or file of ours stands twice "
+            f"on {events[0].ticket}{f', and {len(events) - 1} more such' if len(events) > 1 else ''}."[:300],
+            len(events),
+        )
+        for system_id, events in found.items()
     ]
 
 

@@ -14,9 +14,10 @@ from typing import Any
 
 from integrations.canonical import Change, ChangeKind, History, Written
 from integrations.connectors.errors import HeldBack, NotSent, RateLimited, Refused, Stale, Unauthorized
-from integrations.engine import effects, reading, timing
+from integrations.engine import echo, effects, reading, timing
 from integrations.engine.ports import NO_LIMITS, ClaimedLane, ClaimedReading, Room
 from integrations.engine.values import (
+    FIELD_WRITES,
     Answer,
     ConnectionView,
     DeliveryState,
@@ -634,12 +635,33 @@ class MemoryStore:
             connections=self._by_system.get(row.system_id, ()),
             links=tuple(self._link_states(row)),
             open_writes=self._own_writes(row.id),
+            spent=self._spent(row, request.history),
         )
         history = request.history
         if row.event_count:
             fresh = tuple(one for one in history.changes if (row.id, one.id) not in self.memory.seen_changes)
             history = replace(history, changes=fresh)
         return reading.plan_reading(view, history, started_at=request.started_at)
+
+    def _spent(self, row: TicketRow, history: History) -> tuple[OpenWrite, ...]:
+        account_id = self.memory.tables.systems[row.system_id].account_id
+        if not row.event_count or not echo.may_be_again(
+            history.changes, self._own_writes(row.id), account_id
+        ):
+            return ()
+        found = []
+        for event in self.memory.tables.events.values():
+            if event.ticket_id != row.id or event.caused_by is None:
+                continue
+            shown, left = self.memory.tables.deliveries[event.caused_by], event.change
+            write = replace(
+                self._open_write(shown),
+                fields=shown.wanted if shown.operation in FIELD_WRITES else {},
+                comment=left.comments[0].body if left.comments else None,
+                file=left.attachments[0].name if left.attachments else "",
+            )
+            found.append(write)
+        return tuple(found)
 
     def _link_states(self, row: TicketRow) -> Iterator[LinkState]:
         for linked_id in self.memory.linked_of.get(row.id, ()):
@@ -691,6 +713,7 @@ class MemoryStore:
                 event.change,
                 event.caused_by,
                 now,
+                event.is_double,
             )
             table[row.id] = found[event.position] = row
             self.memory.seen_changes.add((request.ticket_id, event.change.id))

@@ -90,6 +90,7 @@ class EventRow:
     change: Change
     caused_by: int | None
     seen_at: datetime
+    is_double: bool = False
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from integrations.canonical import Attachment, Change, ChangeKind, Comment, History
 from integrations.connectors.errors import HeldBack, Refused
-from integrations.engine import reading
+from integrations.engine import echo, reading
 from integrations.engine.effects import NoteReadFailure, StoreReading
 from integrations.engine.values import LinkState, OpenWrite, TicketState, TicketView
 from integrations.events import News, SeenChange, histories_read
@@ -92,6 +92,7 @@ class _Known:
     sides: dict[int, list[TicketSide]]
     open_writes: dict[int, list[OpenWrite]]
     change_ids: set[tuple[int, str]]
+    spent: dict[int, list[OpenWrite]]
 
 
 def store_readings(requests: Sequence[StoreReading], config: Configuration, now: datetime) -> list[bool]:
@@ -111,7 +112,7 @@ def store_readings(requests: Sequence[StoreReading], config: Configuration, now:
     news = [request for request in current if request.history.changes]
     if news:
         _mark_twins([(found[request.ticket_id], request.history.changes[0]) for request in news], config)
-        known = _known(news, found)
+        known = _known(news, found, config)
         planned = [_judge(found[request.ticket_id], request, known, config) for request in news]
         _Storing(planned, config, now).store()
     read = [found[request.ticket_id] for request in current]
@@ -231,7 +232,7 @@ def _next_due(ticket: Ticket, request: StoreReading, now: datetime) -> datetime 
     return ticket.read_due_at if hinted_since else None
 
 
-def _known(requests: Sequence[StoreReading], found: dict[int, Ticket]) -> _Known:
+def _known(requests: Sequence[StoreReading], found: dict[int, Ticket], config: Configuration) -> _Known:
     ids = [request.ticket_id for request in requests]
     sides: dict[int, list[TicketSide]] = {}
     for side in _sides(tickets=ids):
@@ -246,7 +247,23 @@ def _known(requests: Sequence[StoreReading], found: dict[int, Ticket]) -> _Known
         if found[request.ticket_id].event_count
         for change in request.history.changes
     }
-    return _Known(sides, tickets.open_writes(ids), set(_seen(tickets=ids, change_ids=again)))
+    open_writes = tickets.open_writes(ids)
+    suspects = [
+        request.ticket_id
+        for request in requests
+        if found[request.ticket_id].event_count
+        and echo.may_be_again(
+            request.history.changes,
+            open_writes.get(request.ticket_id, ()),
+            config.accounts.get(found[request.ticket_id].system_id, ""),
+        )
+    ]
+    return _Known(
+        sides,
+        open_writes,
+        set(_seen(tickets=ids, change_ids=again)),
+        tickets.spent_writes(suspects),
+    )
 
 
 def _each(sides: Mapping[int, Sequence[TicketSide]]) -> Iterator[TicketSide]:
@@ -261,6 +278,7 @@ def _judge(ticket: Ticket, request: StoreReading, known: _Known, config: Configu
         connections=config.by_system.get(ticket.system_id, ()),
         links=tuple(_link_state(side, config) for side in sides),
         open_writes=tuple(known.open_writes.get(ticket.pk, ())),
+        spent=tuple(known.spent.get(ticket.pk, ())),
     )
     fresh = _without(request.history, {id_ for ticket_id, id_ in known.change_ids if ticket_id == ticket.pk})
     plan = reading.plan_reading(view, fresh, started_at=request.started_at)
@@ -352,6 +370,7 @@ class _Storing:
             comments=[_comment_value(comment) for comment in change.comments],
             attachments=[_attachment_value(file) for file in change.attachments],
             caused_by_id=event.caused_by,
+            is_double=event.is_double,
         )
 
     def _begin(self) -> None:

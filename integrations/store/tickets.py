@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -12,6 +13,7 @@ from django.db.models import Case, F, QuerySet, Value, When
 
 from integrations.canonical import Value as FieldValue
 from integrations.engine.values import (
+    FIELD_WRITES,
     DeliveryState,
     OpenWrite,
     TicketState,
@@ -19,7 +21,7 @@ from integrations.engine.values import (
     stamp_from,
     winner_from,
 )
-from integrations.models import Delivery, Ticket, TicketSide
+from integrations.models import Delivery, SyncEvent, Ticket, TicketSide
 from integrations.statements import Order, Question, insert_many
 
 # In the order that `ticket_state` takes.
@@ -150,6 +152,22 @@ def _open_write(
     )
 
 
+def spent_writes(ticket_ids: Iterable[int]) -> dict[int, list[OpenWrite]]:
+    """Writes of ours that these tickets' histories have shown, with what each left there, by ticket."""
+    found: dict[int, list[OpenWrite]] = {}
+    for ticket_id, comments, files, wanted, operation, *row in _spent(tickets=list(ticket_ids)):
+        write = _open_write(*row)
+        found.setdefault(ticket_id, []).append(
+            replace(
+                write,
+                fields=wanted if operation in FIELD_WRITES else {},
+                comment=comments[0]["body"] if comments else None,
+                file=files[0]["name"] if files else "",
+            )
+        )
+    return found
+
+
 def expect_read_back(ticket_ids: Iterable[int], now: datetime) -> None:
     """After a write of ours: these histories are to be read soon, not at once; the next pull may come before.
 
@@ -246,6 +264,20 @@ _unrecognised = Question(
         Delivery.objects.filter(target__in=targets, is_recognised=False)
         .order_by("pk")
         .values_list("target_id", *_OPEN_WRITE_FIELDS)
+    )
+)
+_spent = Question(
+    lambda tickets: (
+        SyncEvent.objects.filter(ticket__in=tickets, caused_by__isnull=False)
+        .order_by("pk")
+        .values_list(
+            "ticket_id",
+            "comments",
+            "attachments",
+            "caused_by__wanted",
+            "caused_by__operation",
+            *(f"caused_by__{name}" for name in _OPEN_WRITE_FIELDS),
+        )
     )
 )
 _standing = Question(

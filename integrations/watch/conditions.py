@@ -35,6 +35,7 @@ class Condition(StrEnum):
     ENDPOINT_DISABLED = "endpoint_disabled"
     TICKETS_GONE = "gone"
     DUPLICATE_TWIN = "duplicate_twin"
+    DOUBLED_EFFECT = "doubled_effect"
 
 
 class Severity(IntEnum):

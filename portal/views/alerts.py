@@ -137,6 +137,7 @@ def _page(request: HttpRequest, alert: Alert, form: TakeInHandForm | None = None
     }
     if alert.is_live:
         page["twins"] = services.twins_of(alert, timezone.now())[:TWINS_SHOWN]
+        page["doubled"] = services.doubled_of(alert, timezone.now())[:TWINS_SHOWN]
     if alert.is_about_lanes and alert.is_live and may(user, "read", "queue"):
         lanes = services.lanes_of(alert).filter(pk__in=reachable(user).values("pk"))
         rows = list(lanes[:LANES_SHOWN])
