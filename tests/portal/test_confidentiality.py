@@ -268,7 +268,6 @@ OBJECTS: dict[str, Any] = {
     "side": Side,
     "published": MappingSet,
     "draft": MappingSet,
-    "undo": Undo,
     "rule": FieldRule,
     "agreement": Agreement,
     "calendar": Calendar,
