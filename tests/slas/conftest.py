@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from integrations.services import outgoing
 from slas import receivers, terms
 from slas.models import Agreement
 from tests.slas import scenes
@@ -14,6 +15,10 @@ def _fresh_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a process keeps in memory belongs to one test."""
     monkeypatch.setattr(terms, "_book", None)
     monkeypatch.setattr(receivers, "answered", receivers.Answered(limit=20_000))
+    # Who listens to events is looked up now and then: never in the middle of counting what a clock costs.
+    monkeypatch.setattr(outgoing, "LISTENERS_FOR_S", float("inf"))
+    monkeypatch.setattr(outgoing, "_listeners_at", 0.0)
+    monkeypatch.setattr(outgoing, "_listeners", {})
 
 
 @pytest.fixture
