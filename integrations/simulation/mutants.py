@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from unittest import mock
 
-from integrations.engine import deliver, effects, reading, setting_fields, timing
+from integrations.engine import deliver, echo, effects, reading, setting_fields, timing
 from integrations.engine.values import DeliveryState, HeadView, Stamp
 from integrations.mapping import plan as mapping
 from integrations.simulation import workers
@@ -119,6 +119,10 @@ def _only_the_number(store: MemoryStore, request: Any, lane: Any, row: Any) -> b
 
 
 _finish = MemoryStore._finish
+
+
+def _overlooks(*given: Any) -> None:
+    """Finds nothing in particular."""
 
 
 def _takes_no_stamps(store: MemoryStore, requests: list[effects.Finish], now: Any) -> list[bool]:
@@ -293,6 +297,20 @@ MUTANTS: tuple[Mutant, ...] = (
         "coincidence",
         frozenset({"I5"}),
         ((MemoryStore, "_finish", _takes_no_stamps),),
+    ),
+    Mutant(
+        "second tickets",
+        "a ticket that a late create made as well is linked with nothing",
+        "beyond",
+        frozenset({"I2"}),
+        ((MemoryStore, "_mark_twin", _overlooks),),
+    ),
+    Mutant(
+        "second effects",
+        "a comment or file that is carried out again is nobody's news",
+        "beyond",
+        frozenset({"I2"}),
+        ((echo, "find_again", _overlooks),),
     ),
     Mutant(
         "every event is stored",

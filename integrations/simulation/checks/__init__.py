@@ -26,6 +26,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("I1", content.nothing_is_lost),
     ("I2", content.nothing_takes_effect_twice),
     ("I2", content.a_second_ticket_is_told),
+    ("I2", content.a_second_effect_is_told),
     ("I3", order.lanes_keep_their_order),
     ("I3", order.comments_keep_their_order),
     ("I4", order.nothing_comes_back),

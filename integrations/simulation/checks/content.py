@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from integrations.canonical import ChangeKind
+from integrations.canonical import Change, ChangeKind
 from integrations.engine.values import Operation
 from integrations.mapping.plan import receive, release
 from integrations.mapping.rules import RuleSet
@@ -57,7 +57,10 @@ def _missing(evidence: Evidence, here: TicketRow, there: TicketRow, rules: RuleS
 
 def nothing_takes_effect_twice(evidence: Evidence) -> Iterator[str]:
     """I2: one ticket for a ticket, one comment for a comment, one file for a file; beyond the promise it is reported."""
+    blind = _made_late_without_a_marker(evidence)
     for (place, ref), remote_ids in evidence.world.tickets.items():
+        if ref in blind:
+            continue
         if len(remote_ids) > 1 and not _came_too_late(evidence, place, remote_ids):
             yield f"matter {ref} has {len(remote_ids)} tickets in system {place}"
     too_late = [one.change for one in evidence.journal.happened if one.sent and one.sent.is_too_late]
@@ -71,6 +74,26 @@ def nothing_takes_effect_twice(evidence: Evidence) -> Iterator[str]:
             for text, count in counts.items():
                 if count > 1:
                     yield f"“{text}” stands {count} times in system {place}"
+
+
+def _made_late_without_a_marker(evidence: Evidence) -> set[str]:
+    """Matters of tickets made too late where not even a new ticket shows its marker.
+
+    There it cannot be told from one that an automation made under our account.  Each of the four products shows it.
+    """
+    made = {
+        (one.place, one.remote_id)
+        for one in evidence.journal.happened
+        if one.sent
+        and one.sent.is_too_late
+        and one.change.kind is ChangeKind.CREATED
+        and not one.change.marker
+    }
+    return {
+        ref
+        for (place, ref), remote_ids in evidence.world.tickets.items()
+        if any((place, remote_id) in made for remote_id in remote_ids)
+    }
 
 
 def a_second_ticket_is_told(evidence: Evidence) -> Iterator[str]:
@@ -90,6 +113,30 @@ def a_second_ticket_is_told(evidence: Evidence) -> Iterator[str]:
             yield f"ticket {one.remote_id} of system {one.place} came too late and is not told"
         elif row.twin_of and row.id in linked:
             yield f"ticket {one.remote_id} of system {one.place} came too late and is linked"
+
+
+def a_second_effect_is_told(evidence: Evidence) -> Iterator[str]:
+    """I2, beyond the promise: of comments and files that a late write left twice, all but one are known as doubles."""
+    rows = {(evidence.place_of(row), row.remote_id): row for row in evidence.tables.tickets.values()}
+    late = {
+        (one.place, one.remote_id, name)
+        for one in evidence.journal.happened
+        if one.sent and one.sent.is_too_late
+        for name in _parts(one.change)
+    }
+    for place, remote_id, name in sorted(late):
+        row = rows[place, remote_id]
+        shown = [event for event in evidence.events_of.get(row.id, ()) if name in _parts(event.change)]
+        ours = [event for event in shown if event.change.actor.id == OUR_ACCOUNT]
+        doubles = [event for event in ours if event.is_double]
+        if len(ours) - len(doubles) > 1:
+            yield f"{name} stands {len(ours)} times on {remote_id} in system {place}; {len(doubles)} are told"
+
+
+def _parts(change: Change) -> list[str]:
+    return [last_line(one.body) for one in change.comments] + [
+        f"file {file.name}" for file in change.attachments
+    ]
 
 
 def _came_too_late(evidence: Evidence, place: int, remote_ids: list[str]) -> bool:

@@ -16,7 +16,16 @@ SEEDS = sorted((Path(__file__).parent / "seeds").glob("*.jsonl"))
 KEPT = [line for path in SEEDS for line in path.read_text(encoding="utf-8").splitlines() if line]
 
 # How many schedules of each kind a run of the tests lives through; `manage.py simulate` takes more.
-LIVED = {"base": 60, "hot": 20, "frozen": 20, "stale looks": 20, "skewed": 10, "isolation": 4, "outage": 1}
+LIVED = {
+    "base": 60,
+    "hot": 20,
+    "frozen": 20,
+    "stale looks": 20,
+    "skewed": 10,
+    "isolation": 4,
+    "outage": 1,
+    "beyond": 20,
+}
 
 
 def broken(schedule: Schedule) -> list[str]:
