@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from integrations.models import Alert, Lane, Ticket
+from integrations.models import Alert, Lane, SyncEvent, Ticket
 from integrations.services import heartbeats
 from knowledgebase.services import load_shipped
 from portal.models import AuditEntry, User
@@ -156,6 +156,23 @@ def test_an_alert_leads_to_both_tickets_that_were_made(client: Client, matter: M
     assert 'href="https://infinity.test/OPS-778"' in page
     assert 'href="https://infinity.test/linked"' in page
     assert "<strong>close or delete the second one</strong>" in page
+
+
+def test_an_alert_leads_to_the_ticket_on_which_a_comment_stands_twice(client: Client, matter: Matter) -> None:
+    ticket = matter.right_ticket
+    Ticket.objects.filter(pk=ticket.pk).update(url="https://infinity.test/linked")
+    event = scenes.seen(ticket)
+    SyncEvent.objects.filter(pk=event.pk).update(
+        is_double=True, seen_at=timezone.now(), comments=[{"id": "c1"}]
+    )
+    alert = scenes.alert(ticket.system, code="doubled_effect", message="Stands twice.")
+    sign_in(client, "ines", Role.INTEGRATOR_STAFF)
+    page = text(client, "alert_detail", alert.pk)
+
+    assert (
+        'A comment on <a class="text-decoration-underline" href="https://infinity.test/linked"'
+        in " ".join(page.split())
+    )
 
 
 def test_somebody_takes_it_in_hand(client: Client, alerts: dict[str, Alert]) -> None:
