@@ -77,6 +77,8 @@ class Ticket(models.Model):
             models.Index(fields=["key"], name="ticket_by_key"),
             # The watch counts those that are gone every few seconds, and hardly any is.
             models.Index(fields=["system"], name="ticket_gone", condition=models.Q(is_gone=True)),
+            # The same of those that a late create made twice.
+            models.Index(fields=["opened_at"], name="ticket_twin", condition=models.Q(twin_of__isnull=False)),
         ]
 
     def __str__(self) -> str:

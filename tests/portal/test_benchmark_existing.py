@@ -60,8 +60,10 @@ def test_counting_the_tickets_that_are_gone_does_not_look_at_the_others() -> Non
 
     plans = _plans(lambda: watching.verdict_of(timezone.now()), '"integrations_ticket"."is_gone"')
 
-    assert plans
-    assert all("ticket_gone" in plan for plan in plans), plans
+    assert any("ticket_gone" in plan for plan in plans), plans
+    # What was carried out twice is found by an index of its own, and leads to its few tickets.
+    indexes = ("ticket_gone", "ticket_twin", "change_doubled")
+    assert all(any(name in plan for name in indexes) for plan in plans), plans
 
 
 def _plans(do: Callable[[], object], part: str) -> list[str]:
