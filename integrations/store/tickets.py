@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Case, F, QuerySet, Value, When
 
 from integrations.canonical import Value as FieldValue
@@ -187,11 +187,12 @@ def note_hints(system_id: int, remote_ids: Iterable[str], now: datetime, *, is_b
 
     With `is_bulk` after live work, unless there is a live reason as well.
 
-    Several at once need a transaction around: they are locked in the order in which everybody locks tickets.
+    One transaction, or a part of the caller's: several are locked in the order in which everybody locks tickets.
     """
     wanted = set(remote_ids)
-    lock_known([system_id], wanted)
-    mark_hinted(system_id, wanted, now, is_bulk=is_bulk)
+    with transaction.atomic(savepoint=False):
+        lock_known([system_id], wanted)
+        mark_hinted(system_id, wanted, now, is_bulk=is_bulk)
 
 
 def lock_known(system_ids: Iterable[int], remote_ids: Collection[str]) -> None:
