@@ -170,4 +170,4 @@ def test_a_drill_that_is_over_shows_every_change_and_hands_over_its_record(
     assert Signer(settings.CREDENTIAL_KEYS).is_ours(record)
     assert record["signature"]["fingerprint"] in page
     assert "2026-03-02" in table.splitlines()[1]
-    assert "Drill 1" in text(client, "drill_list")
+    assert f">{drill}</a>" in text(client, "drill_list")
