@@ -10,6 +10,7 @@ from integrations.mapping.plan import receive, release, text_of
 from integrations.mapping.rules import RuleSet
 from integrations.richtext import blocks
 from portal.drill.trace import COMMENT, FILE, Fact, Sight
+from portal.evidence import comparable
 
 # What the receiver's system will hold after a value is written to one of its fields.
 Settle = Callable[[str, Value], Value]
@@ -39,7 +40,7 @@ def facts_of(
         wanted = receive(incoming, released.fields, current={}, is_new=is_new)
         for name, value in wanted.fields.items():
             if name in names:
-                held = _plain(settled(name, value))
+                held = comparable(settled(name, value))
                 told = f"{name}: {text_of(value)}"
                 found.append(Fact(change.at, change.actor.name, name, held, told))
         if not is_new:
@@ -53,7 +54,7 @@ def sights_of(changes: Sequence[Change], *, account_id: str) -> list[Sight]:
     found: list[Sight] = []
     for change in changes:
         is_ours = change.actor.id == account_id
-        found += [Sight(change.at, name, _plain(value), is_ours) for name, value in change.fields.items()]
+        found += [Sight(change.at, name, comparable(value), is_ours) for name, value in change.fields.items()]
         for comment in change.comments:
             text = blocks.from_value(comment.body).plain()
             found.append(Sight(comment.at, COMMENT, text, comment.author.id == account_id))
@@ -80,8 +81,3 @@ def _additions(change: Change, outgoing: RuleSet) -> Iterator[Fact]:
 
 def _file(file: Attachment, at: datetime, who: str) -> Fact:
     return Fact(at, who, FILE, file.name, f"file “{file.name}”")
-
-
-def _plain(value: Value) -> Value:
-    """Lists are sets in every system we know: their order says nothing."""
-    return ", ".join(sorted(str(one) for one in value)) if isinstance(value, list) else value

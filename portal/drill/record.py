@@ -6,7 +6,7 @@ beginning.  The engine's own tables only say which two tickets belong together.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -24,6 +24,7 @@ from integrations.services.systems import open_connector_for
 from integrations.signatures import Signer
 from portal.drill.histories import facts_of, sights_of
 from portal.drill.trace import Trace, Traced, trace
+from portal.evidence import history_of
 from portal.models import Drill
 
 KIND = "outage-drill"
@@ -97,7 +98,7 @@ def _while_away(drill: Drill, event: dict[str, Any]) -> bool:
 def _ticket(linked: LinkedTicket, ends: Sequence[_End]) -> dict[str, Any]:
     remote = dict(linked.sides.values_list("side_id", "ticket__remote_id"))
     keys = dict(linked.sides.values_list("side_id", "ticket__key"))
-    histories = {end.side.pk: list(_history(end.connector, remote[end.side.pk])) for end in ends}
+    histories = {end.side.pk: list(history_of(end.connector, remote[end.side.pk])) for end in ends}
     traces = [
         (sender, receiver, _traced(sender, receiver, histories)) for sender, receiver in (ends, ends[::-1])
     ]
@@ -167,14 +168,6 @@ def _end(side: Side) -> _End:
     return _End(
         side, open_connector_for(side.system), published[directions.OUTGOING], published[directions.INCOMING]
     )
-
-
-def _history(connector: Connector, remote_id: str) -> Iterator[Change]:
-    cursor, has_more = "", True
-    while has_more:
-        history = connector.history(remote_id, cursor)
-        cursor, has_more = history.cursor, history.has_more
-        yield from history.changes
 
 
 def _moment(at: datetime | None) -> str:

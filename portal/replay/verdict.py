@@ -22,6 +22,7 @@ from integrations.mapping.rules import RuleSet
 from integrations.models import Connection, MappingSet, System, TicketSide
 from integrations.services.mappings import rules_of
 from integrations.services.systems import open_connector_for
+from portal.evidence import comparable, history_of
 
 FIELDS = ("summary", "status", "priority", "labels")
 
@@ -114,8 +115,8 @@ def _compare(
     source: tuple[Connector, str],
     target: tuple[Connector, str],
 ) -> None:
-    expected = _expected(rules, list(_history(*source)), target[0])
-    actual = _sequences(list(_history(*target)))
+    expected = _expected(rules, list(history_of(*source)), target[0])
+    actual = _sequences(list(history_of(*target)))
     is_equal = True
     for name in FIELDS:
         wanted, held = expected.get(name, []), actual.get(name, [])
@@ -131,14 +132,6 @@ def _compare(
     verdict.equal += is_equal
 
 
-def _history(connector: Connector, remote_id: str) -> Iterator[Change]:
-    cursor, has_more = "", True
-    while has_more:
-        history = connector.history(remote_id, cursor)
-        cursor, has_more = history.cursor, history.has_more
-        yield from history.changes
-
-
 def _expected(rules: _Rules, changes: Sequence[Change], target: Connector) -> dict[str, list[Value]]:
     """The values each of Jira's fields should have taken, in order."""
     fields: dict[str, Value] = {}
@@ -148,7 +141,7 @@ def _expected(rules: _Rules, changes: Sequence[Change], target: Connector) -> di
         released = release(rules.outgoing, fields, changed=None if number == 0 else list(change.fields))
         wanted = receive(rules.incoming, released.fields, current={}, is_new=number == 0)
         for name, value in wanted.fields.items():
-            taken.setdefault(name, []).append(_plain(target.settled(name, value)))
+            taken.setdefault(name, []).append(comparable(target.settled(name, value)))
     return {name: _collapsed(values) for name, values in taken.items()}
 
 
@@ -156,12 +149,8 @@ def _sequences(changes: Sequence[Change]) -> dict[str, list[Value]]:
     taken: dict[str, list[Value]] = {}
     for change in changes:
         for name, value in change.fields.items():
-            taken.setdefault(name, []).append(_plain(value))
+            taken.setdefault(name, []).append(comparable(value))
     return {name: _collapsed(values) for name, values in taken.items()}
-
-
-def _plain(value: Value) -> Value:
-    return ", ".join(sorted(str(one) for one in value)) if isinstance(value, list) else value
 
 
 def _collapsed(values: Sequence[Value]) -> list[Value]:

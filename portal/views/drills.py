@@ -19,7 +19,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from integrations.models import Connection, System
 from portal import audit
-from portal.access import partners_for, requires, rights_of
+from portal.access import partners_for, requires
 from portal.acting import act, trail_of
 from portal.drill.places import NoSandbox, sandbox_of
 from portal.drill.run import cancel
@@ -28,6 +28,7 @@ from portal.forms.drills import DrillFilter, DrillForm
 from portal.listing import WIDE, Column, listing
 from portal.live import render_live
 from portal.models import Drill, User
+from portal.views.connections import may_run
 
 COLUMNS = (
     Column("Drill", "number", "pk"),
@@ -55,7 +56,7 @@ def drill_list(request: HttpRequest) -> HttpResponse:
 def drill_add(request: HttpRequest, pk: int) -> HttpResponse:
     """Say what is to go wrong, and begin."""
     connection = get_object_or_404(Connection.objects.visible_to(request.user), pk=pk)
-    if not _may_run(request, connection):
+    if not may_run(request, connection, "full"):
         raise PermissionDenied("Needs full on connections at its partners.")
     systems = (
         System.objects.filter(sides__connection=connection)
@@ -96,7 +97,7 @@ def drill_detail(request: HttpRequest, pk: int) -> HttpResponse:
         "signature": drill.record.get("signature", {}),
         "events": events[:SHOWN],
         "more": max(0, len(events) - SHOWN),
-        "may_run": _may_run(request, drill.connection),
+        "may_run": may_run(request, drill.connection, "full"),
         "trail": trail_of(drill, request.user),
     }
     return render_live(request, "portal/drills/detail.html", "portal/drills/_progress.html", page)
@@ -107,7 +108,7 @@ def drill_detail(request: HttpRequest, pk: int) -> HttpResponse:
 def drill_cancel(request: HttpRequest, pk: int) -> HttpResponse:
     """Bring the system back at once and end the drill without a record."""
     drill = _drill(request, pk)
-    if not _may_run(request, drill.connection):
+    if not may_run(request, drill.connection, "full"):
         raise PermissionDenied("Needs full on connections at its partners.")
     act(
         request,
@@ -175,12 +176,6 @@ def _refusal(connection: Connection, systems: QuerySet[System]) -> str:
         except NoSandbox as reason:
             return str(reason)
     return ""
-
-
-def _may_run(request: HttpRequest, connection: Connection) -> bool:
-    """A drill stops both partners' work: it takes the right at both."""
-    places = rights_of(request.user).partner_ids("connections", "full")
-    return places is None or {side.system.partner_id for side in connection.sides.all()} <= places
 
 
 def _visible(request: HttpRequest) -> QuerySet[Drill]:
