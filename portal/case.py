@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Q
 
+from integrations.mapping.agreement import rule_to
 from integrations.mapping.plan import release
 from integrations.mapping.rules import RuleSet
 from integrations.models import LinkedTicket, MappingSet, Side, SyncEvent, System, TicketSide
@@ -99,7 +100,6 @@ def case_of(
     stops = _stops(links, sides)
     found = segments(stops, _moves(links, sides, {one.key for one in stops if one.parent is None}), now)
     held = [_held(one, tickets, now) for one in found]
-    partners = {one.side.system.partner_id: one.side.system.partner.name for one in sides}
     return Case(
         links,
         records,
@@ -108,8 +108,18 @@ def case_of(
         held,
         _totals(held),
         _drawing(held, now),
-        sorted(partners.items(), key=lambda pair: pair[1]),
+        _parties(sides),
     )
+
+
+def parties_of(linked: LinkedTicket, viewer: Viewer, *, user: Someone) -> list[tuple[int, str]]:
+    """The companies through whose eyes this viewer may look at the case, by key and name; only for who sees all."""
+    return _parties(_sides(links_of(linked, user, viewer))) if viewer.sees_all else []
+
+
+def _parties(sides: Sequence[TicketSide]) -> list[tuple[int, str]]:
+    partners = {one.side.system.partner_id: one.side.system.partner.name for one in sides}
+    return sorted(partners.items(), key=lambda pair: pair[1])
 
 
 def _sides(links: Sequence[LinkedTicket]) -> list[TicketSide]:
@@ -238,7 +248,8 @@ def _outgoing(side: Side) -> RuleSet | None:
 
 
 def _status_field(rules: RuleSet | None) -> str:
-    return next((rule.source for rule in rules.rules if rule.target == "status"), "") if rules else ""
+    rule = rule_to(rules, "status") if rules else None
+    return rule.source if rule else ""
 
 
 def _status(rules: RuleSet | None, event: SyncEvent) -> Status | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
+from integrations.mapping.agreement import rule_to
 from integrations.mapping.plan import text_of
 from integrations.mapping.rules import ConflictPolicy, FieldRule, RuleSet, Transform, UpdateMode
 from integrations.models import (
@@ -400,7 +401,7 @@ def _rules(mapping_set: MappingSet | None) -> RuleSet | None:
 
 
 def _rule_to(rules: RuleSet | None, name: str) -> FieldRule | None:
-    return next((rule for rule in rules.rules if rule.target == name), None) if rules else None
+    return rule_to(rules, name) if rules else None
 
 
 def _sources(rule: FieldRule) -> Sequence[str]:

@@ -18,7 +18,7 @@ from integrations.services.tickets import Answer
 from integrations.services.timeline import Viewer
 from portal import audit
 from portal.access import may, partners_for, requires
-from portal.case import case_of
+from portal.case import case_of, parties_of
 from portal.clocks import soonest_of
 from portal.exports import Cell, csv_response
 from portal.forms.tickets import TicketFilter
@@ -106,25 +106,19 @@ def ticket_case(request: HttpRequest, pk: int) -> HttpResponse:
     """The whole matter over all companies.  Who sees all partners can look at it through one company's eyes."""
     linked = linked_ticket_for(request.user, pk)
     viewer = viewer_of(request.user)
-    whole = case_of(
-        linked, viewer, user=request.user, now=timezone.now(), older_than=request.GET.get("older", "")
-    )
+    parties = parties_of(linked, viewer, user=request.user)
     eyes = request.GET.get("as", "")
-    seen_as = next((name for key, name in whole.parties if str(key) == eyes), "")
-    if seen_as:
-        own = Viewer(frozenset({int(eyes)}), is_borrowed=int(eyes) not in viewer.partner_ids)
-        case = case_of(
-            linked, own, user=request.user, now=timezone.now(), older_than=request.GET.get("older", "")
-        )
-    else:
-        case = whole
+    seen_as = next((name for key, name in parties if str(key) == eyes), "")
+    own = Viewer(frozenset({int(eyes)}), is_borrowed=int(eyes) not in viewer.partner_ids) if seen_as else None
+    older_than = request.GET.get("older", "")
+    case = case_of(linked, own or viewer, user=request.user, now=timezone.now(), older_than=older_than)
     page = {
         "linked": linked,
         "title": linked.title if viewer.sees_all else title_for(linked, _sides(linked), viewer),
         "case": case,
         # What the timeline's template reads.
         "page": {"timeline": case.timeline, "raised_by": linked.origin.system.partner.name, "linked": linked},
-        "parties": whole.parties,
+        "parties": parties,
         "seen_as": seen_as,
         "eyes": eyes,
     }
