@@ -1,0 +1,89 @@
+"""What all workers share: the tables, and the configuration as people have set it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from integrations.engine.values import ConnectionView
+from integrations.simulation.rows import AttemptRow, DeliveryRow, LaneRow, Tables, TicketRow
+
+
+@dataclass(slots=True)
+class Memory:
+    """What all workers share: the tables, and the configuration as people have set it."""
+
+    tables: Tables = field(default_factory=Tables)
+    connections: dict[int, ConnectionView] = field(default_factory=dict)
+    paused_connections: set[int] = field(default_factory=set)
+    paused_sides: set[int] = field(default_factory=set)
+    # By lane, in their order; and by ticket those whose writes its history has still to show.
+    queues: dict[int, list[DeliveryRow]] = field(default_factory=dict)
+    unrecognised: dict[int, dict[int, DeliveryRow]] = field(default_factory=dict)
+    attempts_of: dict[int, list[AttemptRow]] = field(default_factory=dict)
+    lanes_of: dict[tuple[int, int], LaneRow] = field(default_factory=dict)
+    linked_of: dict[int, list[int]] = field(default_factory=dict)
+    ticket_ids: dict[tuple[int, str], int] = field(default_factory=dict)
+    seen_changes: set[tuple[int, str]] = field(default_factory=set)
+    creates: dict[int, DeliveryRow] = field(default_factory=dict)
+    markers: int = 0
+
+    def next_id(self, table: Mapping[int, object]) -> int:
+        """Keys count from 1 in every table."""
+        return len(table) + 1
+
+    def new_marker(self) -> str:
+        """A marker that nothing else has."""
+        self.markers += 1
+        return f"concord-{self.markers}"
+
+    def ticket(self, system_id: int, remote_id: str) -> TicketRow | None:
+        """The ticket by its system's key."""
+        pk = self.ticket_ids.get((system_id, remote_id))
+        return self.tables.tickets[pk] if pk else None
+
+    def add_ticket(self, system_id: int, remote_id: str) -> TicketRow:
+        """A ticket that becomes known now."""
+        row = TicketRow(self.next_id(self.tables.tickets), system_id, remote_id)
+        self.tables.tickets[row.id] = row
+        self.ticket_ids[system_id, remote_id] = row.id
+        return row
+
+    def note_hints(self, system_id: int, remote_ids: Iterable[str], now: datetime) -> None:
+        """These tickets changed, somebody says: read them."""
+        for remote_id in dict.fromkeys(remote_ids):
+            row = self.ticket(system_id, remote_id) or self.add_ticket(system_id, remote_id)
+            read_until(row, now, now)
+            row.hinted_at = now
+
+    def note_polled(self, system_id: int, marks: Mapping[str, str], now: datetime) -> None:
+        """The system says that these changed: read those whose state is not the one that was read last."""
+        known = {remote_id: self.ticket(system_id, remote_id) for remote_id in marks}
+        wanted = [
+            remote_id
+            for remote_id, row in known.items()
+            if not marks[remote_id] or row is None or row.mark != marks[remote_id]
+        ]
+        self.note_hints(system_id, wanted, now)
+
+    def callable(self, system_id: int, now: datetime) -> bool:
+        """Whether a system may be called now."""
+        row = self.tables.systems[system_id]
+        return row.is_active and (row.paused_until is None or row.paused_until <= now)
+
+    def runs(self, lane: LaneRow) -> bool:
+        """Whether the lane's connection and both of its sides take part."""
+        connection = self.connections[lane.connection_id]
+        return (
+            lane.connection_id not in self.paused_connections
+            and connection.left.id not in self.paused_sides
+            and connection.right.id not in self.paused_sides
+        )
+
+
+def read_until(row: TicketRow, now: datetime, due: datetime) -> None:
+    """Its history is to be read, no later than `due`."""
+    row.stale_since = now
+    if row.read_due_at is None or row.read_due_at > due:
+        row.read_due_at = due
