@@ -42,6 +42,20 @@ BEGINNINGS = {What.OPENED, What.HANDED_OVER}
 
 Progress = Callable[[int, int], None]
 
+# How long one sweep computes what changed terms left, and how long in any case.
+BUDGET_S, LEAST_S = 20.0, 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How work that can wait makes room: after `least_s` it ends as soon as `others_wait` says so."""
+
+    others_wait: Callable[[], bool] = lambda: False
+    least_s: float = LEAST_S
+
+
+ALONE = Pace()
+
 
 # --- Recording and computing ---
 
@@ -268,12 +282,12 @@ _clocks_of = Question(
 # --- Keeping up ---
 
 
-def sweep(now: datetime, budget_s: float = 20) -> tuple[int, int]:
+def sweep(now: datetime, budget_s: float = BUDGET_S, pace: Pace = ALONE) -> tuple[int, int]:
     """Mark clocks that ran out, then go on with what changed terms left to compute, as far as the time goes.
 
     Returns both numbers.  Repeatable, and safe to run twice at the same time.
     """
-    return mark_breaches(now), continue_recomputing(now, budget_s)
+    return mark_breaches(now), continue_recomputing(now, budget_s, pace)
 
 
 def mark_breaches(now: datetime) -> int:
@@ -290,20 +304,26 @@ def mark_breaches(now: datetime) -> int:
     return total
 
 
-def continue_recomputing(now: datetime, budget_s: float) -> int:
+def continue_recomputing(now: datetime, budget_s: float, pace: Pace = ALONE) -> int:
     """Compute clocks of agreements whose terms were changed, until done or the time is up; returns how many tickets.
+
+    At a million tickets that takes many rounds, and it can wait: a round ends earlier when others have work to do.
 
     How far it got is kept with the agreement, in the transaction of each batch: it survives a restart, and a change of
     terms in between begins again from the start.
     """
-    ends_at, total = time.monotonic() + budget_s, 0
+    begun_at, total = time.monotonic(), 0
+
+    def is_over() -> bool:
+        spent_s = time.monotonic() - begun_at
+        return spent_s >= budget_s or (spent_s >= pace.least_s and pace.others_wait())
+
     waiting = Agreement.objects.filter(recompute_from__isnull=False).order_by("pk")
     for key in list(waiting.values_list("pk", flat=True)):
-        while (done := _continue_agreement(key, now)) and time.monotonic() < ends_at:
+        while done := _continue_agreement(key, now):
             total += done
-        total += done
-        if time.monotonic() >= ends_at:
-            break
+            if is_over():
+                return total
     return total
 
 

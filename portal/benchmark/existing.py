@@ -7,49 +7,35 @@ stand in no sandbox; what a change costs beside them is what is to be measured.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from django.db import connection as database
 from django.db import models, transaction
 from django.db.models import Max
 
-from integrations.models import (
-    Attempt,
-    Connection,
-    Delivery,
-    Effect,
-    Lane,
-    LinkedTicket,
-    PartnerTicket,
-    SyncEvent,
-    Ticket,
-    TicketSide,
-)
-from slas.models import Agreement, Clock, Timing
+from integrations.models import Connection
+from portal.benchmark.existing_rows import MODELS, Of, Place, Rows, rows_of
+from slas.models import Agreement
 
 # Rows that one statement makes.
 PIECE = 50_000
-TITLE = "Parcel has not arrived, some time ago"
-FIELDS = {"title": TITLE, "status": "closed", "priority": "normal"}
-
-
-@dataclass(frozen=True, slots=True)
-class Of:
-    """A value worked out by the database from `n`, the row's number from 0, and `at`, the moment it is about."""
-
-    sql: str
+# How far back they go: reports have months to show.
+SPREAD_S = 180 * 24 * 3600
 
 
 def fill(connection: Connection, count: int) -> None:
     """Make `count` linked tickets of this connection, with their history, deliveries and clocks."""
+    agreement = Agreement.objects.filter(connections=connection).order_by("pk").first()
     for start in range(0, count, PIECE):
         with transaction.atomic():
             _trust_keys()
-            _fill_piece(connection, min(PIECE, count - start))
+            place = _place_of(connection, agreement)
+            numbers = _numbers(min(PIECE, count - start), start, SPREAD_S / count)
+            for rows in rows_of(place):
+                _insert(rows, place, numbers)
             _count_on()
+    # Their clocks are made: what a new agreement leaves to be computed would go on beside the measurement for hours.
+    Agreement.objects.filter(connections=connection).update(recompute_from=None)
 
 
 def remember_sizes() -> None:
@@ -58,171 +44,24 @@ def remember_sizes() -> None:
         cursor.execute("ANALYZE")
 
 
-def _fill_piece(connection: Connection, count: int) -> None:
+def _place_of(connection: Connection, agreement: Agreement | None) -> Place:
     left, right = connection.sides.select_related("system").order_by("position")
-    first = {model: _next_key(model) for model in _MODELS}
-    numbers: Mapping[str, int] = {model._meta.model_name or "": first[model] for model in _MODELS}
-    at = {"opened_at": Of("at"), "changed_at": Of("at"), "read_at": Of("at")}
-
-    def make(model: type[models.Model], values: Mapping[str, object], key: str = "n") -> None:
-        _insert(model, count, {"id": Of(f"{first[model]} + {key}"), **values})
-
-    for side, place in ((left, 0), (right, 1)):
-        make(
-            Ticket,
-            {
-                "system_id": side.system_id,
-                "remote_id": Of(f"'past-' || ({numbers['linkedticket']} + n)"),
-                "key": Of(f"'P-' || ({numbers['linkedticket']} + n)"),
-                "title": TITLE,
-                "cursor": "1",
-                "version": 1,
-                "event_count": 1,
-                "actual": json.dumps(FIELDS),
-                "winners": json.dumps({name: [1, side.system_id] for name in FIELDS}),
-                "marker": Of(f"'past-' || ({numbers['delivery']} + n)") if place else "",
-                **at,
-            },
-            f"2 * n + {place}",
-        )
-    make(
-        LinkedTicket,
-        {
-            "connection_id": connection.pk,
-            "title": TITLE,
-            "origin_id": left.pk,
-            "opened_at": Of("at"),
-            "created_at": Of("at"),
-            "updated_at": Of("at"),
-        },
+    first = {model: _next_key(model) for model in MODELS}
+    month = (
+        "strftime('%%Y-%%m-01', at)"
+        if database.vendor == "sqlite"
+        else "CAST(date_trunc('month', at) AS date)"
     )
-    linked = Of(f"{numbers['linkedticket']} + n")
-    for side, place in ((left, 0), (right, 1)):
-        ticket = Of(f"{numbers['ticket']} + 2 * n + {place}")
-        make(
-            TicketSide,
-            {"linked_ticket_id": linked, "side_id": side.pk, "ticket_id": ticket},
-            f"2 * n + {place}",
-        )
-        make(
-            Lane,
-            {
-                "linked_ticket_id": linked,
-                "target_id": side.pk,
-                "connection_id": connection.pk,
-                "system_id": side.system_id,
-                # What came from the left one was delivered to the right one.
-                "head": 1 + place,
-                "tail": place,
-                "fence": place,
-                "next_at": Of("at"),
-            },
-            f"2 * n + {place}",
-        )
-        make(
-            SyncEvent,
-            {
-                "ticket_id": ticket,
-                "change_id": "1",
-                "position": 1,
-                "kind": "created",
-                "actor_name": "Mina Berg",
-                "happened_at": Of("at"),
-                "seen_at": Of("at"),
-                "fields": json.dumps(FIELDS),
-                "before": "{}",
-                "comments": "[]",
-                "attachments": "[]",
-            },
-            f"2 * n + {place}",
-        )
-    for partner_id, place in ((left.system.partner_id, 0), (right.system.partner_id, 1)):
-        make(
-            PartnerTicket,
-            {"partner_id": partner_id, "linked_ticket_id": linked, "updated_at": Of("at")},
-            f"2 * n + {place}",
-        )
-    delivery = Of(f"{numbers['delivery']} + n")
-    make(
-        Delivery,
-        {
-            "lane_id": Of(f"{numbers['lane']} + 2 * n + 1"),
-            "number": 1,
-            "event_id": Of(f"{numbers['syncevent']} + 2 * n"),
-            "operation": "create",
-            "state": "done",
-            "marker": Of(f"'past-' || ({numbers['delivery']} + n)"),
-            "origin": Of(f"'past:' || ({numbers['delivery']} + n)"),
-            "stamp": json.dumps([1, left.system_id]),
-            "target_id": Of(f"{numbers['ticket']} + 2 * n + 1"),
-            "envelope": json.dumps({"fields": FIELDS}),
-            "wanted": json.dumps(FIELDS),
-            "queued_at": Of("at"),
-            "done_at": Of("at"),
-            "tries": 1,
-        },
-    )
-    make(
-        Attempt,
-        {
-            "delivery_id": delivery,
-            "number": 1,
-            "fence": 1,
-            "started_at": Of("at"),
-            "ended_at": Of("at"),
-            "outcome": "done",
-        },
-    )
-    make(
-        Effect,
-        {
-            "ticket_id": Of(f"{numbers['ticket']} + 2 * n + 1"),
-            "origin": Of(f"'past:' || ({numbers['delivery']} + n)"),
-            "delivery_id": delivery,
-        },
-    )
-    make(
-        Timing,
-        {
-            "linked_ticket_id": linked,
-            "event_id": Of(f"{numbers['syncevent']} + 2 * n"),
-            "side_id": left.pk,
-            "what": "opened",
-            "happened_at": Of("at"),
-            "position": 1,
-        },
-    )
-    if agreement := Agreement.objects.filter(connections=connection).order_by("pk").first():
-        for kind, place in (("response", 0), ("resolution", 1)):
-            make(
-                Clock,
-                {
-                    "linked_ticket_id": linked,
-                    "agreement_id": agreement.pk,
-                    "kind": kind,
-                    "state": "stopped",
-                    "month": datetime.now(UTC).date().replace(day=1).isoformat(),
-                    "started_at": Of("at"),
-                    "state_since": Of("at"),
-                    "stopped_at": Of("at"),
-                    "target_s": 3600,
-                    "wall_s": 60,
-                },
-                f"2 * n + {place}",
-            )
+    return Place(connection.pk, left, right, agreement.pk if agreement else None, first, month)
 
 
-_MODELS: tuple[type[models.Model], ...] = (
-    Ticket, LinkedTicket, TicketSide, Lane, SyncEvent, PartnerTicket, Delivery, Attempt, Effect, Timing, Clock,
-)  # fmt: skip
-
-
-def _insert(model: type[models.Model], count: int, values: Mapping[str, object]) -> None:
-    """Make `count` rows; what `values` does not name gets the field's own default."""
+def _insert(rows: Rows, place: Place, numbers: str) -> None:
+    """Make the rows of a table; what they do not name gets the field's own default."""
     columns: list[str] = []
     chosen: list[str] = []
     params: list[Any] = []
-    for field in model._meta.concrete_fields:
+    values = {"id": place.key(rows.model, rows.key), **rows.values}
+    for field in rows.model._meta.concrete_fields:
         value = values[field.attname] if field.attname in values else _default_of(field)
         columns.append(database.ops.quote_name(str(field.column)))
         if isinstance(value, Of):
@@ -231,8 +70,8 @@ def _insert(model: type[models.Model], count: int, values: Mapping[str, object])
             chosen.append("%s" if database.vendor == "sqlite" else f"CAST(%s AS {field.db_type(database)})")
             params.append(value)
     sql = (
-        f"INSERT INTO {database.ops.quote_name(model._meta.db_table)} ({', '.join(columns)}) "  # noqa: S608
-        f"SELECT {', '.join(chosen)} FROM ({_numbers(count)}) AS numbers"
+        f"INSERT INTO {database.ops.quote_name(rows.model._meta.db_table)} ({', '.join(columns)}) "  # noqa: S608
+        f"SELECT {', '.join(chosen)} FROM ({numbers}) AS numbers"
     )
     with database.cursor() as cursor:
         cursor.execute(sql, params)
@@ -243,16 +82,17 @@ def _default_of(field: models.Field[Any, Any]) -> object:
     return json.dumps(value) if isinstance(value, list | dict) else value
 
 
-def _numbers(count: int) -> str:
-    """`n` from 0 on and `at`, a day ago and a second earlier for each."""
+def _numbers(count: int, start: int, every_s: float) -> str:
+    """`n` from 0 on and `at`, a day ago and so many seconds earlier for each, those before `start` counted."""
     if database.vendor == "sqlite":
         return (
-            "WITH RECURSIVE counted(n) AS (SELECT 0 UNION ALL "  # noqa: S608 - a number of ours
+            "WITH RECURSIVE counted(n) AS (SELECT 0 UNION ALL "  # noqa: S608 - numbers of ours
             f"SELECT n + 1 FROM counted WHERE n < {count - 1}) "
-            "SELECT n, strftime('%%Y-%%m-%%d %%H:%%M:%%S', 'now', '-1 day', '-' || n || ' seconds') AS at FROM counted"
+            "SELECT n, strftime('%%Y-%%m-%%d %%H:%%M:%%S', 'now', '-1 day', "
+            f"'-' || (({start} + n) * {every_s:.6f}) || ' seconds') AS at FROM counted"
         )
     return (
-        "SELECT n, now() - interval '1 day' - n * interval '1 second' AS at "  # noqa: S608 - a number of ours
+        f"SELECT n, now() - interval '1 day' - ({start} + n) * {every_s:.6f} * interval '1 second' AS at "  # noqa: S608
         f"FROM generate_series(0, {count - 1}) AS n"
     )
 
@@ -277,7 +117,7 @@ def _count_on() -> None:
     if database.vendor != "postgresql":
         return
     with database.cursor() as cursor:
-        for model in _MODELS:
+        for model in MODELS:
             table = model._meta.db_table
             cursor.execute(
                 f"SELECT setval(pg_get_serial_sequence(%s, 'id'), (SELECT max(id) FROM {database.ops.quote_name(table)}))",  # noqa: S608

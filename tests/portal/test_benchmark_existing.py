@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 
 from integrations.models import Delivery, Lane, LinkedTicket, PartnerTicket, Ticket
@@ -15,7 +13,9 @@ from integrations.services import watching
 from integrations.store import claims
 from portal.benchmark import existing
 from slas.models import Clock, Timing
+from slas.services import continue_recomputing, load_reference
 from tests import factories
+from tests.costs import noted
 from tests.integrations.engine.world import World
 
 pytestmark = pytest.mark.django_db
@@ -38,6 +38,23 @@ def test_they_are_complete_quiet_and_seen_by_both_partners(monkeypatch: pytest.M
     assert not Lane.objects.filter(waits=True).exists()
     assert not claims.has_work(timezone.now() + timedelta(days=1))
     assert all(lane.head == lane.tail + 1 for lane in Lane.objects.all())
+
+
+def test_their_clocks_are_measured_and_leave_nothing_to_be_computed() -> None:
+    connection = factories.make_connection()
+    left, right = (side.system.partner for side in connection.sides.order_by("position"))
+    load_reference(left, right, [connection])
+
+    existing.fill(connection, 400)
+
+    clocks = Clock.objects.all()
+    assert {(one.kind, one.state) for one in clocks} == {("response", "stopped"), ("resolution", "stopped")}
+    assert {(one.linked_ticket.opened_at, one.is_breached) for one in clocks} == {
+        (one.started_at, one.elapsed_s > one.target_s) for one in clocks
+    }
+    assert {one.month for one in clocks} == {one.started_at.date().replace(day=1) for one in clocks}
+    assert {one.is_breached for one in clocks} == {True, False}
+    assert continue_recomputing(timezone.now(), 10) == 0
 
 
 def test_looking_for_work_looks_at_what_is_due_and_not_at_every_ticket() -> None:
@@ -68,22 +85,9 @@ def test_counting_the_tickets_that_are_gone_does_not_look_at_the_others() -> Non
 
 def _plans(do: Callable[[], object], part: str) -> list[str]:
     """How the database answers what is asked meanwhile, of the statements with this part."""
-    asked: list[tuple[str, Any]] = []
-
-    def note(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
-        asked.append((sql, params))
-        return execute(sql, params, many, context)
-
-    with connection.execute_wrapper(note):
+    with noted() as asked:
         do()
-    return [_plan(sql, params) for sql, params in asked if part in sql]
-
-
-def _plan(sql: str, params: Any) -> str:
-    word = "EXPLAIN QUERY PLAN" if connection.vendor == "sqlite" else "EXPLAIN"
-    with connection.cursor() as cursor:
-        cursor.execute(f"{word} {sql}", params)
-        return " ".join(str(row[-1]) for row in cursor.fetchall())
+    return [one.plan for one in asked if part in one.sql]
 
 
 def test_new_tickets_travel_beside_them_as_ever() -> None:

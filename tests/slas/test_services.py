@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.db import connection as database
 from django.db import transaction
 
-from integrations.models import LinkedTicket
+from integrations.models import LinkedTicket, Ticket
 from slas import services, tasks
 from slas.calendars import Window, every_day
 from slas.models import Agreement, Calendar, Clock, PriorityMatrix, Target, Timing
@@ -132,6 +132,35 @@ def test_a_change_of_terms_reaches_all_clocks_with_the_next_sweeps(
         ("low", 1800, True),
     ]
     assert services.sweep(at("10:00")) == (0, 0)
+
+
+def test_applying_changed_terms_makes_room_for_tickets_that_wait(
+    scene: Scene, agreement: Agreement, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    story(scene)
+    monkeypatch.setattr(services, "BATCH", 1)
+    services.set_targets(agreement, [Goal("resolution", "high", 60)])
+    waiting = iter([False, True, True])
+    pace = services.Pace(lambda: next(waiting), least_s=0)
+
+    steps = [services.sweep(at("10:00"), pace=pace)[1] for _ in range(2)]
+
+    assert steps == [2, 1]
+    assert services.sweep(at("10:00")) == (0, 0)
+    assert Agreement.objects.get().recompute_from is None
+
+
+def test_the_sweep_of_clocks_asks_whether_tickets_wait(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    linked = scene.open("08:00")
+    paces: list[services.Pace] = []
+    monkeypatch.setattr(services, "sweep", lambda now, pace: paces.append(pace))
+    tasks.sweep_clocks()
+    Ticket.objects.update(read_due_at=None)
+    before = paces[0].others_wait()
+
+    Ticket.objects.filter(sides__linked_ticket=linked.row).update(read_due_at=at("09:00"))
+
+    assert (before, paces[0].others_wait()) == (False, True)
 
 
 def test_a_change_of_terms_while_they_are_being_applied_begins_again(
