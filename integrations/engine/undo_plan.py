@@ -55,8 +55,8 @@ def plan(
     *,
     told_again: frozenset[Stamp] = frozenset(),
 ) -> list[Planned]:
-    """Every field of these writes, which are in their order.  `told_again` are stamps with which they were confirmed."""
-    names = dict.fromkeys(name for write in writes for name in write.wrote)
+    """Every field of these writes by its name; the writes are in their order.  `told_again` are stamps with which they were confirmed."""
+    names = sorted({name for write in writes for name in write.wrote})
     return [
         _plan_field(name, [one for one in writes if name in one.wrote], ticket, settled, told_again)
         for name in names

@@ -5,6 +5,7 @@ It writes rows of its own and looks at every row there is, so it needs a databas
 
 from __future__ import annotations
 
+import math
 import random as random_module
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -15,6 +16,7 @@ from django.db.models import Min
 
 from integrations.canonical import Attachment, Change, ChangeKind, Comment, Person
 from integrations.engine.values import (
+    FIELD_WRITES,
     ConnectionView,
     DeliveryState,
     LaneState,
@@ -39,11 +41,14 @@ from integrations.models import (
     System,
     Ticket,
     TicketSide,
+    Undo,
     ValueMap,
     ValuePair,
 )
-from integrations.services import queue
+from integrations.services import queue, undo
+from integrations.services.refusals import NotPossible
 from integrations.simulation import rows
+from integrations.simulation.stage import Subject
 from integrations.store import configuration, tickets
 from integrations.store.django import DjangoStore
 
@@ -209,6 +214,46 @@ class DjangoStage:
         if head is None:
             return False
         return queue.skip_delivery(head, reason, now=now, even_if_unverified=True).is_done
+
+    def written_to(self, system_id: int, remote_id: str) -> list[int]:
+        """Deliveries that have set fields of a ticket, in their order."""
+        done = Delivery.objects.filter(
+            target__system=system_id,
+            target__remote_id=remote_id,
+            operation__in=FIELD_WRITES,
+            state=Delivery.State.DONE,
+        )
+        return list(done.order_by("pk").values_list("pk", flat=True))
+
+    def look_at_undoing(self, subject: Subject, now: datetime) -> int | None:
+        """Look at what undoing a write, or all that a version wrote, would do; None where that is refused."""
+        kind, key = subject
+        for under_way in Undo.objects.filter(state=Undo.State.UNDER_WAY):
+            self._work_on(under_way, now)
+        try:
+            begun = (
+                undo.begin_with_delivery(Delivery.objects.get(pk=key), by=None, now=now)
+                if kind == "delivery"
+                else undo.begin_with_version(MappingSet.objects.get(pk=key), by=None, now=now)
+            )
+        except NotPossible:
+            return None
+        self._work_on(begun, now)
+        return begun.pk
+
+    def confirm_undoing(self, number: int, now: datetime) -> bool:
+        """Queue what was looked at; whether there was anything to put back."""
+        looked_at = Undo.objects.get(pk=number)
+        try:
+            is_confirmed = undo.confirm(looked_at, now=now)
+        except NotPossible:
+            return False
+        if is_confirmed:
+            self._work_on(looked_at, now)
+        return is_confirmed
+
+    def _work_on(self, one: Undo, now: datetime) -> None:
+        undo.work_on(one, until=math.inf, clock=lambda: now)
 
     # Looking.
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from unittest import mock
 
-from integrations.engine import deliver, echo, effects, reading, setting_fields, timing
-from integrations.engine.values import DeliveryState, HeadView, Stamp
+from integrations.engine import deliver, echo, effects, reading, setting_fields, timing, undoing
+from integrations.engine.values import DeliveryState, HeadView, Stamp, Winner
 from integrations.mapping import plan as mapping
 from integrations.simulation import workers
 from integrations.simulation.memory import Memory, MemoryStore
@@ -183,6 +183,14 @@ def _ignores_pauses(memory: Memory, system_id: int, now: Any) -> bool:
 
 def _explains_nothing(store: MemoryStore, requests: list[effects.MarkSent]) -> list[bool]:
     return _mark_sent(store, [replace(one, incoming_id=None) for one in requests])
+
+
+def _always(*given: Any) -> bool:
+    return True
+
+
+def _is_what_was_written(written: Winner, *given: Any, **named: Any) -> Winner:
+    return written
 
 
 def _for_ever(streak: int, random: Any) -> float:
@@ -374,6 +382,20 @@ MUTANTS: tuple[Mutant, ...] = (
         "base",
         frozenset({"I16"}),
         ((MemoryStore, "_mark_sent", _keeps_wrong_values),),
+    ),
+    Mutant(
+        "compare and revert",
+        "an undoing puts a value back only where what we wrote still stands",
+        "undone",
+        frozenset({"I16"}),
+        ((undoing, "still_stands", _always),),
+    ),
+    Mutant(
+        "undoing gives way",
+        "an edit that an undoing covered, because it came between its look and its write, stands again",
+        "undone",
+        frozenset({"I16"}),
+        ((undoing, "with_covered", _is_what_was_written),),
     ),
     Mutant(
         "sources' times",

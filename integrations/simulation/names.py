@@ -29,6 +29,7 @@ KEYS = {
 }
 
 
+UNDOING = re.compile(r"undo:(\w+):(\d+):(.*)")
 FACT = re.compile(r"(\d+):(\w+:h\d+:.*)")
 
 
@@ -72,6 +73,10 @@ class Names:
     def _word(self, value: str) -> str:
         if value.startswith("concord-"):
             return self._key("marker", value)
+        if undoing := UNDOING.match(value):
+            return repr(
+                f"undo:{self._key('undo', undoing[1])}:{self._key('system', int(undoing[2]))}:{undoing[3]}"
+            )
         if fact := FACT.match(value):
             # What names a fact begins with the key of its system.
             return repr(f"{self._key('system', int(fact[1]))}:{fact[2]}")

@@ -10,6 +10,7 @@ from integrations.canonical import Value
 from integrations.richtext import blocks
 from integrations.simulation.clock import MINUTE, SECOND
 from integrations.simulation.schedule import Op
+from integrations.simulation.stage import Subject
 from integrations.simulation.vocabulary import PRIVATE, WORDS, rules_of
 
 if TYPE_CHECKING:
@@ -165,6 +166,36 @@ class People:
     def _let_go(self, lane_id: int) -> None:
         self.world.stage.set_held(lane_id, False, self.world.clock.now())
 
+    def _undo_write(self, place: int, matter: int, pick: int, ms: int) -> bool:
+        """Somebody looks at what undoing one write would do, and confirms it a while later."""
+        world = self.world
+        remote_id = world.ticket(place, matter)
+        written = world.stage.written_to(world.keys[place], remote_id) if remote_id else []
+        return bool(written) and self._undo(("delivery", written[pick % len(written)]), ms)
+
+    def _undo_version(self, link: int, place: int, back: int, ms: int) -> bool:
+        """The same for all that a version of the rules wrote, so many versions before the one that holds."""
+        view = self.world.links[link]
+        side, direction = (view.left, view.right)[place // 2], DIRECTIONS[place % 2]
+        versions = [
+            one[3].id
+            for one in self.world.journal.published
+            if one[1:3] == (side.id, direction) and one[3].id
+        ]
+        return self._undo(("version", versions[max(0, len(versions) - 1 - back)]), ms)
+
+    def _undo(self, subject: Subject, ms: int) -> bool:
+        world = self.world
+        number = world.stage.look_at_undoing(subject, world.clock.now())
+        if number is not None:
+            self._later(ms, lambda: self._confirm(number))
+        return number is not None
+
+    def _confirm(self, number: int) -> None:
+        world = self.world
+        confirmed = world.stage.confirm_undoing(number, world.clock.now())
+        world.journal.figures["undone" if confirmed else "nothing to undo"] += 1
+
     def _later(self, ms: int, act: Callable[[], None]) -> None:
         """Let somebody end what was begun, once the portal can be reached."""
         world = self.world
@@ -216,4 +247,6 @@ _ON_STORE: dict[str, Callable[..., bool]] = {
     "pause side": People._pause_side,
     "pause connection": People._pause_connection,
     "hold": People._hold,
+    "undo write": People._undo_write,
+    "undo version": People._undo_version,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random as random_module
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from integrations.simulation.clock import HOUR, MINUTE, SECOND
 from integrations.simulation.schedule import Fault, LinkSetup, Op, Schedule, SystemSetup
@@ -34,6 +34,7 @@ class Profile:
     deletions: float = 0.03
     refusals: float = 0.15
     too_late: int = 0
+    undoings: int = 0
     systems: tuple[int, ...] = (2, 3, 4)
     calls_in_flight: tuple[int, ...] = (4, 8)
     poll_s: int = 120
@@ -139,6 +140,8 @@ PROFILES = {
             systems=(3, 4),
             is_narrow=True,
         ),
+        # Staff undo single writes and whole versions, while people edit.
+        Profile("undone", span_ms=5 * MINUTE, ops=16, kills=8, deletions=0.0, skew_s=60, undoings=5),
         # Systems that carry a request out after everything we wait for.
         Profile("beyond", span_ms=10 * MINUTE, ops=12, too_late=2, kills=4, freezes=1, deletions=0.0),
     )
@@ -239,6 +242,7 @@ class _Writer:
             ops += self._rule_edit(links)
         if self._chance(profile.pauses):
             ops += self._pause(len(links))
+        ops += [op for _ in range(profile.undoings) for op in self._undoing(systems, links)]
         if self._chance(profile.deletions):
             at, place = self._at(), self.random.randrange(len(systems))
             ops.append(Op(at, "delete", (place, 0)))
@@ -249,9 +253,9 @@ class _Writer:
     def _at(self) -> int:
         return self.random.randint(0, self.profile.span_ms)
 
-    def _edit(self, systems: tuple[SystemSetup, ...]) -> Op:
+    def _edit(self, systems: tuple[SystemSetup, ...], place: int | None = None) -> Op:
         self.texts += 1
-        place = self.random.randrange(len(systems))
+        place = self.random.randrange(len(systems)) if place is None else place
         matter = self.random.randrange(self.profile.matters)
         words = WORDS[systems[place].kind]
         if self.profile.is_narrow:
@@ -288,6 +292,30 @@ class _Writer:
                 Op(at + self.random.randint(10 * SECOND, 5 * MINUTE), "publish", (number, place, *before))
             )
         return ops
+
+    def _undoing(self, systems: tuple[SystemSetup, ...], links: tuple[LinkSetup, ...]) -> list[Op]:
+        """Somebody undoes something; sometimes the same ticket is edited at the moment at which that is written."""
+        random = self.random
+        ms = random.choice((0, random.randint(SECOND, 90 * SECOND)))
+        if self._chance(0.7):
+            at, place, matter = (
+                self._at(),
+                random.randrange(len(systems)),
+                random.randrange(self.profile.matters),
+            )
+            ops = [Op(at, "undo write", (place, matter, random.randrange(20), ms))]
+            if self._chance(0.5):
+                edit = self._edit(systems, place)
+                ops.append(replace(edit, at_ms=at + ms + random.randint(150, 900)))
+            return ops
+        place = random.randrange(4)
+        return [
+            Op(
+                self._at(),
+                "undo version",
+                (random.randrange(len(links)), place, random.randrange(2), ms),
+            )
+        ]
 
     def _pause(self, links: int) -> list[Op]:
         link, ms = self.random.randrange(links), self.random.randint(10 * SECOND, 5 * MINUTE)

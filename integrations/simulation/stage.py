@@ -9,11 +9,21 @@ from datetime import datetime
 from typing import Protocol
 
 from integrations.engine.ports import Store
-from integrations.engine.values import ConnectionView, DeliveryState, LaneState, Outcome, SideView
+from integrations.engine.values import (
+    FIELD_WRITES,
+    ConnectionView,
+    DeliveryState,
+    LaneState,
+    Outcome,
+    SideView,
+)
 from integrations.mapping.plan import release
 from integrations.mapping.rules import RuleSet
-from integrations.simulation.memory import Memory, MemoryStore
+from integrations.simulation.memory import Memory, MemoryStore, undoing
 from integrations.simulation.rows import DeliveryRow, LaneRow, SystemRow, Tables
+
+# What is to be undone: ("delivery", its key) or ("version", the key of a rule set).
+Subject = tuple[str, int]
 
 
 class Stage(Protocol):
@@ -83,6 +93,18 @@ class Stage(Protocol):
 
     def skip(self, lane_id: int, reason: str, now: datetime) -> bool:
         """A person leaves out what stands at the head of a lane, even if it may have arrived."""
+        ...
+
+    def written_to(self, system_id: int, remote_id: str) -> list[int]:
+        """Deliveries that have set fields of a ticket, in their order."""
+        ...
+
+    def look_at_undoing(self, subject: Subject, now: datetime) -> int | None:
+        """Look at what undoing a write, or all that a version wrote, would do; None where that is refused."""
+        ...
+
+    def confirm_undoing(self, number: int, now: datetime) -> bool:
+        """Queue what was looked at; whether there was anything to put back."""
         ...
 
     def lanes_of(self, system_id: int, remote_id: str) -> list[LaneRow]:
@@ -238,6 +260,30 @@ class MemoryStage:
         lane.owner, lane.leased_until = "", None
         self._set_going(lane, now, keep_held=True)
         return True
+
+    def written_to(self, system_id: int, remote_id: str) -> list[int]:
+        """Deliveries that have set fields of a ticket, in their order."""
+        ticket = self.memory.ticket(system_id, remote_id)
+        return [
+            row.id
+            for row in self.memory.tables.deliveries.values()
+            if ticket
+            and row.target_id == ticket.id
+            and row.operation in FIELD_WRITES
+            and row.state is DeliveryState.DONE
+        ]
+
+    def look_at_undoing(self, subject: Subject, now: datetime) -> int | None:
+        """Look at what undoing a write, or all that a version wrote, would do; None where that is refused."""
+        kind, key = subject
+        begin = undoing.begin_with_delivery if kind == "delivery" else undoing.begin_with_version
+        if begin(self.memory, key) is None:
+            return None
+        return len(self.memory.undoings) - 1
+
+    def confirm_undoing(self, number: int, now: datetime) -> bool:
+        """Queue what was looked at; whether there was anything to put back."""
+        return undoing.confirm(self.memory, self.memory.undoings[number], now)
 
     def lanes_of(self, system_id: int, remote_id: str) -> list[LaneRow]:
         """The lanes of all linked tickets that a ticket stands in."""

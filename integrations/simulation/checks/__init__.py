@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from integrations.simulation.checks import content, keeping, order, pressure, records, rules, writers
+from integrations.simulation.checks import content, keeping, order, pressure, records, rules, undoing, writers
 from integrations.simulation.evidence import Evidence
 from integrations.simulation.journal import Violation
 from integrations.simulation.world import World
@@ -49,6 +49,9 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("I14", rules.values_follow_their_version),
     ("I15", records.every_effect_is_explained),
     ("I16", records.undo_restores_only_our_own),
+    ("I16", undoing.undo_compares_first),
+    ("I16", undoing.undo_gives_way),
+    ("I16", undoing.undo_tells_the_truth),
     ("I17", records.clocks_see_the_sources_times),
 )
 

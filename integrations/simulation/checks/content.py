@@ -9,6 +9,7 @@ from integrations.canonical import Change, ChangeKind
 from integrations.engine.values import Operation
 from integrations.mapping.plan import receive, release
 from integrations.mapping.rules import RuleSet
+from integrations.simulation.checks.undoing import stands_undone
 from integrations.simulation.evidence import Evidence, last_line
 from integrations.simulation.rows import TicketRow
 from integrations.simulation.systems import OUR_ACCOUNT
@@ -156,12 +157,19 @@ def both_sides_agree(evidence: Evidence) -> Iterator[str]:
             continue
         ways = ((left, right, view.left.id, view.right.id), (right, left, view.right.id, view.left.id))
         for field in FIELDS:
+            if any(_stands_undone(evidence, linked.id, ticket, field) for ticket in (left, right)):
+                continue
             told = [
                 _expected(evidence, field, here, there, from_side, to_side)
                 for here, there, from_side, to_side in ways
             ]
             if None not in told and not any(is_equal for is_equal, _ in told if told):  # type: ignore[misc]
                 yield f"{field} differs on linked ticket {linked.id}: {'; '.join(one[1] for one in told if one)}"
+
+
+def _stands_undone(evidence: Evidence, linked_id: int, ticket: TicketRow, field: str) -> bool:
+    words = WORDS[evidence.world.schedule.systems[evidence.place_of(ticket)].kind]
+    return stands_undone(evidence, linked_id, ticket.id, words.name_of(field))
 
 
 def _expected(

@@ -21,11 +21,15 @@ def every_effect_is_explained(evidence: Evidence) -> Iterator[str]:
             continue
         for pk in one.sent.deliveries:
             row = tables.deliveries[pk]
-            if row.event_id is None or row.event_id not in tables.events:
+            if row.operation is Operation.REVERT:
+                # People have asked for it; what it undoes is told by what must still stand.
+                if not row.envelope["held"]:
+                    yield f"delivery {pk} took effect and does not name what it undoes"
+            elif row.event_id is None or row.event_id not in tables.events:
                 yield f"delivery {pk} took effect and names no event"
             if row.incoming_id is None:
                 yield f"delivery {pk} took effect and names no version of the receiver's rules"
-            if row.outgoing_id is None and row.operation is not Operation.REPAIR:
+            if row.outgoing_id is None and row.operation not in (Operation.REPAIR, Operation.REVERT):
                 yield f"delivery {pk} took effect and names no version of the sender's rules"
             if not attempts[pk]:
                 yield f"delivery {pk} took effect and no attempt is recorded"

@@ -15,6 +15,7 @@ from integrations.engine.values import (
     winner_from,
 )
 from integrations.simulation.memory.picture import Picture, state_of
+from integrations.simulation.memory.shared import Memory
 from integrations.simulation.rows import DeliveryRow, LaneRow
 
 ADDITIONS = (Operation.COMMENT, Operation.FILE)
@@ -95,22 +96,28 @@ class Heads(Picture):
         )
 
     def _open_write(self, row: DeliveryRow) -> OpenWrite:
-        return OpenWrite(
-            delivery_id=row.id,
-            connection_id=self.memory.tables.lanes[row.lane_id].connection_id,
-            state=row.state,
-            stamp=row.stamp,
-            origin=row.origin,
-            hops=row.hops,
-            marker=row.marker,
-            creates=bool(row.unseen.get("creates")),
-            fields=row.unseen.get("fields", {}),
-            comment=row.unseen.get("comment"),
-            file=row.unseen.get("file", ""),
-            change_ids=tuple(row.result.get("change_ids", ())),
-            comment_id=row.result.get("comment_id", ""),
-            attachment_id=row.result.get("attachment_id", ""),
-            done_at=row.done_at,
-            over={name: winner_from(made_of) for name, made_of in row.unseen.get("over", {}).items()},
-            stood=row.unseen.get("stood", {}),
-        )
+        return open_write(self.memory, row)
+
+
+def open_write(memory: Memory, row: DeliveryRow) -> OpenWrite:
+    """A write of ours that its ticket's history has not shown entirely."""
+    return OpenWrite(
+        delivery_id=row.id,
+        connection_id=memory.tables.lanes[row.lane_id].connection_id,
+        state=row.state,
+        stamp=row.stamp,
+        origin=row.origin,
+        hops=row.hops,
+        marker=row.marker,
+        creates=bool(row.unseen.get("creates")),
+        fields=row.unseen.get("fields", {}),
+        comment=row.unseen.get("comment"),
+        file=row.unseen.get("file", ""),
+        change_ids=tuple(row.result.get("change_ids", ())),
+        comment_id=row.result.get("comment_id", ""),
+        attachment_id=row.result.get("attachment_id", ""),
+        done_at=row.done_at,
+        over={name: winner_from(made_of) for name, made_of in row.unseen.get("over", {}).items()},
+        stood=row.unseen.get("stood", {}),
+        held=row.unseen.get("held", {}),
+    )

@@ -31,6 +31,8 @@ class Lanes(Writes):
                 continue
             ended[row.id] = request
             result = _result(request.written) if request.written else row.result
+            if request.undone:
+                result = {**result, "undone": dict(request.undone)}
             if row.state is DeliveryState.SENT:
                 was_sent.append(row.id)
                 if row.target_id and row.operation in ADDITIONS:
@@ -52,7 +54,10 @@ class Lanes(Writes):
         for pk, request in ended.items():
             overtaken = memory.tables.deliveries[pk]
             for answer in request.answers:
-                self._queue(self._lane_back(request.lane_id), self._answer(answer, overtaken), now)
+                memory.queue(self._lane_back(request.lane_id), self._answer(answer, overtaken), now)
+        for pk in was_sent:
+            if not ended[pk].written:
+                self._forget_unwritten(memory.tables.deliveries[pk], "wanted", "pre_image")
         self._end_attempts(was_sent, Outcome.DONE, now)
         self._expect_read_back(written, now)
         return [request.delivery_id in ended for request in requests]
@@ -91,17 +96,6 @@ class Lanes(Writes):
             outgoing_id=answer.outgoing_id,
             queued_at=overtaken.queued_at,
         )
-
-    def _queue(self, lane: LaneRow, row: DeliveryRow, now: datetime) -> None:
-        lane.tail += 1
-        row.id = self.memory.next_id(self.memory.tables.deliveries)
-        row.lane_id, row.number, row.queued_at = lane.id, lane.tail, now
-        self.memory.tables.deliveries[row.id] = row
-        self.memory.queues[lane.id].append(row)
-        if row.operation is Operation.CREATE:
-            self.memory.creates[row.id] = row
-        if not lane.waits:
-            lane.waits, lane.waits_since, lane.next_at = True, now, now
 
     def _release(self, request: effects.Release) -> bool:
         if not self.owns(request):

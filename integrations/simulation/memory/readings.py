@@ -222,7 +222,7 @@ class Readings(Heads, Lanes):
         for key, rows in planned.items():
             for row in rows:
                 row.marker = self.memory.new_marker()
-                self._queue(self.memory.lanes_of[key], row, now)
+                self.memory.queue(self.memory.lanes_of[key], row, now)
 
     def _tell(
         self,

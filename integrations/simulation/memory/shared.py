@@ -6,8 +6,22 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from integrations.engine.values import ConnectionView
+from integrations.engine.undo_plan import Planned
+from integrations.engine.values import ConnectionView, Operation
 from integrations.simulation.rows import AttemptRow, DeliveryRow, LaneRow, Tables, TicketRow
+
+
+@dataclass(slots=True, eq=False)
+class Undoing:
+    """What somebody has asked to be undone: one delivery, or all that a version of the rules wrote.
+
+    `items` are what would be put back, until `reverts` are queued.
+    """
+
+    subject: tuple[str, int]
+    items: list[tuple[LaneRow, TicketRow, Planned]]
+    reverts: list[DeliveryRow] = field(default_factory=list)
+    is_discarded: bool = False
 
 
 @dataclass(slots=True)
@@ -28,6 +42,7 @@ class Memory:
     seen_changes: set[tuple[int, str]] = field(default_factory=set)
     creates: dict[int, DeliveryRow] = field(default_factory=dict)
     markers: int = 0
+    undoings: list[Undoing] = field(default_factory=list)
 
     def next_id(self, table: Mapping[int, object]) -> int:
         """Keys count from 1 in every table."""
@@ -66,6 +81,18 @@ class Memory:
             if not marks[remote_id] or row is None or row.mark != marks[remote_id]
         ]
         self.note_hints(system_id, wanted, now)
+
+    def queue(self, lane: LaneRow, row: DeliveryRow, now: datetime) -> None:
+        """Number the delivery at the end of this lane and let the lane wait for it."""
+        lane.tail += 1
+        row.id = self.next_id(self.tables.deliveries)
+        row.lane_id, row.number, row.queued_at = lane.id, lane.tail, now
+        self.tables.deliveries[row.id] = row
+        self.queues[lane.id].append(row)
+        if row.operation is Operation.CREATE:
+            self.creates[row.id] = row
+        if not lane.waits:
+            lane.waits, lane.waits_since, lane.next_at = True, now, now
 
     def callable(self, system_id: int, now: datetime) -> bool:
         """Whether a system may be called now."""

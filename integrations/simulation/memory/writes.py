@@ -86,7 +86,14 @@ class Writes(Picture):
 
     def _undo_mark(self, row: DeliveryRow) -> None:
         self._recognise(row)
+        self._forget_unwritten(row, "pre_image")
         row.state, row.unseen = DeliveryState.NEW, {}
+
+    def _forget_unwritten(self, row: DeliveryRow, *told: str) -> None:
+        """What an attempt was to write, and no history has shown, it did not replace after all."""
+        if left := row.unseen.get("fields"):
+            for name in told:
+                setattr(row, name, {n: v for n, v in getattr(row, name).items() if n not in left})
 
     def _end_attempts(self, delivery_ids: Iterable[int], outcome: Outcome, at: datetime) -> None:
         for pk in delivery_ids:

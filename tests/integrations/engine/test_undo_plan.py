@@ -61,3 +61,13 @@ def test_a_newer_value_that_is_on_its_way_back_is_not_covered() -> None:
     state = ticket("Done", Stamp(5, 2), "Mine")
     (planned,) = plan([write(5, "Done", "Open")], state, lambda name, value: value)
     assert planned.verdict is Verdict.LEFT
+
+
+def test_fields_come_by_their_names_whatever_order_they_were_written_in() -> None:
+    one = Write(5, Stamp(5, 2), {"title": "B", "status": "Done"}, {"title": "A", "status": "Open"})
+    assert [
+        planned.name for planned in plan([one], ticket("Done", Stamp(5, 2)), lambda name, value: value)
+    ] == [
+        "status",
+        "title",
+    ]

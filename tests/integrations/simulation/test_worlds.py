@@ -25,6 +25,7 @@ LIVED = {
     "isolation": 4,
     "outage": 1,
     "beyond": 20,
+    "undone": 20,
 }
 
 
