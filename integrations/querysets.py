@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 from django.apps import apps
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
-from django.db import models
+from django.db import connections, models
 from django.db.models import Exists, F, OuterRef, Q
+from django.db.models.expressions import RawSQL
 from guardian.shortcuts import get_objects_for_user
 
 if TYPE_CHECKING:
@@ -164,6 +165,33 @@ class TicketQuerySet(models.QuerySet[Any]):
     def twins(self, now: datetime) -> Self:
         """Tickets that a create of ours made beside the linked one, for a month or until they are deleted there."""
         return self.filter(twin_of__isnull=False, is_gone=False, opened_at__gt=now - timedelta(days=30))
+
+
+class TicketTitleQuerySet(models.QuerySet[Any]):
+    """Questions about titles."""
+
+    # Shorter words have no index: they stand in nearly every title.
+    SHORTEST = 3
+
+    def containing(self, words: str) -> Self:
+        """Titles with these words in them, in one piece and whatever their case; none for less than three letters."""
+        if len(words) < self.SHORTEST:
+            return self.none()
+        if not self._has_table_of_words():
+            return self.filter(title__icontains=words)
+        phrase = '"{}"'.format(words.replace('"', '""'))
+        # https://www.sqlite.org/fts5.html#the_trigram_tokenizer
+        found = "SELECT rowid FROM integrations_tickettitle_words WHERE title MATCH %s"
+        return self.filter(pk__in=RawSQL(found, [phrase]))  # noqa: S611 - the words are a value
+
+    def _has_table_of_words(self) -> bool:
+        """Whether SQLite keeps one; PostgreSQL has an index instead, and some builds of SQLite know neither."""
+        database = connections[self.db]
+        if database.vendor != "sqlite":
+            return False
+        with database.cursor() as cursor:
+            cursor.execute("SELECT 1 FROM sqlite_master WHERE name = 'integrations_tickettitle_words'")
+            return cursor.fetchone() is not None
 
 
 class LinkedTicketQuerySet(models.QuerySet[Any]):

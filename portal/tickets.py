@@ -7,18 +7,18 @@ index, and whoever sees a few partners starts from the table of those partners' 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.shortcuts import get_object_or_404
 
-from integrations.models import Connection, Lane, LinkedTicket, Partner, PartnerTicket, Ticket, TicketSide
+from integrations.models import Connection, Lane, LinkedTicket, Partner, PartnerTicket, TicketSide
 from integrations.services.timeline import Viewer
+from portal import ticket_search as search
 from portal.access import RESOURCES, Someone, rights_of
 from portal.keyset import KeyPage, key_page
 
@@ -134,25 +134,36 @@ def find_page(user: Someone, criteria: Criteria, token: str = "", size: int = 50
     """One page of the linked tickets that the person may see, as rows."""
     viewer = viewer_of(user)
     found, order = _found(user, viewer, criteria)
-    page = key_page(found, order, token, size)
-    keys = [getattr(one, "linked_ticket_id", None) or one.pk for one in page.rows]
-    return KeyPage(rows_for(keys, viewer), page.previous, page.next)
+    return _page(found, order, viewer, token, size)
 
 
 def find_all(user: Someone, criteria: Criteria, size: int = 500) -> Iterator[Row]:
     """Every linked ticket that the person may see, page after page: memory does not grow with their number."""
-    token = ""
+    viewer, token = viewer_of(user), ""
+    found, order = _found(user, viewer, criteria)
     while True:
-        page = find_page(user, criteria, token, size)
+        page = _page(found, order, viewer, token, size)
         yield from page.rows
         token = page.next
         if not token:
             return
 
 
+def _page(found: QuerySet[Any], order: Sequence[str], viewer: Viewer, token: str, size: int) -> KeyPage:
+    page = key_page(found, order, token, size)
+    keys = [getattr(one, "linked_ticket_id", None) or one.pk for one in page.rows]
+    return KeyPage(rows_for(keys, viewer), page.previous, page.next)
+
+
 def count_up_to(user: Someone, criteria: Criteria, limit: int = COUNTED) -> int:
     """How many there are; `limit` + 1 stands for more."""
-    found, _ = _found(user, viewer_of(user), criteria)
+    viewer = viewer_of(user)
+    if criteria.words:
+        # Of what many have, some are enough to know that there are more.
+        some, _ = _found(user, viewer, criteria, some_will_do=True)
+        if (count := some.order_by()[: limit + 1].count()) > limit:
+            return count
+    found, _ = _found(user, viewer, criteria)
     return found.order_by()[: limit + 1].count()
 
 
@@ -201,8 +212,13 @@ def _end(one: TicketSide, viewer: Viewer) -> End:
     )
 
 
-def _found(user: Someone, viewer: Viewer, criteria: Criteria) -> tuple[QuerySet[Any], tuple[str, ...]]:
-    """The rows to page through: linked tickets, or the rows of some partners' table that lead to them."""
+def _found(
+    user: Someone, viewer: Viewer, criteria: Criteria, *, some_will_do: bool = False
+) -> tuple[QuerySet[Any], tuple[str, ...]]:
+    """The rows to page through: linked tickets, or the rows of some partners' table that lead to them.
+
+    With `some_will_do` there may be fewer than have the words, where these are many.
+    """
     order = ORDERS.get(criteria.order, ORDERS["latest"])
     if viewer.sees_all and criteria.partner is None:
         rows: QuerySet[Any] = LinkedTicket.objects.visible_to(user)
@@ -215,7 +231,7 @@ def _found(user: Someone, viewer: Viewer, criteria: Criteria) -> tuple[QuerySet[
         order = tuple(name.replace("pk", "linked_ticket") for name in order)
     narrowed = rows.filter(**{f"{prefix}{name}": value for name, value in _conditions(criteria).items()})
     if criteria.words:
-        narrowed = _with_words(narrowed, prefix, viewer, criteria.words)
+        narrowed = _with_words(narrowed, prefix, viewer, criteria.words, some_will_do=some_will_do)
     return narrowed, order
 
 
@@ -244,20 +260,12 @@ def _conditions(criteria: Criteria) -> dict[str, Any]:
     return conditions
 
 
-def _with_words(rows: QuerySet[Any], prefix: str, viewer: Viewer, words: str) -> QuerySet[Any]:
-    """By number (LT-12), by the key that one of the tickets has in its own system, or by words of the title."""
-    if number := re.fullmatch(r"(?:lt-)(\d{1,18})", words.strip(), re.IGNORECASE):
-        return rows.filter(**{f"{prefix}pk": int(number[1])})
-    linked = OuterRef("linked_ticket") if prefix else OuterRef("pk")
-    sides = TicketSide.objects.filter(linked_ticket=linked)
-    if not viewer.sees_all:
-        sides = sides.filter(side__system__partner__in=viewer.partner_ids)
-        return rows.filter(Exists(sides.filter(_key_or_title(words))))
-    keys = list(Ticket.objects.filter(key=words.strip()).values_list("pk", flat=True)[:FEW])
-    if keys:
-        return rows.filter(Exists(sides.filter(ticket__in=keys)))
-    return rows.filter(Q(**{f"{prefix}title__icontains": words}))
-
-
-def _key_or_title(words: str) -> Q:
-    return Q(ticket__key__iexact=words.strip()) | Q(ticket__title__icontains=words)
+def _with_words(
+    rows: QuerySet[Any], prefix: str, viewer: Viewer, words: str, *, some_will_do: bool
+) -> QuerySet[Any]:
+    found = search.find(words, viewer)
+    if found.is_all or some_will_do:
+        return rows.filter(**{f"{prefix}pk__in": found.linked})
+    return rows.filter(
+        Exists(search.sides_with(words, viewer, OuterRef("linked_ticket" if prefix else "pk")))
+    )

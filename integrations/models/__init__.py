@@ -13,7 +13,7 @@ from integrations.models.partners import Partner, PartnerGroupObjectPermission, 
 from integrations.models.people import PersonPair
 from integrations.models.reconciliation import Drift, Examination, Reconciliation
 from integrations.models.systems import Heartbeat, HookReceipt, System, SystemSecret
-from integrations.models.tickets import LinkedTicket, PartnerTicket, Ticket, TicketSide
+from integrations.models.tickets import LinkedTicket, PartnerTicket, Ticket, TicketSide, TicketTitle
 from integrations.models.undoing import Undo, UndoItem
 from integrations.models.wizard import ConnectionDraft
 
@@ -53,6 +53,7 @@ __all__ = [
     "SystemSecret",
     "Ticket",
     "TicketSide",
+    "TicketTitle",
     "Undo",
     "UndoItem",
     "ValueMap",

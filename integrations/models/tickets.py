@@ -7,7 +7,7 @@ from django.db import models
 from integrations.models.connections import Connection, Side
 from integrations.models.partners import Partner
 from integrations.models.systems import System
-from integrations.querysets import LinkedTicketQuerySet, TicketQuerySet
+from integrations.querysets import LinkedTicketQuerySet, TicketQuerySet, TicketTitleQuerySet
 
 
 class Ticket(models.Model):
@@ -83,6 +83,29 @@ class Ticket(models.Model):
 
     def __str__(self) -> str:
         return self.key or self.remote_id
+
+
+class TicketTitle(models.Model):
+    """A ticket's title once more, to be searched: beside it, because a row that is written with every change of the
+    ticket would have to enter its words into their index every time.
+
+    Kept by triggers of the database; nobody writes it.  PostgreSQL has an index of groups of three letters on it,
+    SQLite a table of them (migration 0025).
+    """
+
+    ticket = models.OneToOneField(
+        Ticket, primary_key=True, on_delete=models.CASCADE, related_name="searched_title"
+    )
+    # Repeated here, so that what a reader may not see is left out at once.
+    system = models.ForeignKey(
+        System, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
+    )
+    title = models.CharField(max_length=300)
+
+    objects = TicketTitleQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return self.title
 
 
 class LinkedTicket(models.Model):

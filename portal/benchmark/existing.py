@@ -28,8 +28,7 @@ def fill(connection: Connection, count: int) -> None:
     agreement = Agreement.objects.filter(connections=connection).order_by("pk").first()
     for start in range(0, count, PIECE):
         with transaction.atomic():
-            _trust_keys()
-            place = _place_of(connection, agreement)
+            place = _place_of(connection, agreement, has_triggers=not _trust_keys())
             numbers = _numbers(min(PIECE, count - start), start, SPREAD_S / count)
             for rows in rows_of(place):
                 _insert(rows, place, numbers)
@@ -44,7 +43,7 @@ def remember_sizes() -> None:
         cursor.execute("ANALYZE")
 
 
-def _place_of(connection: Connection, agreement: Agreement | None) -> Place:
+def _place_of(connection: Connection, agreement: Agreement | None, *, has_triggers: bool) -> Place:
     left, right = connection.sides.select_related("system").order_by("position")
     first = {model: _next_key(model) for model in MODELS}
     month = (
@@ -52,7 +51,8 @@ def _place_of(connection: Connection, agreement: Agreement | None) -> Place:
         if database.vendor == "sqlite"
         else "CAST(date_trunc('month', at) AS date)"
     )
-    return Place(connection.pk, left, right, agreement.pk if agreement else None, first, month)
+    agreed = agreement.pk if agreement else None
+    return Place(connection.pk, left, right, agreed, first, month, has_triggers)
 
 
 def _insert(rows: Rows, place: Place, numbers: str) -> None:
@@ -60,7 +60,9 @@ def _insert(rows: Rows, place: Place, numbers: str) -> None:
     columns: list[str] = []
     chosen: list[str] = []
     params: list[Any] = []
-    values = {"id": place.key(rows.model, rows.key), **rows.values}
+    values = dict(rows.values)
+    if rows.model in place.first:
+        values["id"] = place.key(rows.model, rows.key)
     for field in rows.model._meta.concrete_fields:
         value = values[field.attname] if field.attname in values else _default_of(field)
         columns.append(database.ops.quote_name(str(field.column)))
@@ -102,14 +104,19 @@ def _next_key(model: type[models.Model]) -> int:
     return int(last or 0) + 1
 
 
-def _trust_keys() -> None:
-    """Let PostgreSQL take our word for every key, where we may: looking each one up costs more than storing it."""
+def _trust_keys() -> bool:
+    """Let PostgreSQL take our word for every key, where we may: looking each one up costs more than storing it.
+
+    Whether it does; then it carries no trigger out either.
+    """
     if database.vendor != "postgresql":
-        return
+        return False
     with database.cursor() as cursor:
         cursor.execute("SELECT current_setting('is_superuser') = 'on'")
-        if cursor.fetchone()[0]:
+        is_allowed = bool(cursor.fetchone()[0])
+        if is_allowed:
             cursor.execute("SET LOCAL session_replication_role = replica")
+    return is_allowed
 
 
 def _count_on() -> None:

@@ -22,6 +22,7 @@ from integrations.models import (
     SyncEvent,
     Ticket,
     TicketSide,
+    TicketTitle,
 )
 from slas.models import Clock, Timing
 
@@ -74,6 +75,8 @@ class Place:
     first: Mapping[type[models.Model], int]
     # The first day of the month of `at`, in this database's words.
     month: str
+    # Whether the database keeps by itself what it otherwise keeps when a row is made.
+    has_triggers: bool
 
     def key(self, model: type[models.Model], row: str = "n") -> Of:
         """The key of a row."""
@@ -120,6 +123,10 @@ def _side(place: Place, side: Side, turn: int) -> Iterator[Rows]:
     row = f"2 * n + {turn}"
     linked, ticket = place.key(LinkedTicket), place.key(Ticket, row)
     yield Rows(Ticket, row, _ticket(place, side, turn))
+    if not place.has_triggers:
+        yield Rows(
+            TicketTitle, row, {"ticket_id": ticket, "system_id": side.system_id, "title": _title(place)}
+        )
     yield Rows(TicketSide, row, {"linked_ticket_id": linked, "side_id": side.pk, "ticket_id": ticket})
     yield Rows(Lane, row, _lane(place, side, turn))
     yield Rows(SyncEvent, row, _event(ticket))

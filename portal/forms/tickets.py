@@ -26,7 +26,7 @@ ORDER_CHOICES = [
 class TicketFilter(FilterForm):
     """Words, connection, partner, state, queue and order.  What a person may not see is no choice."""
 
-    q = words_field("LT-12, a key such as INF-7, or words")
+    q = words_field("LT-12, a key such as INF-7, or three letters and more")
     connection = forms.ModelChoiceField(Connection.objects.none(), empty_label="All connections")
     partner = forms.ModelChoiceField(Partner.objects.none(), empty_label="All partners")
     state = forms.ChoiceField(choices=[("", "Any state"), *LinkedTicket.State.choices])
