@@ -63,6 +63,8 @@ class Undo(models.Model):
         """What wrote it, in words."""
         if self.mapping_set:
             return f"version {self.mapping_set.version} ({self.mapping_set.get_direction_display().lower()})"
+        if self.delivery:
+            return f"delivery {self.delivery.number} of {self.delivery.lane.linked_ticket.number}"
         return "one delivery"
 
     @property

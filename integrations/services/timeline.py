@@ -36,6 +36,7 @@ from integrations.models import (
 )
 from integrations.richtext import blocks
 from integrations.richtext.blocks import Document
+from integrations.services.undo_traces import Undoing, is_undoable, undoings_of
 
 # Longer values are texts, not choices: the timeline says that they changed, and shows their beginning.
 SHORT = 80
@@ -90,8 +91,9 @@ class Sent:
     file: FileTrace | None = None
     stand_in: StandIn | None = None
     lost: tuple[str, ...] = ()
-    # The delivery, where what it replaced is known.
+    # The delivery, where what it replaced is known and is not being put back already.
     undo_id: int | None = None
+    undoing: Undoing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,12 +316,13 @@ class _Whole(_View):
     def entries(self, events: Sequence[SyncEvent]) -> list[Entry]:
         """The changes with the fate of each delivery."""
         sent, withheld = self._sent(events), self.withheld(events)
+        undoings = undoings_of(one for deliveries in sent.values() for one in deliveries)
         found = []
         for event in events:
             stayed = withheld.get(event.pk, {})
             entry = self.entry(event, stayed)
             deliveries = sent.get(event.pk, [])
-            entry.sent = [self.fate(delivery, event) for delivery in deliveries]
+            entry.sent = [self.fate(one, event, undoings.get(one.pk)) for one in deliveries]
             if not entry.is_own:
                 entry.remarks = [
                     _remark(one, shows_text=_left_company(one, deliveries), stayed=stayed, is_own=False)
@@ -335,7 +338,7 @@ class _Whole(_View):
         )
         return _by_event(deliveries.select_related("lane").order_by("number"))
 
-    def fate(self, delivery: Delivery, event: SyncEvent) -> Sent:
+    def fate(self, delivery: Delivery, event: SyncEvent, undoing: Undoing | None) -> Sent:
         """Where a delivery stands, with everything one needs to act."""
         lane = delivery.lane
         system = self.by_side[lane.target_id].side.system
@@ -357,7 +360,8 @@ class _Whole(_View):
             file=file_trace(delivery),
             stand_in=stand_in_of(delivery),
             lost=losses_of(delivery),
-            undo_id=_undo_id(delivery),
+            undo_id=_undo_id(delivery, undoing),
+            undoing=undoing,
         )
 
 
@@ -388,6 +392,9 @@ class _Own(_View):
             )
         )
         withheld = self.withheld(full_by_id.values())
+        undoings = undoings_of(
+            one for own in sent.values() for one in own if one.lane.target_id in self._own_sides()
+        )
         found = []
         for event in events:
             if event.pk in full_by_id:
@@ -408,7 +415,7 @@ class _Own(_View):
                     for one in sent.get(event.pk, [])
                     if one.lane.target_id in self._own_sides() and one.state == Delivery.State.DONE
                 ]
-                entry = self.received(event, arrived, labels)
+                entry = self.received(event, arrived, labels, undoings)
             found.append(entry)
         own_entries = [(entry, full_by_id[entry.event_id]) for entry in found if entry.event_id in full_by_id]
         self.name_origins(own_entries)
@@ -438,7 +445,13 @@ class _Own(_View):
             lost=losses_of(delivery),
         )
 
-    def received(self, event: SyncEvent, arrived: Sequence[Delivery], labels: Mapping[str, str]) -> Entry:
+    def received(
+        self,
+        event: SyncEvent,
+        arrived: Sequence[Delivery],
+        labels: Mapping[str, str],
+        undoings: Mapping[int, Undoing],
+    ) -> Entry:
         """What reached the own system of a change on the other side, from the deliveries alone."""
         side = self.by_side[arrived[0].lane.target_id].side
         sender = self.other(side).system
@@ -474,7 +487,8 @@ class _Own(_View):
                     file=file_trace(delivery),
                     stand_in=stand_in_of(delivery),
                     lost=losses_of(delivery),
-                    undo_id=_undo_id(delivery),
+                    undo_id=_undo_id(delivery, undoings.get(delivery.pk)),
+                    undoing=undoings.get(delivery.pk),
                 )
             )
         return entry
@@ -514,9 +528,8 @@ def decision_in(delivery: Delivery) -> str:
     return "as somebody decided between two values" if delivery.origin.startswith("conflict:") else ""
 
 
-def _undo_id(delivery: Delivery) -> int | None:
-    is_undoable = delivery.state == Delivery.State.DONE and bool(delivery.pre_image)
-    return delivery.pk if is_undoable else None
+def _undo_id(delivery: Delivery, undoing: Undoing | None) -> int | None:
+    return delivery.pk if is_undoable(delivery) and not (undoing and undoing.is_moving) else None
 
 
 def what_of(delivery: Delivery) -> str:

@@ -24,8 +24,8 @@ from portal import audit
 from portal.access import may, partners_for, require, requires
 from portal.acting import act, trail_of
 from portal.exports import Cell, csv_response
-from portal.forms.undo import UndoFilter
-from portal.listing import WIDE, Column, in_order, listing
+from portal.forms.undo import UndoFilter, UndoListFilter
+from portal.listing import WIDE, Column, count_beside, in_order, listing
 from portal.live import render_live
 from portal.queue import delivery_for
 
@@ -36,6 +36,8 @@ COLUMNS = (
     Column("Would be put back", css=WIDE),
     Column("Outcome", "state", "state"),
 )
+# Once somebody has confirmed it: what stood there when it was looked at.
+BEGUN = (*COLUMNS[:2], Column("Stood there", css=WIDE), Column("Old value", css=WIDE), COLUMNS[4])
 EXPORTED = (
     "Ticket",
     "In the system",
@@ -48,10 +50,15 @@ EXPORTED = (
     "Changed at",
 )
 LISTED = (
-    Column("What", "what"),
-    Column("In", "system", "target__system__name", WIDE),
+    Column("What", "what", "mapping_set"),
+    Column("In", "system", "target__system__name"),
+    Column("Fields", "fields", "fields"),
     Column("State", "state", "state"),
-    Column("Asked for", "asked", "asked_at", WIDE),
+    Column("Asked for", "asked", "asked_at"),
+)
+LIST_EXPORTED = (
+    *("What", "Connection", "Partner", "System", "State", "Asked for", "By", "Confirmed", "Ended"),
+    *("Fields", "Put back", "Left alone"),
 )
 # How long a page may take to look at what it asks about; the worker goes on with the rest.
 AT_ONCE_S = 2.0
@@ -61,8 +68,28 @@ AT_ONCE_S = 2.0
 @requires("undo")
 def undo_list(request: HttpRequest) -> HttpResponse:
     """What was undone, or looked at, in the systems whose undoings the reader may see."""
-    found = listing(request, _visible(request), LISTED, default="-asked")
-    return render(request, "portal/undo/list.html", {"listing": found})
+    form = UndoListFilter(request.GET, request.user)
+    found = listing(request, form.narrow(_visible(request)), LISTED, default="-asked")
+    return render(request, "portal/undo/list.html", {"listing": found, "form": form})
+
+
+@require_safe
+@requires("undo")
+def undo_list_export(request: HttpRequest) -> StreamingHttpResponse:
+    """The same list as a file."""
+    narrowed = UndoListFilter(request.GET, request.user).narrow(_visible(request))
+    found, _ = in_order(request, narrowed, LISTED, default="-asked")
+
+    def rows() -> Iterator[tuple[Cell, ...]]:
+        for undo in found.iterator(chunk_size=500):
+            system = undo.target.system
+            yield (
+                *(undo.scope, undo.target.connection.name, system.partner.name, system.name),
+                *(undo.get_state_display(), undo.asked_at, str(undo.asked_by or "")),
+                *(undo.confirmed_at, undo.ended_at, undo.fields, undo.put_back, undo.left),
+            )
+
+    return csv_response("undoings", LIST_EXPORTED, rows())
 
 
 @require_POST
@@ -115,10 +142,13 @@ def undo_detail(request: HttpRequest, pk: int) -> HttpResponse:
     undo = _undo(request, pk)
     form = UndoFilter(request.GET)
     counts = dict(undo.items.order_by().values_list("state").annotate(count=Count("pk")))
+    is_begun = undo.state not in (Undo.State.LOOKING, Undo.State.READY)
     page: dict[str, Any] = {
         "undo": undo,
         "form": form,
-        "listing": listing(request, form.narrow(_items(undo)), COLUMNS, default="ticket"),
+        "listing": listing(
+            request, form.narrow(_items(undo)), BEGUN if is_begun else COLUMNS, default="ticket"
+        ),
         "counts": [
             (state.value, state.label, counts[state]) for state in UndoItem.State if counts.get(state)
         ],
@@ -200,7 +230,18 @@ def _items(undo: Undo) -> QuerySet[UndoItem]:
 def _visible(request: HttpRequest) -> QuerySet[Undo]:
     readable = partners_for(request.user, "read", "undo")
     found = Undo.objects.visible_to(request.user).filter(target__system__partner__in=readable)
-    return found.select_related("target__system__partner", "mapping_set", "delivery__lane", "asked_by")
+    items, back = UndoItem.objects.exclude(field=""), [UndoItem.State.DONE, UndoItem.State.STOOD]
+    return found.select_related(
+        "target__system__partner",
+        "target__connection",
+        "mapping_set",
+        "delivery__lane__linked_ticket",
+        "asked_by",
+    ).annotate(
+        fields=count_beside(items, "undo"),
+        put_back=count_beside(items.filter(state__in=back), "undo"),
+        left=count_beside(items.filter(state=UndoItem.State.LEFT), "undo"),
+    )
 
 
 def _undo(request: HttpRequest, pk: int, action: str = "read") -> Undo:
@@ -217,6 +258,7 @@ urlpatterns = [
     path("queue/<int:pk>/undo/", delivery_undo, name="delivery_undo"),
     path("mappings/<int:pk>/undo/", mapping_undo, name="mapping_undo"),
     path("undo/", undo_list, name="undo_list"),
+    path("undo/export.csv", undo_list_export, name="undo_list_export"),
     path("undo/<int:pk>/", undo_detail, name="undo_detail"),
     path("undo/<int:pk>/export.csv", undo_export, name="undo_export"),
     path("undo/<int:pk>/confirm/", undo_confirm, name="undo_confirm"),

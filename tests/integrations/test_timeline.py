@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from integrations.models import Lane, Side
+from integrations.models import Lane, Side, Undo
 from integrations.richtext import blocks
 from integrations.services.timeline import Entry, Fate, FieldChange, File, Remark, Sent, Viewer, timeline
 from tests import factories
@@ -326,3 +326,36 @@ def test_the_timeline_costs_the_same_whatever_its_length(
     # Sides, keys of changes, own changes, deliveries, labels of the dictionary, files that stayed.
     with django_assert_num_queries(6):
         entries(matter, own(matter.left))
+
+
+def test_a_write_tells_that_it_is_being_undone_to_those_whose_system_it_is(matter: Matter) -> None:
+    change = scenes.seen(matter.left_ticket, minute=-5, fields={"subject": "New"})
+    delivery = scenes.arrived(
+        matter.to_right,
+        change,
+        envelope={"fields": {"title": "New"}},
+        wanted={"summary": "New"},
+        pre_image={"summary": "Old"},
+    )
+
+    def told(viewer: Viewer) -> list[tuple[int | None, str]]:
+        (entry,) = entries(matter, viewer)
+        return [(one.undo_id, one.undoing.words if one.undoing else "") for one in entry.sent]
+
+    assert told(own(matter.right)) == [(delivery.pk, "")]
+    undo = Undo.objects.create(target=matter.right, asked_at=NOW, due_at=NOW, state="ready")
+    item = undo.items.create(lane=matter.to_right, delivery=delivery, field="summary", state="open")
+    assert told(own(matter.right)) == [(delivery.pk, "undoing waits to be confirmed")]
+    Undo.objects.update(state="under_way")
+    assert told(own(matter.right)) == [(None, "being undone")]
+    assert told(EVERYONE) == [(None, "being undone")]
+    # What is done in the receiver's system is nothing to its sender.
+    assert told(own(matter.left)) == [(None, "")]
+    Undo.objects.update(state="ended")
+    item.state = "left"
+    item.save()
+    assert told(own(matter.right)) == [(delivery.pk, "not undone")]
+    undo.items.create(lane=matter.to_right, delivery=delivery, field="priority", state="done")
+    assert told(own(matter.right)) == [(delivery.pk, "undone in part")]
+    Undo.objects.update(state="discarded")
+    assert told(own(matter.right)) == [(delivery.pk, "")]

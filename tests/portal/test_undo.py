@@ -125,8 +125,46 @@ def test_the_sender_sees_nothing_of_what_is_undone_at_the_receiver(
     client.force_login(owner)
     assert client.post(reverse("delivery_undo", args=[delivery.pk])).status_code == 403
     assert client.get(reverse("undo_detail", args=[undo.pk])).status_code == 404
-    assert "One delivery" not in client.get(reverse("undo_list")).content.decode()
+    assert f"Delivery {delivery.number} of" not in client.get(reverse("undo_list")).content.decode()
     receiver = factories.make_user("bo", role=Role.MAPPING_OWNER, partner=factories.infinity())
     client.force_login(receiver)
     assert client.get(reverse("undo_detail", args=[undo.pk])).status_code == 200
     assert UndoItem.objects.count() == 2
+
+
+@pytest.mark.parametrize(
+    ("query", "count"),
+    [
+        ({}, 2),
+        ({"what": "write"}, 1),
+        ({"what": "version"}, 1),
+        ({"state": "ready"}, 1),
+        ({"q": "LT-{ticket}"}, 2),
+        ({"q": "LT-999999"}, 0),
+        ({"q": "infinity jira"}, 2),
+        ({"q": "ida"}, 2),
+        ({"system": "{system}"}, 2),
+        ({"connection": "{connection}"}, 2),
+        ({"sort": "fields"}, 2),
+        ({"sort": "what"}, 2),
+    ],
+)
+def test_the_list_of_undoings_is_narrowed_and_a_file(
+    client: Client, delivery: Delivery, query: dict[str, str], count: int
+) -> None:
+    staff(client).post(reverse("delivery_undo", args=[delivery.pk]))
+    version = MappingSet.objects.get(side=delivery.lane.target, direction="incoming", state="published")
+    client.post(reverse("mapping_undo", args=[version.pk]))
+    client.post(reverse("undo_discard", args=[Undo.objects.latest("pk").pk]))
+    lane = delivery.lane
+    known = {"ticket": lane.linked_ticket_id, "system": lane.system_id, "connection": lane.connection_id}
+    asked = {name: value.format(**known) for name, value in query.items()}
+
+    page = client.get(reverse("undo_list"), asked)
+    lines = b"".join(client.get(reverse("undo_list_export"), asked).streaming_content).decode().splitlines()
+
+    assert (page.context["listing"].total, len(lines) - 1) == (count, count)
+    if not query:
+        # Version, then write: the newest first.
+        assert [line.split(",")[9] for line in lines[1:]] == ["2", "2"]
+        assert lines[2].startswith(f"delivery {delivery.number} of {lane.linked_ticket.number},")
