@@ -22,7 +22,7 @@ from integrations.services.conflicts import Case, Version, case_of
 from integrations.services.timeline import Viewer
 from portal.access import Someone
 from portal.forms.conflicts import DecisionForm
-from portal.tickets import may_at_one, require_at_one
+from portal.tickets import may_at_one, name_for, require_at_one
 
 RESOURCE = "queue"
 
@@ -59,12 +59,13 @@ class OpenQuestion:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A conflict that was decided.  `stands` is empty where the viewer may not know it."""
+    """A conflict that was decided.  `stands` is empty where the viewer may not know it, `by` may be a company."""
 
     label: str
     choice: str
     partner: str
     stands: str
+    by: str
     conflict: Conflict
 
 
@@ -133,9 +134,10 @@ def answers_of(delivery: Delivery, viewer: Viewer) -> list[Answer]:
             one.choice,
             sender if one.choice == Conflict.Choice.CAME else receiver.name,
             text_of(one.stands) if sees else "",
+            name_for(one.decided_by, viewer) or "somebody",
             one,
         )
-        for one in delivery.conflicts.filter(decided_at__isnull=False).select_related("decided_by")
+        for one in delivery.conflicts.filter(decided_at__isnull=False).select_related("decided_by__partner")
     ]
 
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
 from integrations.models import Drift, PartnerTicket, Reconciliation, Side, TicketSide
 from integrations.querysets import partners_of
 from integrations.services.timeline import Viewer
 from portal.access import Someone, rights_of
-from portal.tickets import title_for
+from portal.tickets import name_for, title_for
 
 # Runs that are listed beside the drift.
 RUNS = 5
@@ -33,6 +33,8 @@ class DriftRow:
     expected: str
     found: str
     because: str
+    # Who decided; for another company's people the company.
+    decided_by: str
     is_shown: bool
 
 
@@ -44,8 +46,18 @@ def drift_for(user: Someone, action: str = "read") -> QuerySet[Drift]:
         own = PartnerTicket.objects.filter(linked_ticket=OuterRef("linked_ticket"), partner__in=places)
         found = found.filter(Exists(own))
     return found.select_related(
-        "linked_ticket", "connection", "source__system__partner", "target__system__partner", "decided_by"
+        "linked_ticket",
+        "connection",
+        "source__system__partner",
+        "target__system__partner",
+        "decided_by__partner",
     )
+
+
+def counts_for(user: Someone) -> dict[str, int]:
+    """How much drift is open, and how much may stay, for the tabs of both lists.  One query."""
+    rows = drift_for(user).order_by().values_list("state").annotate(count=Count("pk"))
+    return {"open": 0, "accepted": 0} | dict(rows)
 
 
 def drift_rows(drifts: Iterable[Drift], viewer: Viewer) -> list[DriftRow]:
@@ -90,5 +102,6 @@ def _row(drift: Drift, sides: list[TicketSide], viewer: Viewer) -> DriftRow:
         expected=drift.expected if is_shown else "",
         found=drift.found if is_shown else "",
         because=drift.closed_because if is_shown or drift.state == Drift.State.CLOSED else "",
+        decided_by=name_for(drift.decided_by, viewer),
         is_shown=is_shown,
     )

@@ -387,3 +387,49 @@ class QueueActionLane(models.Model):
 
     def __str__(self) -> str:
         return f"lane {self.lane_id}: {self.outcome}"
+
+
+class DriftAction(models.Model):
+    """What somebody decides about many differences at once: what is meant was written down before, what came of it after.
+
+    `narrowed` says in words what the list was narrowed to when they were chosen.
+    """
+
+    class Act(models.TextChoices):
+        REPAIR = "repair", "Repair"
+        ACCEPT = "accept", "Accept"
+        REVOKE = "revoke", "Revoke"
+
+    asked_by = models.ForeignKey(User, on_delete=models.CASCADE, related_name="drift_actions")
+    asked_at = models.DateTimeField()
+    act = models.CharField(max_length=8, choices=Act)
+    narrowed = models.CharField(max_length=500, blank=True)
+    # Of an exception: why.
+    reason = models.CharField(max_length=300, blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.get_act_display()} of {self.asked_at:%Y-%m-%d %H:%M}"
+
+
+class DriftActionItem(models.Model):
+    """One difference of an action, as it looked when it was chosen, and what came of it."""
+
+    class Outcome(models.TextChoices):
+        TO_DO = "to_do", "To do"
+        DONE = "done", "Done"
+        LEFT = "left", "Left as it is"
+
+    action = models.ForeignKey(DriftAction, on_delete=models.CASCADE, related_name="items")
+    drift = models.ForeignKey("integrations.Drift", on_delete=models.CASCADE, related_name="+")
+    looked_like = models.CharField(max_length=64)
+    outcome = models.CharField(max_length=8, choices=Outcome, default=Outcome.TO_DO)
+    message = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["action", "drift"], name="drift_once_an_action")]
+        indexes = [models.Index(fields=["action", "outcome", "id"], name="drift_action_outcome")]
+
+    def __str__(self) -> str:
+        return f"drift {self.drift_id}: {self.outcome}"

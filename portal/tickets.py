@@ -21,6 +21,7 @@ from integrations.services.timeline import Viewer
 from portal import ticket_search as search
 from portal.access import RESOURCES, Someone, rights_of
 from portal.keyset import KeyPage, key_page
+from portal.models import User
 
 # A waiting list longer than this is no exception any more, and is read like the whole.
 FEW = 5000
@@ -91,6 +92,15 @@ def viewer_of(user: Someone, resource: str = "tickets") -> Viewer:
         own = getattr(user, "partner_id", None)
         return Viewer(frozenset() if own is None else frozenset({own}), sees_all=True)
     return Viewer(frozenset(places))
+
+
+def name_for(person: User | None, viewer: Viewer) -> str:
+    """Who did something: the name for the integrator's and the own company's people, the company for others."""
+    if person is None:
+        return ""
+    if viewer.sees_all or person.partner_id in viewer.partner_ids:
+        return str(person)
+    return str(person.partner or "the service integrator")
 
 
 def linked_ticket_for(

@@ -16,6 +16,8 @@ urlpatterns = [
     path("tickets/", include("portal.views.tickets")),
     path("queue/", include("portal.views.queue")),
     path("queue/conflicts/", include("portal.views.conflicts")),
+    path("drift/", include("portal.views.drift")),
+    path("drift/", include("portal.views.drift_actions")),
     path("", include("portal.views.reconciliation")),
     path("", include("portal.views.undo")),
     path("partners/", include("portal.views.partners")),

@@ -93,6 +93,9 @@ class Drift(models.Model):
 
     `source` is the side whose value counts, `target` the one that has not got it; `expected` and `found` are in the
     target's own terms.  `value` is what is repaired with.  Closes by itself when a later comparison finds it no more.
+
+    An exception is one that somebody accepted: `closed_because` says why.  When either value changes it is open again,
+    keeps what was said, and needs a person.
     """
 
     class KindChoice(models.TextChoices):
@@ -106,6 +109,9 @@ class Drift(models.Model):
         REMOVED = Reason.REMOVED.value, "Removed after it had arrived"
         VISIBILITY = Reason.VISIBILITY.value, "Can be read by too many"
         ORDER = Reason.ORDER.value, "Stands in another order"
+
+    # What no write of ours can mend.
+    BEYOND_WRITING = (ReasonChoice.VISIBILITY, ReasonChoice.ORDER)
 
     class State(models.TextChoices):
         OPEN = "open", "Open"
@@ -134,6 +140,7 @@ class Drift(models.Model):
     decided_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
     )
+    decided_at = models.DateTimeField(null=True, blank=True)
     repair = models.ForeignKey(Delivery, null=True, on_delete=models.SET_NULL, related_name="mends")
 
     objects = DriftQuerySet.as_manager()
@@ -153,9 +160,11 @@ class Drift(models.Model):
         return f"{self.linked_ticket}: {self.label}"
 
     @property
+    def is_lapsed(self) -> bool:
+        """Whether somebody had accepted it, and a value has changed since."""
+        return self.state == self.State.OPEN and bool(self.closed_because)
+
+    @property
     def can_be_repaired(self) -> bool:
         """Whether writing can mend it, and nobody has begun to."""
-        return self.state == self.State.OPEN and self.reason not in (
-            self.ReasonChoice.VISIBILITY,
-            self.ReasonChoice.ORDER,
-        )
+        return self.state == self.State.OPEN and self.reason not in self.BEYOND_WRITING

@@ -271,9 +271,20 @@ def _exceptions(
             counted[kind, owner.side.system.partner.name, why] += 1
     for (kind, partner, why), count in counted.items():
         yield {"kind": kind, "what": f"{kind}s of {partner}", "why": WORDS[why], "count": count}
-    for drift in Drift.objects.filter(linked_ticket=linked, state=Drift.State.ACCEPTED):
-        why = f"accepted: {drift.closed_because}" if viewer.sees_all else "accepted by the service integrator"
+    accepted = Drift.objects.filter(linked_ticket=linked, state=Drift.State.ACCEPTED)
+    for drift in accepted.select_related("decided_by"):
+        why = _accepted(drift, sides, viewer)
         yield {"kind": drift.kind, "what": _what(drift, sides, viewer), "why": why, "count": 1}
+
+
+def _accepted(drift: Drift, sides: Sequence[TicketSide], viewer: Viewer) -> str:
+    """When it was accepted; by whom and why, for the integrator and the company where it stands."""
+    at = f" on {drift.decided_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if drift.decided_at else ""
+    told = f"accepted{at}"
+    if _is_shown(next(one for one in sides if one.side_id == drift.target_id), viewer):
+        by = f" by {drift.decided_by}" if drift.decided_by else ""
+        return f"{told}{by}: {drift.closed_because}"
+    return f"{told}, until either value changes"
 
 
 def _undone(one: Mapping[str, Any], sides: Sequence[TicketSide], viewer: Viewer) -> str:

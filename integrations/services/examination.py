@@ -356,7 +356,8 @@ def _reopen(known: Drift, drift: reconcile.Drift) -> None:
         known.state, known.needs_a_person = Drift.State.OPEN, True
     elif known.state == Drift.State.ACCEPTED:
         if (known.expected, known.found) != (drift.expected[:LONGEST], drift.found[:LONGEST]):
-            known.state, known.closed_because = Drift.State.OPEN, ""
+            # What was said of the old values stands beside the new ones; no policy decides about it again.
+            known.state, known.needs_a_person = Drift.State.OPEN, True
 
 
 def _label(drift: reconcile.Drift, labels: Mapping[str, str], source: _Stand) -> str:

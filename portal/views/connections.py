@@ -17,8 +17,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from integrations.models import Connection, Lane, LinkedTicket, Side, System
 from integrations.services import connections as services
 from integrations.services import findings
+from integrations.services.drift import open_drift
 from integrations.services.mappings import field_facts
-from integrations.services.reconciliation import open_drift
 from integrations.services.refusals import NotPossible
 from portal import audit
 from portal.access import may, partners_for, require, requires, rights_of

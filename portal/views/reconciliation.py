@@ -1,16 +1,16 @@
-"""Reconciliation: drift with what would be written, the runs that find it, and the certificate of a link."""
+"""Reconciliation: the runs that compare both sides, and the certificate of a link."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import path
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
@@ -20,144 +20,14 @@ from integrations.services import reconciliation as services
 from integrations.services.certificates import Certificate, certificate_of, signer
 from portal import audit
 from portal.access import may, require, requires, rights_of
-from portal.acting import act, trail_of
-from portal.drift import RUNS, drift_for, drift_rows, partners_of_run, runs_for
-from portal.exports import Cell, csv_response
-from portal.forms.drift import AcceptForm, DriftFilter, PolicyForm
-from portal.listing import WIDE, Column, in_order, listing
+from portal.acting import act
+from portal.drift import drift_for, drift_rows, partners_of_run, runs_for
+from portal.forms.drift import PolicyForm
 from portal.live import render_live
 from portal.tickets import linked_ticket_for, require_at_one, viewer_of
 
-COLUMNS = (
-    Column("Ticket", "ticket", "linked_ticket"),
-    Column("What differs", "what", "label"),
-    Column("Why", "reason", "reason"),
-    Column("Missing at", "target", "target__system__partner__name", WIDE),
-    Column("Would be written", css=WIDE),
-    Column("State", "state", "state", WIDE),
-    Column("Found", "found", "found_at", WIDE),
-)
-EXPORTED = (
-    *("Ticket", "Connection", "Kind", "What differs", "Why", "Comes from", "Missing at"),
-    *("Would be written", "Stands there", "State", "Found"),
-)
 BEGUN = "Both systems are read and compared now. This takes a moment for each ticket."
 RUNNING = "A comparison is under way already."
-
-
-# --- Drift ---
-
-
-@require_safe
-@requires("queue")
-def drift_list(request: HttpRequest) -> HttpResponse:
-    """What differs without a reason in the rules, and the runs that found it."""
-    form = DriftFilter(request.GET, request.user)
-    viewer = viewer_of(request.user, "queue")
-    found = listing(request, form.narrow(drift_for(request.user)), COLUMNS, default="-found")
-    page = {
-        "form": form,
-        "listing": found,
-        "rows": drift_rows(found.page, viewer),
-        "runs": runs_for(request.user).distinct()[:RUNS],
-    }
-    return render_live(request, "portal/drift/list.html", "portal/drift/_runs.html", page)
-
-
-@require_safe
-@requires("queue")
-def drift_export(request: HttpRequest) -> StreamingHttpResponse:
-    """The same list as a file."""
-    narrowed = DriftFilter(request.GET, request.user).narrow(drift_for(request.user))
-    found, _ = in_order(request, narrowed, COLUMNS, default="-found")
-    viewer = viewer_of(request.user, "queue")
-
-    def rows() -> Iterator[tuple[Cell, ...]]:
-        for drift in found.iterator(chunk_size=500):
-            (row,) = drift_rows([drift], viewer)
-            yield (
-                drift.linked_ticket.number,
-                drift.connection.name,
-                drift.get_kind_display(),
-                row.what,
-                drift.get_reason_display(),
-                row.source,
-                row.target,
-                row.expected,
-                row.found,
-                drift.get_state_display(),
-                drift.found_at,
-            )
-
-    return csv_response("drift", EXPORTED, rows())
-
-
-@require_safe
-@requires("queue")
-def drift_detail(request: HttpRequest, pk: int) -> HttpResponse:
-    """One difference: what would be written where, and what to do."""
-    return _page(request, _drift(request, pk))
-
-
-@require_POST
-@requires("queue", "write")
-def drift_repair(request: HttpRequest, pk: int) -> HttpResponse:
-    """Queue what makes both sides agree."""
-    drift = _drift(request, pk, "write")
-    act(
-        request,
-        lambda: services.repair(drift, by=request.user, now=timezone.now()),
-        obj=drift,
-        trail="repaired",
-        changes={"what": drift.get_kind_display(), "cause": "reconcile"},
-        done="The repair waits in its lane like every other change. The next comparison says whether both sides agree.",
-    )
-    return redirect("drift_detail", pk)
-
-
-@require_POST
-@requires("queue", "write")
-def drift_accept(request: HttpRequest, pk: int) -> HttpResponse:
-    """Say why it may stay different."""
-    drift = _drift(request, pk, "write")
-    form = AcceptForm(request.POST)
-    if not form.is_valid():
-        return _page(request, drift, form)
-    reason = form.cleaned_data["reason"]
-    act(
-        request,
-        lambda: services.accept(drift, reason, by=request.user),
-        obj=drift,
-        trail="accepted",
-        changes={"reason": reason},
-        partner=drift.target.system.partner,
-        done="Accepted. The certificate names it as an exception until it changes.",
-    )
-    return redirect("drift_detail", pk)
-
-
-def _page(request: HttpRequest, drift: Drift, form: AcceptForm | None = None) -> HttpResponse:
-    (row,) = drift_rows([drift], viewer_of(request.user, "queue"))
-    page = {
-        "drift": drift,
-        "row": row,
-        "form": form or AcceptForm(),
-        "may_act": may(request.user, "write", "queue"),
-        "trail": trail_of(drift, request.user),
-    }
-    status = 422 if form is not None and form.errors else 200
-    return render(request, "portal/drift/detail.html", page, status=status)
-
-
-def _drift(request: HttpRequest, pk: int, action: str = "read") -> Drift:
-    """The drift; 404 when its ticket is none of the person's, 403 when its roles there do not allow this."""
-    found = Drift.objects.visible_to(request.user).select_related(
-        "linked_ticket", "connection", "source__system__partner", "target__system__partner", "repair__lane"
-    )
-    drift = get_object_or_404(found, pk=pk)
-    partners = [drift.source.system.partner_id, drift.target.system.partner_id]
-    require_at_one(request.user, action, "queue", partners)
-    return drift
 
 
 # --- Runs ---
@@ -253,13 +123,16 @@ def ticket_certificate(request: HttpRequest, pk: int) -> HttpResponse:
     found = _certificate(request, linked)
     run = Reconciliation.objects.filter(linked_ticket=linked, state=Reconciliation.State.RUNNING).first()
     sees_drift = may(request.user, "read", "queue")
+    live = drift_for(request.user).filter(linked_ticket=linked).exclude(state=Drift.State.CLOSED)
+    rows = drift_rows(live, viewer_of(request.user, "queue")) if sees_drift else []
     page = {
         "linked": linked,
         "certificate": found,
         "run": run,
         "problem": "" if found else _problem(linked),
         "fingerprint": signer().fingerprints[0],
-        "drifts": drift_for(request.user).filter(linked_ticket=linked).live() if sees_drift else [],  # type: ignore[attr-defined]
+        "drifts": [row for row in rows if row.drift.state != Drift.State.ACCEPTED],
+        "accepted": [row for row in rows if row.drift.state == Drift.State.ACCEPTED],
     }
     return render_live(request, "portal/drift/certificate.html", "portal/drift/_certificate.html", page)
 
@@ -289,11 +162,6 @@ def _problem(linked: LinkedTicket) -> str:
 
 
 urlpatterns = [
-    path("drift/", drift_list, name="drift_list"),
-    path("drift/export.csv", drift_export, name="drift_export"),
-    path("drift/<int:pk>/", drift_detail, name="drift_detail"),
-    path("drift/<int:pk>/repair/", drift_repair, name="drift_repair"),
-    path("drift/<int:pk>/accept/", drift_accept, name="drift_accept"),
     path("drift/runs/<int:pk>/stop/", reconciliation_stop, name="reconciliation_stop"),
     path("tickets/<int:pk>/reconcile/", ticket_reconcile, name="ticket_reconcile"),
     path("tickets/<int:pk>/certificate/", ticket_certificate, name="ticket_certificate"),

@@ -11,7 +11,7 @@ from django.contrib.auth import get_user_model
 from django.core.management import call_command
 
 from integrations.models import Delivery, Drift, LinkedTicket, SyncEvent
-from integrations.services import reconciliation
+from integrations.services import drift as drift_service
 from integrations.services.certificates import Certificate, certificate_of, signer
 from integrations.services.timeline import Viewer
 from tests.integrations.test_reconciliation import Linked, undone
@@ -67,7 +67,7 @@ def test_it_does_not_hold_within_one_cycle_after_an_edit_behind_our_back() -> No
     assert [dict(one) for one in found.drift] == [
         {"kind": "field", "what": "Status", "at": "Mercuri", "why": "Changed without any history"}
     ]
-    reconciliation.repair(Drift.objects.get(), now=both.world.clock.now())
+    drift_service.repair(Drift.objects.get(), now=both.world.clock.now())
     both.world.run()
     assert certified(both).agrees
 

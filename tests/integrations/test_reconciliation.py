@@ -22,6 +22,7 @@ from integrations.models import (
     Side,
     SyncEvent,
 )
+from integrations.services import drift as drift_service
 from integrations.services import reconciliation, undo
 from integrations.services.queue import skip_delivery
 from integrations.services.refusals import NotPossible
@@ -117,7 +118,7 @@ def test_an_edit_without_history_is_found_and_carried_over_when_somebody_says_so
     assert both.desk.fields["status"] == "new"
 
     drift = Drift.objects.get()
-    assert reconciliation.repair(drift, now=both.world.clock.now())
+    assert drift_service.repair(drift, now=both.world.clock.now())
     both.world.run()
 
     assert both.desk.fields["status"] == "solved"
@@ -176,7 +177,7 @@ def test_a_comment_that_was_removed_is_only_put_back_when_a_person_says_so() -> 
 
     assert both.drift() == [("comment", "Comment by Mina", "removed", "The customer calls.", "", "open")]
     assert both.board.comments == []
-    reconciliation.repair(Drift.objects.get(), now=both.world.clock.now())
+    drift_service.repair(Drift.objects.get(), now=both.world.clock.now())
     both.world.run()
     assert both.world.board.texts(both.there) == ["Mina\nThe customer calls."]
     both.reconcile()
@@ -273,7 +274,7 @@ def test_a_repair_refuses_when_the_ticket_has_changed_since() -> None:
     both.world.run()
 
     with pytest.raises(NotPossible, match="has changed since it was compared"):
-        reconciliation.repair(Drift.objects.get(), now=both.world.clock.now())
+        drift_service.repair(Drift.objects.get(), now=both.world.clock.now())
 
     assert Drift.objects.get().state == "open"
 
@@ -301,7 +302,9 @@ def test_what_was_accepted_stays_accepted_until_it_changes() -> None:
     both = Linked()
     both.world.board.edited_silently(both.there, status="Done")
     both.reconcile()
-    assert reconciliation.accept(Drift.objects.get(), "Agreed by telephone", by=None)
+    assert drift_service.accept(
+        Drift.objects.get(), "Agreed by telephone", by=None, now=both.world.clock.now()
+    )
 
     both.reconcile()
 
@@ -309,7 +312,51 @@ def test_what_was_accepted_stays_accepted_until_it_changes() -> None:
     assert Examination.objects.get().agrees
     both.world.board.edited_silently(both.there, status="In Progress")
     both.reconcile()
-    assert Drift.objects.get().state == "open"
+    lapsed = Drift.objects.get()
+    assert (lapsed.state, lapsed.is_lapsed, lapsed.needs_a_person) == ("open", True, True)
+    assert lapsed.closed_because == "Agreed by telephone"
+
+
+def test_a_policy_that_repairs_leaves_an_exception_alone_that_has_lapsed() -> None:
+    both = Linked()
+    both.world.board.edited_silently(both.there, status="Done")
+    both.reconcile()
+    drift_service.accept(Drift.objects.get(), "Agreed", by=None, now=both.world.clock.now())
+    both.policy("repair")
+    both.world.board.edited_silently(both.there, status="In Progress")
+
+    run = both.reconcile()
+
+    assert (run.repaired, Drift.objects.get().state) == (0, "open")
+    assert both.desk.fields["status"] == "new"
+
+
+def test_an_exception_that_is_taken_back_counts_again() -> None:
+    both = Linked()
+    both.world.board.edited_silently(both.there, status="Done")
+    both.reconcile()
+    drift_service.accept(Drift.objects.get(), "Agreed", by=None, now=both.world.clock.now())
+
+    assert drift_service.revoke(Drift.objects.get())
+    assert not drift_service.revoke(Drift.objects.get())
+
+    drift = Drift.objects.get()
+    assert (drift.state, drift.closed_because, drift.decided_at, drift.is_lapsed) == ("open", "", None, False)
+    assert drift_service.repair(drift, now=both.world.clock.now())
+    both.world.run()
+    assert both.desk.fields["status"] == "solved"
+
+
+def test_all_that_one_comparison_found_in_a_ticket_is_repaired_one_after_the_other() -> None:
+    both = Linked()
+    both.world.board.edited_silently(both.there, status="Done", summary="two")
+    both.reconcile()
+
+    for drift in Drift.objects.order_by("pk"):
+        assert drift_service.repair(drift, now=both.world.clock.now())
+    both.world.run()
+
+    assert (both.desk.fields["status"], both.desk.fields["subject"]) == ("solved", "two")
 
 
 def test_a_run_that_was_killed_goes_on_where_it_stopped() -> None:

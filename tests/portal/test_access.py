@@ -34,7 +34,7 @@ from integrations.services.endpoints import add_endpoint
 from integrations.services.mappings import draft_rules
 from knowledgebase.models import Article
 from portal.access import MATRIX, REACH, Level
-from portal.models import QueueAction, User
+from portal.models import DriftAction, QueueAction, User
 from slas import services as slas
 from tests import factories
 from tests.factories import Role
@@ -135,6 +135,7 @@ PAGES: dict[str, Page | Open] = {
     "delivery_undo": pressed("undo", "full", "delivery", right_at=THERE),
     "mapping_undo": pressed("undo", "full", "published", ends=OWN, right_at=THERE),
     "undo_list": Page("undo", "read"),
+    "undo_list_export": Page("undo", "read"),
     "undo_detail": on("undo", "read", "undo", ends=THERE),
     "undo_export": on("undo", "read", "undo", ends=THERE),
     "undo_confirm": pressed("undo", "full", "undo", ends=THERE),
@@ -145,6 +146,13 @@ PAGES: dict[str, Page | Open] = {
     "drift_detail": on("queue", "read", "drift"),
     "drift_repair": pressed("queue", "write", "drift"),
     "drift_accept": pressed("queue", "write", "drift"),
+    "drift_revoke": pressed("queue", "write", "drift"),
+    "drift_exceptions": Page("queue", "read"),
+    "drift_exceptions_export": Page("queue", "read"),
+    "drift_act": Page("queue", "write", method="post"),
+    "drift_action": Page("queue", "write", ("decision",), is_personal=True),
+    "drift_action_run": Page("queue", "write", ("decision",), is_personal=True, method="post"),
+    "drift_action_drop": Page("queue", "write", ("decision",), is_personal=True, method="post"),
     "reconciliation_stop": pressed("queue", "write", "run"),
     "ticket_reconcile": pressed("tickets", "write", "ticket"),
     "ticket_certificate": on("tickets", "read", "ticket"),
@@ -393,6 +401,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         "field": "priority",
         "delivery": delivery.pk,
         "action": QueueAction.objects.create(asked_by=member, asked_at=scenes.NOW, act="retry").pk,
+        "decision": DriftAction.objects.create(asked_by=member, asked_at=scenes.NOW, act="repair").pk,
         "conflict": Conflict.objects.create(
             delivery=delivery, field="priority", shared="priority", asked_at=scenes.NOW
         ).pk,

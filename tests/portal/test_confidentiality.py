@@ -22,6 +22,7 @@ from django.urls import reverse
 from integrations.models import (
     Alert,
     Attempt,
+    Conflict,
     Connection,
     ConnectionDraft,
     Delivery,
@@ -44,7 +45,7 @@ from integrations.services.endpoints import add_endpoint
 from integrations.services.mappings import draft_rules
 from knowledgebase.models import Article
 from portal import audit
-from portal.models import Drill, QueueAction, User
+from portal.models import DriftAction, Drill, QueueAction, User
 from slas import services as slas
 from slas.models import Agreement, Calendar, Timing
 from tests import factories
@@ -87,6 +88,7 @@ def matter() -> Matter:
     plant_queue(found)
     plant_system(left.system)
     plant_drift(found)
+    plant_conflicts(left, right)
     plant_undoing(found)
     Timing.objects.create(linked_ticket=found.linked, side=left, what="opened", happened_at=NOW, position=1)
     slas.recompute(found.linked, NOW)
@@ -229,6 +231,48 @@ def plant_drift(matter: Matter) -> None:
     Reconciliation.objects.create(system=matter.left.system, asked_at=NOW, due_at=NOW)
 
 
+def plant_conflicts(left: Side, right: Side) -> None:
+    """A matter in which both are asked about the title, which either side changed, and one that was answered."""
+    field = f"field_{canary(7)}"
+    FieldRule.objects.filter(mapping_set__side__in=[left, right]).update(conflict="person")
+    found = scenes.matter(
+        left,
+        right,
+        number=2,
+        left_fields={"subject": canary(61), field: canary(63)},
+        right_fields={"summary": "Infinity's words"},
+        title=canary(61),
+    )
+    Ticket.objects.filter(pk=found.left_ticket.pk).update(
+        key=canary(66), url="", winners={field: [5, left.system_id]}
+    )
+    Ticket.objects.filter(pk=found.right_ticket.pk).update(
+        title="Infinity's words", winners={"summary": [5, right.system_id]}
+    )
+    came = scenes.seen(found.left_ticket, minute=-6, actor=canary(60), fields={"subject": canary(61)})
+    asked_there = scenes.queued(found.to_right, came, envelope={"fields": {"title": "Released words"}})
+    Conflict.objects.create(delivery=asked_there, field="summary", shared="title", asked_at=NOW)
+    scenes.park(found.to_right, "conflict", "“summary” was changed on both sides.")
+    scenes.seen(found.left_ticket, minute=-5, actor=canary(62), fields={field: canary(63)})
+    answer = scenes.seen(found.right_ticket, minute=-7, fields={"summary": "Infinity's words"})
+    asked_here = scenes.queued(found.to_left, answer, envelope={"fields": {"title": "Infinity's words"}})
+    Conflict.objects.create(delivery=asked_here, field=field, shared="title", asked_at=NOW)
+    scenes.park(found.to_left, "conflict", f"“{field}” was changed on both sides.")
+    Conflict.objects.create(
+        delivery=asked_here,
+        field=canary(19),
+        shared="priority",
+        asked_at=NOW,
+        decided_at=NOW,
+        decided_by=factories.make_user(canary(64), partner=factories.mercuri()),
+        choice="own",
+        reason="Agreed between both",
+        came="High",
+        own=canary(65),
+        stands=canary(65),
+    )
+
+
 def plant_undoing(matter: Matter) -> None:
     """What would be put back at Mercuri."""
     one = Undo.objects.create(target=matter.left, asked_at=NOW, due_at=NOW, state=Undo.State.READY)
@@ -251,6 +295,7 @@ def plant_undoing(matter: Matter) -> None:
 # The names of objects in PAGES.
 OBJECTS: dict[str, Any] = {
     "ticket": LinkedTicket,
+    "conflict": Conflict,
     "delivery": Delivery,
     "drift": Drift,
     "run": Reconciliation,
@@ -264,6 +309,7 @@ OBJECTS: dict[str, Any] = {
     "connection": Connection,
     "drill": Drill,
     "action": QueueAction,
+    "decision": DriftAction,
     "undo": Undo,
     "side": Side,
     "published": MappingSet,
@@ -405,6 +451,14 @@ def test_its_own_people_do_find_them(client: Client, matter: Matter) -> None:
     assert ticket | rules <= seen_by_owner
     # Rules are the business of those who keep them.
     assert not (rules - ticket - {canary(25)}) & seen_by_agent
+
+
+def test_the_pages_of_conflicts_are_among_what_is_visited(client: Client, matter: Matter) -> None:
+    owner = factories.make_user("olga", role=Role.MAPPING_OWNER, partner=factories.mercuri())
+
+    seen = set().union(*leaks(client, owner, CANARY).values())
+
+    assert {canary(number) for number in (60, 61, 62, 63, 64, 65, 66)} <= seen
 
 
 def test_the_integrators_staff_do_not_read_internal_notes(client: Client, matter: Matter) -> None:

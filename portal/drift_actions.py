@@ -1,0 +1,155 @@
+"""Deciding about many differences: what is meant is written down first and shown, then done some at a time.
+
+Only what still looks as it did is touched, and everything stays within the rights that the person has when it is done.
+What was done is known one by one, so that an action that was interrupted goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Count, Q, QuerySet
+
+from integrations.models import Drift
+from integrations.services import drift as service
+from integrations.services.refusals import NotPossible
+from portal import audit
+from portal.drift import drift_for
+from portal.models import DriftAction, DriftActionItem, User
+
+Act, Outcome = DriftAction.Act, DriftActionItem.Outcome
+
+# More than anybody can mean; what is left over is acted on by asking again.
+MOST = 10_000
+# Differences of one step: a person waits for it a few seconds at most.
+STEP = 100
+# What nobody has confirmed is forgotten after a day.
+FORGOTTEN_AFTER = timedelta(days=1)
+
+_TRAIL: Mapping[str, str] = {Act.REPAIR: "repaired", Act.ACCEPT: "accepted", Act.REVOKE: "revoked"}
+_DONE: Mapping[str, str] = {
+    Act.REPAIR: "The repair waits in its lane.",
+    Act.ACCEPT: "It may stay different until a value changes.",
+    Act.REVOKE: "It counts as drift again.",
+}
+CHANGED = "It has changed since it was chosen. Look at it anew."
+NOTHING = "Somebody was quicker, or it is not yours to decide about."
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """Differences of an action that would be written at, or are missing at, one system; `repairable` by writing."""
+
+    system: str
+    count: int
+    repairable: int
+    needs_a_person: int
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """How often something was the answer."""
+
+    outcome: str
+    message: str
+    count: int
+
+
+@transaction.atomic
+def plan(user: User, act: str, drifts: QuerySet[Drift], *, narrowed: str, now: datetime) -> DriftAction:
+    """Write down which differences are meant and how they look; nothing is done to them yet.
+
+    Those that the person may not decide about, and those that the act does not fit, are left out.
+    """
+    user.drift_actions.filter(started_at=None, asked_at__lt=now - FORGOTTEN_AFTER).delete()
+    found = _fitting(act, drifts.filter(pk__in=drift_for(user, "write").values("pk")))
+    action = DriftAction.objects.create(asked_by=user, asked_at=now, act=act, narrowed=narrowed[:500])
+    DriftActionItem.objects.bulk_create(
+        (
+            DriftActionItem(action=action, drift=drift, looked_like=service.looks_like(drift))
+            for drift in found.order_by("linked_ticket", "pk")[:MOST]
+        ),
+        batch_size=1000,
+    )
+    return action
+
+
+def carry_on(user: User, action: DriftAction, *, now: datetime, step: int = STEP) -> bool:
+    """Do the next ones; whether that was the last of it.  Interrupted or called twice, nothing is done twice."""
+    if action.started_at is None:
+        DriftAction.objects.filter(pk=action.pk, started_at=None).update(started_at=now)
+    rows = list(action.items.filter(outcome=Outcome.TO_DO).order_by("pk")[:step])
+    allowed = drift_for(user, "write").in_bulk([row.drift_id for row in rows])
+    for row in rows:
+        _do(user, action, row, allowed.get(row.drift_id), now)
+    if len(rows) == step and action.items.filter(outcome=Outcome.TO_DO).exists():
+        return False
+    DriftAction.objects.filter(pk=action.pk, ended_at=None).update(ended_at=now)
+    return True
+
+
+def hits_of(action: DriftAction) -> list[Hit]:
+    """What an action would touch, system by system, the most first.  One query."""
+    mendable = ~Q(drift__reason__in=Drift.BEYOND_WRITING)
+    rows = (
+        action.items.order_by()
+        .values_list("drift__target__system__name")
+        .annotate(
+            count=Count("pk"),
+            repairable=Count("pk", filter=mendable),
+            person=Count("pk", filter=Q(drift__needs_a_person=True)),
+        )
+    )
+    return sorted((Hit(*row) for row in rows), key=lambda one: (-one.count, one.system))
+
+
+def told_of(action: DriftAction) -> list[Told]:
+    """What came of it, by answer, the most frequent first.  One query."""
+    rows = action.items.exclude(outcome=Outcome.TO_DO).order_by().values_list("outcome", "message")
+    counted = rows.annotate(count=Count("pk")).order_by("-count", "message")
+    return [Told(Outcome(outcome).label, message, count) for outcome, message, count in counted[:20]]
+
+
+def unfinished_of(user: User) -> QuerySet[DriftAction]:
+    """Actions of this person that began and did not come to their end."""
+    return user.drift_actions.filter(started_at__isnull=False, ended_at=None).order_by("-pk")
+
+
+def _fitting(act: str, drifts: QuerySet[Drift]) -> QuerySet[Drift]:
+    if act == Act.REVOKE:
+        return drifts.filter(state=Drift.State.ACCEPTED)
+    found = drifts.filter(state=Drift.State.OPEN)
+    return found.exclude(reason__in=Drift.BEYOND_WRITING) if act == Act.REPAIR else found
+
+
+@transaction.atomic
+def _do(user: User, action: DriftAction, row: DriftActionItem, drift: Drift | None, now: datetime) -> None:
+    """One of them, with its entry in the trail and what came of it."""
+    current = DriftActionItem.objects.select_for_update().get(pk=row.pk)
+    if current.outcome != Outcome.TO_DO:
+        return
+    row.outcome, row.message = Outcome.LEFT, NOTHING
+    if drift is not None and service.looks_like(drift) != row.looked_like:
+        row.message = CHANGED
+    elif drift is not None:
+        try:
+            if _acts(action, user, now)[action.act](drift):
+                row.outcome, row.message = Outcome.DONE, _DONE[action.act]
+        except NotPossible as refusal:
+            row.message = refusal.message[:300]
+    row.save(update_fields=["outcome", "message"])
+    if drift is not None and row.outcome == Outcome.DONE:
+        why = {"reason": action.reason} if action.reason else {}
+        facts = {"what": drift.get_kind_display(), "cause": "reconcile"} if action.act == Act.REPAIR else why
+        audit.record(user, _TRAIL[action.act], drift, facts, partner=drift.target.system.partner)
+
+
+def _acts(action: DriftAction, user: User, now: datetime) -> Mapping[str, Callable[[Drift], bool]]:
+    return {
+        Act.REPAIR: lambda drift: service.repair(drift, by=user, now=now),
+        Act.ACCEPT: lambda drift: service.accept(drift, action.reason, by=user, now=now),
+        Act.REVOKE: service.revoke,
+    }
