@@ -20,13 +20,17 @@ WITHIN = timedelta(seconds=60)
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """A change of fields in a ticket's history.  `source` is the change it came from, when it is a write of ours."""
+    """A change of fields in a ticket's history.
+
+    `sources` are the changes it came from, when it is a write of ours: several where they went out together, so that
+    somebody's edit of another field, carried by the same write, does not hide that the rest answers.
+    """
 
     id: int
     ticket_id: int
     fields: frozenset[str]
     seen_at: datetime
-    source: int | None = None
+    sources: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +82,8 @@ def find_fight(facts: Iterable[Fact]) -> Fight | None:
     led: dict[int, Return | None] = {}
     latest: Return | None = None
     for fact in facts:
-        if fact.source is not None:
-            led[fact.id] = led.get(fact.source)
+        if fact.sources:
+            led[fact.id] = _longest(led.get(source) for source in sorted(fact.sources))
         else:
             led[fact.id] = found = _return(fact, last, led)
             if found is not None and _is_fight(found):
@@ -97,13 +101,17 @@ def _return(
     found: Return | None = None
     for name in sorted(fact.fields):
         covered = last.get((fact.ticket_id, name))
-        if covered is None or covered.source is None:
+        if covered is None or not covered.sources:
             continue
         before = led.get(covered.id)
         depth = before.depth + 1 if before else 1
         if found is None or depth > found.depth:
             found = Return(fact, name, depth, before)
     return found
+
+
+def _longest(chains: Iterable[Return | None]) -> Return | None:
+    return max((one for one in chains if one is not None), key=lambda one: one.depth, default=None)
 
 
 def _is_fight(latest: Return) -> bool:

@@ -11,7 +11,7 @@ from django.db.models import F
 from integrations.engine.fights import MOST_RETURNS, WITHIN, Fact, Fight, find_fight
 from integrations.events import lane_parked
 from integrations.mapping.plan import text_of
-from integrations.models import Delivery, Lane, SyncEvent, TicketSide
+from integrations.models import Attempt, Delivery, Lane, SyncEvent, TicketSide
 from integrations.statements import Question, update_many
 
 # The handbook's key.
@@ -53,19 +53,40 @@ def stop_fights(lanes: Sequence[Lane], queued: Collection[int], now: datetime) -
 
 def fight_on(linked_ticket_id: int) -> Fight | None:
     """The latest fight in which a linked ticket takes part, found in what was seen; also after it was stopped."""
-    facts: list[Fact] = []
+    seen: list[tuple] = []
     for ticket_id in sorted(_case(linked_ticket_id)):
         rows = SyncEvent.objects.filter(ticket=ticket_id).order_by("-position")
-        facts += [
-            Fact(pk, ticket_id, frozenset(fields), seen_at, source)
-            for pk, fields, seen_at, source in rows.values_list(
-                "pk", "fields", "seen_at", "caused_by__event_id"
-            )[:LOOKED_AT]
-            if fields
-        ]
+        told = rows.values_list("pk", "ticket_id", "fields", "seen_at", "caused_by_id")
+        seen += [row for row in told[:LOOKED_AT] if row[2]]
+    sources = _sources([cause for *_, cause in seen if cause is not None])
+    facts = [
+        Fact(pk, ticket_id, frozenset(fields), seen_at, sources.get(cause, frozenset()))
+        for pk, ticket_id, fields, seen_at, cause in seen
+    ]
     fight = find_fight(sorted(facts, key=lambda fact: fact.id))
     own = set(TicketSide.objects.filter(linked_ticket=linked_ticket_id).values_list("ticket_id", flat=True))
     return fight if fight and own & {one.fact.ticket_id for one in fight.returns} else None
+
+
+def _sources(delivery_ids: Collection[int]) -> dict[int, frozenset[int]]:
+    """The changes that each of these deliveries brought, and those that went out in the same write with it."""
+    attempts = Attempt.objects.filter(delivery__in=delivery_ids)
+    writes: dict[tuple[int, datetime], set[int]] = {}
+    for delivery_id, lane_id, began in attempts.values_list("delivery", "delivery__lane", "started_at"):
+        writes.setdefault((lane_id, began), set()).add(delivery_id)
+    # What goes out together begins at the same moment.
+    together = Attempt.objects.filter(
+        delivery__lane__in={lane_id for lane_id, _ in writes}, started_at__in={began for _, began in writes}
+    ).values_list("delivery__lane", "started_at", "delivery__event")
+    brought: dict[tuple[int, datetime], set[int]] = {}
+    for lane_id, began, event_id in together:
+        if event_id is not None:
+            brought.setdefault((lane_id, began), set()).add(event_id)
+    found: dict[int, set[int]] = {}
+    for write, ids in writes.items():
+        for delivery_id in ids:
+            found.setdefault(delivery_id, set()).update(brought.get(write, ()))
+    return {delivery_id: frozenset(events) for delivery_id, events in found.items()}
 
 
 def _case(linked_ticket_id: int) -> set[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -66,6 +67,37 @@ def test_two_automations_that_fight_are_stopped_and_named() -> None:
     world.desk.person_sets(other, subject="goes on")
     world.run()
     assert world.board.tickets[world.twin(world.desk_row, other)].fields["summary"] == "goes on"
+
+
+@pytest.mark.django_db
+def test_automations_are_stopped_although_people_edit_other_fields_all_the_time() -> None:
+    world = World()
+    fought_over(world)
+    before = world.desk.on_change
+
+    def edit(remote_id: str) -> None:
+        # Before the automation comes to it, so that both changes wait in this order.
+        status = world.desk.tickets[remote_id].fields.get("status")
+        if status != "open" and answered[-1:] != [status] and len(edits) < 40:
+            answered.append(status)
+            edits.append(f"edit {len(edits)}")
+            world.desk.person_sets(remote_id, subject=edits[-1])
+            answered.clear()
+            return
+        before(remote_id)
+
+    edits: list[str] = []
+    answered: list[Value] = []
+    world.desk.on_change = edit
+    world.desk.calls.clear()
+    world.board.calls.clear()
+
+    world.run()
+
+    assert len(edits) > 5
+    assert {lane.failure_code for lane in Lane.objects.filter(state="parked")} == {CODE}
+    answers = [one for one in writes(world.desk.calls) + writes(world.board.calls) if "status" in one]
+    assert len(answers) <= MOST_RETURNS + 4
 
 
 @pytest.mark.django_db
@@ -161,7 +193,7 @@ def facts(moments: list[float], *, answers: bool) -> list[Fact]:
         at = NOW + timedelta(seconds=second)
         made.append(Fact(2 * number, here, frozenset({"status"}), at))
         field = "status" if answers else f"other {number}"
-        made.append(Fact(2 * number + 1, there, frozenset({field}), at, source=2 * number))
+        made.append(Fact(2 * number + 1, there, frozenset({field}), at, sources=frozenset({2 * number})))
     return made
 
 
@@ -181,6 +213,15 @@ def test_only_a_long_quick_chain_of_returns_is_a_fight(
     found = find_fight(facts(moments, answers=answers))
 
     assert (found is not None) is is_fight
+
+
+def test_an_edit_that_went_out_in_the_same_write_hides_no_fight() -> None:
+    made = facts([float(n) for n in range(MOST_RETURNS + 2)], answers=True)
+    edit = Fact(1000, 1, frozenset({"title"}), made[20].seen_at)
+    made[20:20] = [edit]
+    made[22] = replace(made[22], fields=frozenset({"title", "status"}), sources=made[22].sources | {edit.id})
+
+    assert find_fight(made) is not None
 
 
 @pytest.mark.django_db
