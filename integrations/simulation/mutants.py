@@ -15,7 +15,7 @@ from integrations.engine import deliver, echo, effects, reading, setting_fields,
 from integrations.engine.values import DeliveryState, HeadView, Stamp, Winner
 from integrations.mapping import plan as mapping
 from integrations.simulation import workers
-from integrations.simulation.memory import Memory, MemoryStore
+from integrations.simulation.memory import Memory, MemoryStore, fights
 from integrations.simulation.stage import MemoryStage
 from integrations.simulation.world import Options
 
@@ -284,6 +284,13 @@ MUTANTS: tuple[Mutant, ...] = (
             (MemoryStore, "load_head", _takes_the_next_when_one_fails),
             (MemoryStore, "is_current", _any_number),
         ),
+    ),
+    Mutant(
+        "fights",
+        "rules of two systems that undo each other's changes through us are stopped",
+        "fights",
+        frozenset({"I4"}),
+        ((fights, "stop_fights", _overlooks),),
     ),
     Mutant(
         "answers",

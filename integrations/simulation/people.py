@@ -222,6 +222,7 @@ class People:
             world.stage.start_system(system_id)
             world.journal.figures["systems started"] += 1
         for lane in world.stage.parked_lanes():
+            world.journal.parked.append((world.clock.ms, lane.id, lane.failure_code))
             tried = self._tried.get((lane.id, lane.head), 0)
             self._tried[lane.id, lane.head] = tried + 1
             if tried < RETRIES:

@@ -35,6 +35,8 @@ class Profile:
     refusals: float = 0.15
     too_late: int = 0
     undoings: int = 0
+    # Two systems insist on different statuses.
+    fights: bool = False
     systems: tuple[int, ...] = (2, 3, 4)
     calls_in_flight: tuple[int, ...] = (4, 8)
     poll_s: int = 120
@@ -142,6 +144,22 @@ PROFILES = {
         ),
         # Staff undo single writes and whole versions, while people edit.
         Profile("undone", span_ms=5 * MINUTE, ops=16, kills=8, deletions=0.0, skew_s=60, undoings=5),
+        # Rules of two systems' own undo each other's changes through us.
+        Profile(
+            "fights",
+            span_ms=8 * MINUTE,
+            ops=6,
+            call_faults=4,
+            hint_faults=2,
+            kills=3,
+            freezes=1,
+            outages=0.1,
+            rule_edits=0.1,
+            deletions=0.0,
+            refusals=0.0,
+            systems=(2, 3),
+            fights=True,
+        ),
         # Systems that carry a request out after everything we wait for.
         Profile("beyond", span_ms=10 * MINUTE, ops=12, too_late=2, kills=4, freezes=1, deletions=0.0),
     )
@@ -180,6 +198,8 @@ class _Writer:
         start = random.randint(0, len(CHAIN) - count)
         skew_s = profile.skew_s or random.choice((0, 3, 3, 3, 600))
         systems = tuple(self._system(kind, skew_s) for kind in CHAIN[start : start + count])
+        if profile.fights:
+            systems = self._insisting(systems)
         links = tuple(self._link() for _ in systems[1:])
         ops = self._ops(systems, links)
         faults = self._faults(len(systems))
@@ -215,6 +235,14 @@ class _Writer:
             title_limit=self.random.choice((0, 0, 0, 6)),
             automates=self._chance(0.15),
         )
+
+    def _insisting(self, systems: tuple[SystemSetup, ...]) -> tuple[SystemSetup, ...]:
+        found = list(systems)
+        places = self.random.sample(range(len(found)), 2)
+        meanings = self.random.sample(("new", "open", "pending", "solved"), 2)
+        for place, meaning in zip(places, meanings, strict=True):
+            found[place] = replace(found[place], insists=meaning)
+        return tuple(found)
 
     def _link(self) -> LinkSetup:
         flags = []

@@ -23,6 +23,8 @@ class SystemSetup:
     has_steps: bool = False
     title_limit: int = 0
     automates: bool = False
+    # The meaning of the status that a rule of its own sets whenever anybody sets another one.
+    insists: str = ""
 
 
 @dataclass(frozen=True, slots=True)

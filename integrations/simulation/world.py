@@ -31,6 +31,9 @@ OVERLAP_MS = MINUTE
 EVENTS_BETWEEN_LOOKS = 20
 # A schedule takes some thousand; the longest outage some ten thousand.
 MOST_EVENTS = 60_000
+# A rule of a system's own acts so much after what it reacts to.
+ROBOT = "Robot"
+ROBOT_MS = 100
 # A hint that the portal could not take in is sent again after this.
 HINT_AGAIN_MS = 30 * SECOND
 
@@ -277,9 +280,25 @@ class World:
         self._changed[place].append((self.clock.ms, remote_id))
         if change.kind is ChangeKind.CREATED:
             self.tickets.setdefault((place, str(change.fields.get("ref"))), []).append(remote_id)
+        self._insist(place, remote_id, change)
         if change.actor.id != OUR_ACCOUNT:
             # What our own account did is not told; whoever wrote it reads it back.
             self._hint(place, remote_id)
+
+    def _insist(self, place: int, remote_id: str, change: Change) -> None:
+        """A rule of the system's own sets its status again; when people go home it is switched off."""
+        setup = self.schedule.systems[place]
+        status = WORDS[setup.kind].status.get(setup.insists)
+        if status is None or change.fields.get("status", status) == status:
+            return
+        if self.clock.ms > self.schedule.span_ms or change.actor.id == f"person-{ROBOT}":
+            return
+        self._open_timed += 1
+        self.agenda.after(ROBOT_MS, lambda: self._set_again(place, remote_id, status))
+
+    def _set_again(self, place: int, remote_id: str, status: str) -> None:
+        self._open_timed -= 1
+        self.systems[place].person_sets(remote_id, ROBOT, status=status)
 
     def _hint(self, place: int, remote_id: str) -> None:
         fault = self.mishaps.of_hint(place, self.clock.ms)

@@ -15,7 +15,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from integrations.simulation.checks import content, keeping, order, pressure, records, rules, undoing, writers
+from integrations.simulation.checks import (
+    amplification,
+    content,
+    keeping,
+    order,
+    pressure,
+    records,
+    rules,
+    undoing,
+    writers,
+)
 from integrations.simulation.evidence import Evidence
 from integrations.simulation.journal import Violation
 from integrations.simulation.world import World
@@ -32,6 +42,8 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("I4", order.nothing_comes_back),
     ("I4", order.our_writes_are_recognised),
     ("I4", order.nothing_multiplies),
+    ("I4", amplification.no_fight_goes_on),
+    ("I4", amplification.a_fight_is_told),
     ("I5", content.both_sides_agree),
     ("I5", content.the_newest_value_stands),
     ("I5", writers.no_newer_value_is_covered_knowingly),

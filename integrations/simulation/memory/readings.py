@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from integrations.canonical import Change, ChangeKind, History
 from integrations.engine import echo, effects, reading
 from integrations.engine.values import FIELD_WRITES, DeliveryState, LinkState, OpenWrite, TicketView
+from integrations.simulation.memory import fights
 from integrations.simulation.memory.heads import Heads
 from integrations.simulation.memory.lanes import Lanes
 from integrations.simulation.memory.picture import state_of
@@ -223,6 +224,7 @@ class Readings(Heads, Lanes):
             for row in rows:
                 row.marker = self.memory.new_marker()
                 self.memory.queue(self.memory.lanes_of[key], row, now)
+        fights.stop_fights(self.memory, {self.memory.lanes_of[key].id for key in planned}, now)
 
     def _tell(
         self,

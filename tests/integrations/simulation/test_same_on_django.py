@@ -14,7 +14,16 @@ from integrations.simulation.world import Options, World
 pytestmark = pytest.mark.django_db(transaction=True, reset_sequences=True)
 
 # The database takes a hundred times as long: `manage.py simulate --store django` takes more.
-LIVED = [("base", 0), ("base", 2), ("base", 5), ("hot", 1), ("coincidence", 2), ("undone", 1), ("undone", 4)]
+LIVED = [
+    ("base", 0),
+    ("base", 2),
+    ("base", 5),
+    ("hot", 1),
+    ("coincidence", 2),
+    ("undone", 1),
+    ("undone", 4),
+    ("fights", 2),
+]
 
 
 def course(profile: str, seed: int, stage: Stage) -> tuple[list[str], list[str]]:

@@ -26,6 +26,7 @@ LIVED = {
     "outage": 1,
     "beyond": 20,
     "undone": 20,
+    "fights": 6,
 }
 
 
