@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('integrations', '0025_exceptions'),
+        ('integrations', '0026_exceptions'),
         ('portal', '0006_take_newest'),
     ]
 

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('integrations', '0024_twin_index'),
+        ('integrations', '0025_titles'),
     ]
 
     operations = [
