@@ -165,9 +165,19 @@ def _free_lanes(is_bulk: bool) -> tuple[Question, Question]:
     )
 
 
+def _some_lane(lanes: QuerySet[Lane]) -> QuerySet:
+    """Keys of these lanes, in the order of the index of those that are due.
+
+    Whether there is one at all needs no order; but without it PostgreSQL goes through the whole table as soon as it
+    believes that many are due, and it believes so for long after a flood.
+    """
+    return lanes.order_by("is_bulk", "next_at").values_list("pk")
+
+
 def _some_reading(systems: QuerySet[System], now: datetime) -> QuerySet:
-    """Keys of tickets whose history is to be read, in one of these systems."""
-    return Ticket.objects.read_due(now).filter(system__in=systems).values_list("pk")
+    """Keys of tickets whose history is to be read, in one of these systems; in the order of their index likewise."""
+    due = Ticket.objects.read_due(now).filter(system__in=systems)
+    return due.order_by("read_is_bulk", "read_due_at").values_list("pk")
 
 
 def _free_readings(is_bulk: bool) -> tuple[Question, Question]:
@@ -192,10 +202,8 @@ def _free_readings(is_bulk: bool) -> tuple[Question, Question]:
 _any_reading = Question(
     lambda now, busy: _some_reading(System.objects.callable_at(now).exclude(pk__in=busy), now)[:1]
 )
-_any_lane = Question(lambda now, busy: due_lanes(now).exclude(system__in=busy).values_list("pk")[:1])
-_lanes_of = Question(
-    lambda now, system, limit: due_lanes(now).filter(system=system).values_list("pk")[:limit]
-)
+_any_lane = Question(lambda now, busy: _some_lane(due_lanes(now).exclude(system__in=busy))[:1])
+_lanes_of = Question(lambda now, system, limit: _some_lane(due_lanes(now).filter(system=system))[:limit])
 _readings_of = Question(
     lambda now, system, limit: _some_reading(System.objects.callable_at(now).filter(pk=system), now)[:limit]
 )

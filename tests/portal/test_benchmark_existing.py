@@ -71,6 +71,23 @@ def test_looking_for_work_looks_at_what_is_due_and_not_at_every_ticket() -> None
     assert all("ticket_read_due" in plan for plan in plans), plans
 
 
+def test_looking_for_work_does_so_when_statistics_tell_of_a_flood_that_is_over() -> None:
+    existing.fill(factories.make_connection(), 2000)
+    soon = timezone.now() + timedelta(days=1)
+    waiting = {"waits": True, "next_at": soon, "waits_since": soon}
+    Lane.objects.update(**waiting)
+    Ticket.objects.update(read_due_at=soon)
+    existing.remember_sizes()
+    Lane.objects.update(waits=False)
+    Ticket.objects.update(read_due_at=None)
+
+    with noted() as asked:
+        claims.has_work(timezone.now())
+
+    indexes = {one.plan.count("ticket_read_due") + 2 * one.plan.count("lane_due") for one in asked}
+    assert indexes == {1, 2}, [one.plan for one in asked]
+
+
 def test_counting_the_tickets_that_are_gone_does_not_look_at_the_others() -> None:
     existing.fill(factories.make_connection(), 2000)
     existing.remember_sizes()
