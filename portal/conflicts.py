@@ -18,7 +18,7 @@ from integrations.models import Conflict, Delivery, DictionaryField, Lane
 from integrations.richtext import blocks
 from integrations.richtext.blocks import Document
 from integrations.richtext.merge import merge
-from integrations.services.conflicts import Case, Version, case_of
+from integrations.services.conflicts import Case, Version, case_of, is_own_newest
 from integrations.services.timeline import Viewer
 from portal.access import Someone
 from portal.forms.conflicts import DecisionForm
@@ -38,6 +38,8 @@ class Shown:
     text: Document | None
     by: str
     at: datetime | None
+    # Whether it was set after the other one: the value that "take the newest" takes.
+    is_newest: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +115,8 @@ def questions_of(
             OpenQuestion(
                 conflict,
                 labels.get(conflict.shared, conflict.shared),
-                _shown(case.came, viewer),
-                _shown(case.own, viewer),
+                _shown(case.came, viewer, is_newest=not is_own_newest(case)),
+                _shown(case.own, viewer, is_newest=is_own_newest(case)),
                 case.problem if may_decide else "",
                 form,
             )
@@ -173,7 +175,7 @@ def _plain(value: Value) -> str:
     return "\n\n".join(Document((block,)).plain() for block in blocks.from_value(value).blocks)
 
 
-def _shown(version: Version, viewer: Viewer) -> Shown:
+def _shown(version: Version, viewer: Viewer, *, is_newest: bool) -> Shown:
     partner = version.system.partner
     sees = viewer.sees_all or partner.pk in viewer.partner_ids
     value = version.own if sees else version.shared
@@ -185,6 +187,7 @@ def _shown(version: Version, viewer: Viewer) -> Shown:
         text=blocks.from_value(value) if blocks.is_document(value) else None,
         by=version.by if sees else "",
         at=version.at,
+        is_newest=is_newest,
     )
 
 

@@ -364,7 +364,12 @@ class QueueAction(models.Model):
     ended_at = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:
-        return f"{self.get_act_display()} of {self.asked_at:%Y-%m-%d %H:%M}"
+        return f"{self.name} of {self.asked_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def name(self) -> str:
+        """The act on its own, without what it is done to."""
+        return "Take the newest value" if self.act == self.Act.NEWEST else self.get_act_display()
 
 
 class QueueActionLane(models.Model):

@@ -184,6 +184,11 @@ def decide_conflict(
     return Result(lane.pk, True, "Decided. It goes to both sides now.")
 
 
+def is_own_newest(case: Case) -> bool:
+    """Whether the receiver's value was set last; the receiver's also where neither can be told.  Pure."""
+    return case.came.at is None or (case.own.at is not None and case.own.at >= case.came.at)
+
+
 def take_newest(lane_ids: Iterable[int], *, now: datetime, by: Any) -> list[Result]:
     """Decide every open conflict of these lanes for the value that was set last; one result a lane."""
     results = []
@@ -193,8 +198,7 @@ def take_newest(lane_ids: Iterable[int], *, now: datetime, by: Any) -> list[Resu
             case = case_of(conflict, now=now)
             if case is None:
                 continue
-            is_own = case.came.at is None or (case.own.at is not None and case.own.at >= case.came.at)
-            choice = Choice.OWN if is_own else Choice.CAME
+            choice = Choice.OWN if is_own_newest(case) else Choice.CAME
             result = decide_conflict(
                 conflict, choice, by=by, now=now, reason="The newest of both", token=case.token
             )

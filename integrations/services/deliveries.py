@@ -11,7 +11,7 @@ from integrations.mapping.agreement import Settle
 from integrations.mapping.files import file_refusal
 from integrations.mapping.plan import Problem, headed, heading, receive, text_of
 from integrations.mapping.rules import NO_RULES
-from integrations.models import Delivery, DictionaryField, MappingSet, Side, TicketSide
+from integrations.models import Conflict, Delivery, DictionaryField, MappingSet, Side, TicketSide
 from integrations.richtext import blocks
 from integrations.richtext.blocks import Document
 from integrations.services.timeline import field_labels, losses_of
@@ -151,18 +151,26 @@ def _preview(delivery: Delivery, settled: Settle) -> Preview:
     if delivery.operation in Delivery.OF_RECEIVER:
         return Preview(_writes(fields, current, labels))
     mapped = receive(rules, fields, current=current, is_new=stands.ticket is None)
+    settled_elsewhere = _decided_about(delivery)
+    writes = {name: value for name, value in mapped.fields.items() if name not in settled_elsewhere}
     return Preview(
-        _writes(mapped.fields, current, labels),
+        _writes(writes, current, labels),
         problem=mapped.problem,
         lost=tuple(
             f"{labels.get(name, name)}: {sentence}"
-            for name, value in mapped.fields.items()
+            for name, value in writes.items()
             for sentence in losses(
                 value,
                 lambda name=name, value=value: settled(side.system_id, name, value),  # type: ignore[misc]
             )
         ),
     )
+
+
+def _decided_about(delivery: Delivery) -> set[str]:
+    """Fields that this delivery does not write: somebody decides, or has decided, which of two values stands."""
+    asked = Conflict.objects.open().filter(delivery=delivery).values_list("field", flat=True)
+    return {*asked, *delivery.envelope.get("decided", ())}
 
 
 def _writes(

@@ -43,8 +43,8 @@ class DecisionForm(forms.Form):
         can_take: bool,
     ) -> None:
         super().__init__(data or None, prefix=prefix, initial={"token": token, "text": merged or ""})
-        choices = [(Conflict.Choice.CAME.value, f"Take {came}'s")] if can_take else []
-        choices.append((Conflict.Choice.OWN.value, f"Keep {own}'s"))
+        choices = [(Conflict.Choice.CAME.value, f"Take the value of {came}")] if can_take else []
+        choices.append((Conflict.Choice.OWN.value, f"Keep the value of {own}"))
         if merged is None:
             del self.fields["text"]
         else:

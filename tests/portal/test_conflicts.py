@@ -8,9 +8,11 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from integrations.mapping.rules import ConflictPolicy
 from integrations.models import Conflict, Delivery, FieldRule, Lane, Ticket
 from integrations.services.explaining import explain
-from portal.models import AuditEntry, User
+from integrations.services.mappings import draft_rules
+from portal.models import AuditEntry, QueueAction, User
 from tests import factories
 from tests.factories import Role
 from tests.integrations import scenes
@@ -81,8 +83,38 @@ def test_staff_see_both_values_in_both_words_with_their_authors(
 
     for shown in ("urgent", "P4 secret", "“critical” in", "“minor” in", "Mina Came", "Ines Own"):
         assert shown in text
-    assert "Take Mercuri Inc&#x27;s" in text
-    assert "Keep Infinity Solutions&#x27;s" in text
+    assert "Take the value of Mercuri Inc" in text
+    assert "Keep the value of Infinity Solutions" in text
+
+
+def test_the_page_to_decide_does_not_speak_of_writing_what_is_in_dispute(
+    client: Client, matter: Matter, staff: User
+) -> None:
+    text = page_for(client, staff)
+    assert "would be written now" not in text
+    assert "What else it writes" not in text
+
+    delivery = Conflict.objects.get().delivery
+    FieldRule.objects.filter(target="note").update(conflict="newest")
+    delivery.envelope = {"fields": {"priority": "critical", "note": "Called twice"}}
+    delivery.save()
+    text = page_for(client, staff)
+
+    _, _, beside = text.partition("What else it writes once that is decided")
+    assert "Called twice" in beside
+    assert "P1" not in beside
+
+
+def test_the_value_that_was_set_last_is_marked_for_both_companies(client: Client, matter: Matter) -> None:
+    owner = Role.MAPPING_OWNER
+    pages = [
+        page_for(client, factories.make_user(name, role=owner, partner=partner))
+        for name, partner in (("ann", factories.mercuri()), ("ben", factories.infinity()))
+    ]
+
+    for text in pages:
+        mercuri, _, infinity = text.partition('<div class="fw-medium">Infinity Solutions')
+        assert (mercuri.count(">newest<"), infinity.count(">newest<")) == (0, 1)
 
 
 def test_the_queue_leads_to_the_decision(client: Client, matter: Matter, staff: User) -> None:
@@ -112,7 +144,7 @@ def test_a_decision_goes_to_both_sides_and_leaves_a_trail(
     assert Lane.objects.get(pk=matter.to_right.pk).state == "ready"
     entry = AuditEntry.objects.get(action="decided")
     assert entry.changes == {"field": "priority", "stands": "came", "reason": "The customer said so."}
-    assert "Mercuri Inc's value stands: “P1”" in shown.replace("&#x27;", "'")
+    assert "The value of Mercuri Inc stands: “P1”" in shown
 
 
 def test_whoever_comes_second_is_told(client: Client, matter: Matter, staff: User) -> None:
@@ -179,6 +211,42 @@ def test_many_are_decided_for_the_newest(client: Client, matter: Matter, staff: 
 
     assert said(response) == ["Decided. It goes to both sides now."]
     assert Conflict.objects.get().choice == "own"
+
+
+def test_all_that_wait_for_a_decision_are_decided_for_the_newest_after_a_look(
+    client: Client, matter: Matter, staff: User
+) -> None:
+    client.force_login(staff)
+    answer = client.post(
+        reverse("delivery_act"), {"action": "newest", "scope": "all", "code": "conflict"}, follow=True
+    )
+
+    page = " ".join(answer.content.decode().split())
+    assert "Take the newest value in 1 lane" in page
+    assert "Where both sides changed a field, the value that was set last stands on both." in page
+    assert "Reason: conflict" in page
+    assert Conflict.objects.open().count() == 1
+    action = QueueAction.objects.get()
+    client.post(reverse("queue_action_run", args=[action.pk]))
+
+    decided = Conflict.objects.get()
+    assert (decided.choice, decided.stands, decided.reason) == ("own", "P4 secret", "The newest of both")
+    assert [(one.outcome, one.message) for one in action.lanes.all()] == [
+        ("done", "Decided. It goes to both sides now.")
+    ]
+
+
+def test_the_rule_that_keeps_the_own_value_says_so_where_it_is_made(client: Client, matter: Matter) -> None:
+    client.force_login(factories.make_user("ben", role=Role.MAPPING_OWNER, partner=factories.infinity()))
+    draft = draft_rules(matter.right, "incoming")
+    rule = draft.rules.get(target="priority")
+
+    page = client.get(reverse("mapping_rule_edit", args=[rule.pk])).content.decode()
+
+    for words in ConflictPolicy:
+        assert f'value="{words}"' in page
+    assert "This side&#x27;s own change stands" in page
+    assert "A person decides" in page
 
 
 def test_a_text_of_both_may_be_edited(client: Client, matter: Matter, staff: User) -> None:
