@@ -19,7 +19,7 @@ from django.shortcuts import get_object_or_404
 from integrations.models import Connection, Lane, LinkedTicket, Partner, PartnerTicket, TicketSide
 from integrations.services.timeline import Viewer
 from portal import ticket_search as search
-from portal.access import RESOURCES, Someone, rights_of
+from portal.access import RESOURCES, Level, Someone, rights_of
 from portal.keyset import KeyPage, key_page
 from portal.models import User
 
@@ -116,6 +116,19 @@ def may_at_one(user: Someone, action: str, resource: str, partner_ids: Iterable[
     """Whether the person may do this at one of these partners at least."""
     places = rights_of(user).partner_ids(resource, action)
     return places is None or bool(places & set(partner_ids))
+
+
+def linked_of(user: Someone, ticket_ids: Iterable[int | None]) -> dict[int, list[LinkedTicket]]:
+    """The linked tickets in which these tickets stand, as far as the person may open them.  One query."""
+    if rights_of(user).level("tickets") < Level.READ:
+        return {}
+    sides = TicketSide.objects.filter(
+        ticket__in=[key for key in ticket_ids if key], linked_ticket__in=LinkedTicket.objects.visible_to(user)
+    )
+    found: dict[int, list[LinkedTicket]] = {}
+    for one in sides.select_related("linked_ticket").order_by("linked_ticket"):
+        found.setdefault(one.ticket_id or 0, []).append(one.linked_ticket)
+    return found
 
 
 def require_at_one(user: Someone, action: str, resource: str, partner_ids: Iterable[int]) -> None:

@@ -22,7 +22,7 @@ from portal.exports import csv_response
 from portal.forms.alerts import AlertFilter, TakeInHandForm
 from portal.listing import WIDE, Column, in_order, listing
 from portal.queue import lane_rows, reachable
-from portal.tickets import viewer_of
+from portal.tickets import linked_of, viewer_of
 
 COLUMNS = (
     Column("Alert", "message", "message"),
@@ -136,8 +136,11 @@ def _page(request: HttpRequest, alert: Alert, form: TakeInHandForm | None = None
         "trail": trail_of(alert, user),
     }
     if alert.is_live:
-        page["twins"] = services.twins_of(alert, timezone.now())[:TWINS_SHOWN]
-        page["doubled"] = services.doubled_of(alert, timezone.now())[:TWINS_SHOWN]
+        twins = list(services.twins_of(alert, timezone.now())[:TWINS_SHOWN])
+        doubled = list(services.doubled_of(alert, timezone.now())[:TWINS_SHOWN])
+        linked = linked_of(user, [*(one.twin_of_id for one in twins), *(one.ticket_id for one in doubled)])
+        page["twins"] = [(one, linked.get(one.twin_of_id or 0, [])) for one in twins]
+        page["doubled"] = [(one, linked.get(one.ticket_id, [])) for one in doubled]
     if alert.is_about_lanes and alert.is_live and may(user, "read", "queue"):
         lanes = services.lanes_of(alert).filter(pk__in=reachable(user).values("pk"))
         rows = list(lanes[:LANES_SHOWN])

@@ -13,7 +13,7 @@ from django.utils import timezone
 from integrations.models import Alert, Lane, SyncEvent, Ticket
 from integrations.services import heartbeats
 from knowledgebase.services import load_shipped
-from portal.models import AuditEntry, User
+from portal.models import AuditEntry, MatrixCell, User
 from tests import factories
 from tests.factories import Role
 from tests.integrations import scenes
@@ -156,6 +156,7 @@ def test_an_alert_leads_to_both_tickets_that_were_made(client: Client, matter: M
     assert 'href="https://infinity.test/OPS-778"' in page
     assert 'href="https://infinity.test/linked"' in page
     assert "<strong>close or delete the second one</strong>" in page
+    assert f'href="{reverse("ticket_detail", args=[matter.linked.pk])}"' in page
 
 
 def test_an_alert_leads_to_the_ticket_on_which_a_comment_stands_twice(client: Client, matter: Matter) -> None:
@@ -173,6 +174,24 @@ def test_an_alert_leads_to_the_ticket_on_which_a_comment_stands_twice(client: Cl
         'A comment on <a class="text-decoration-underline" href="https://infinity.test/linked"'
         in " ".join(page.split())
     )
+    assert f'href="{reverse("ticket_detail", args=[matter.linked.pk])}"' in page
+
+
+def test_an_alert_leads_only_to_linked_tickets_that_the_reader_may_open(
+    client: Client, matter: Matter
+) -> None:
+    linked = matter.right_ticket
+    Ticket.objects.create(
+        system=linked.system, remote_id="778", twin_of=linked, opened_at=timezone.now(), title="Twin"
+    )
+    alert = scenes.alert(linked.system, code="duplicate_twin", message="Made twice.")
+    sign_in(client, "ivan", Role.SERVICE_LEVEL_MANAGER, factories.infinity())
+    MatrixCell.objects.create(role=Role.SERVICE_LEVEL_MANAGER, resource="tickets", level=0)
+
+    page = text(client, "alert_detail", alert.pk)
+
+    assert "Twin" in page
+    assert reverse("ticket_detail", args=[matter.linked.pk]) not in page
 
 
 def test_somebody_takes_it_in_hand(client: Client, alerts: dict[str, Alert]) -> None:
