@@ -43,6 +43,7 @@ from knowledgebase.models import Article
 from knowledgebase.search import articles_for
 from portal.access import Someone, rights_of
 from portal.keyset import KeyPage, key_page
+from portal.queue_fields import explained_fields
 from portal.tickets import require_at_one, title_for, viewer_of
 
 # The orders of the list; the longest wait is the one to look at.
@@ -260,7 +261,7 @@ def find_all(user: Someone, criteria: QueueCriteria, *, now: datetime, size: int
 
 
 def lane_rows(lanes: Sequence[Lane], viewer: Viewer, *, now: datetime) -> list[LaneRow]:
-    """Lanes as rows.  Five queries, however many."""
+    """Lanes as rows.  Seven queries at most, however many."""
     keys = [lane.pk for lane in lanes]
     heads = {one.lane_id: one for one in Delivery.objects.filter(lane__in=keys, number=F("lane__head"))}
     sides: dict[int, list[TicketSide]] = {}
@@ -270,8 +271,9 @@ def lane_rows(lanes: Sequence[Lane], viewer: Viewer, *, now: datetime) -> list[L
         sides.setdefault(one.linked_ticket_id, []).append(one)
     articles = articles_for(lane.failure_code for lane in lanes)
     held = holdings({lane.system_id for lane in lanes}, now=now)
+    names = explained_fields(lanes, heads)
     return [
-        _row(lane, sides[lane.linked_ticket_id], heads.get(lane.pk), articles, viewer, held, now)
+        _row(lane, sides[lane.linked_ticket_id], heads.get(lane.pk), articles, viewer, held, names, now)
         for lane in lanes
     ]
 
@@ -408,6 +410,7 @@ def _row(
     articles: dict[str, Article],
     viewer: Viewer,
     held: Mapping[int, Holding],
+    names: Mapping[int, str],
     now: datetime,
 ) -> LaneRow:
     target = next(one for one in sides if one.side_id == lane.target_id)
@@ -415,7 +418,6 @@ def _row(
     sender, receiver = source.side.system, target.side.system
     _remember(lane, target.linked_ticket, receiver)
     holding = holding_of(lane, held, now)
-    changed = (head.envelope.get("changed") or list(head.envelope.get("fields", {}))) if head else []
     return LaneRow(
         lane=lane,
         title=title_for(target.linked_ticket, sides, viewer),
@@ -433,7 +435,7 @@ def _row(
         holding=holding,
         article=articles.get(lane.failure_code),
         system=receiver,
-        field_name=str(changed[0]) if changed else "",
+        field_name=names.get(lane.pk, ""),
     )
 
 

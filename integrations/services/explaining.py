@@ -154,6 +154,9 @@ class _Telling:
             text = f"No rule of {self.here} sends {self.field.label.lower()}: it stays inside."
             return End.NOT_SENT, [Step(self.own, text, mapping_set_id=outgoing.id if outgoing else None)]
         delivery = self._delivery()
+        if delivery is not None and delivery.state in (Delivery.State.NEW, Delivery.State.SENT):
+            # What waits is what people ask about, also where a write of ours came to the field since.
+            return self._sent(delivery)
         event = self._event(rule)
         if delivery is None or (event is not None and _is_later(event, delivery)):
             return self._not_sent(outgoing, rule, event)

@@ -187,3 +187,16 @@ def test_each_company_is_told_its_own_steps_and_no_more(matter: Matter) -> None:
         End.ARRIVED,
         ["Infinity Solutions wrote “Highest” to priority, by version 2 of its rules."],
     )
+
+
+def test_what_waits_is_told_also_where_our_own_write_came_to_the_field_since(matter: Matter) -> None:
+    raised(matter)
+    scenes.park(matter.to_right, "conflict", "“priority” was changed on both sides.")
+    answer = scenes.seen(matter.right_ticket, minute=-8, fields={"priority": "High"})
+    wrote = scenes.arrived(matter.to_left, answer, envelope={"fields": {"priority": "high"}})
+    scenes.seen(matter.left_ticket, minute=-7, fields={"priority": "high"}, caused_by=wrote, actor="Concord")
+
+    there = directions(matter)[0]
+
+    assert told(there)[1][:2] == [SET, RELEASED]
+    assert "“priority” was changed on both sides." in there.steps[-1].text

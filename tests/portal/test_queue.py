@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -275,6 +276,31 @@ def test_a_row_leads_to_why_its_field_does_not_move(client: Client, matter: Matt
     assert client.get(address).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("values", "name"),
+    [
+        ({"envelope": {"fields": {"title": "New"}, "changed": ["subject"]}}, "title"),
+        (
+            {"envelope": {}, "problem": {"code": "unmapped_value", "field": "subject", "message": "No row."}},
+            "title",
+        ),
+        ({"envelope": {"fields": {}, "changed": ["subject"]}}, ""),
+        ({"envelope": {"comment": {"body": "x"}}, "operation": "comment"}, ""),
+    ],
+)
+def test_a_row_leads_to_the_field_by_its_name_in_the_dictionary_or_nowhere(
+    client: Client, matter: Matter, staff: User, values: dict[str, Any], name: str
+) -> None:
+    scenes.dictionary(matter.left, title="Title")
+    scenes.publish(matter.left, "outgoing", {"title": "subject"})
+    scenes.queued(matter.to_right, scenes.seen(matter.left_ticket), **values)
+    client.force_login(staff)
+
+    found = re.findall(r"/why/([^/]*)/", client.get(QUEUE).content.decode())
+
+    assert found == ([name] if name else [])
+
+
 def test_nothing_is_dropped_by_age_or_number_of_tries(client: Client, matter: Matter, staff: User) -> None:
     """Three years and a hundred thousand tries later it stands there still."""
     wait(matter)
@@ -307,9 +333,9 @@ def test_the_queue_costs_the_same_whatever_its_length(
     client.get(QUEUE)
 
     # Session, user and whose; memberships, matrix; connections, partners and systems to choose from (counted, listed);
-    # groups with the partners seen and their systems; page: partners seen, lanes, heads, sides, articles, budgets; codes
+    # groups with the partners seen and their systems; page: partners seen, lanes, heads, sides, articles, budgets, the dictionary; codes
     # with the partners seen, their articles; unfinished actions.
-    with django_assert_num_queries(24):
+    with django_assert_num_queries(25):
         client.get(QUEUE)
 
 
