@@ -19,7 +19,7 @@ from portal.presentation import duration_words
 from slas.clock import Kind
 from slas.matrix import Priority
 from slas.models import Agreement, Clock, PriorityChoice, TypeChoice
-from slas.reports import AT_WORK, BREACHED, FINISHED, MET, By, Line, Spread, attainment, behind, total
+from slas.reports import AT_WORK, BREACHED, FINISHED, MET, By, Line, Spread, Times, attainment, behind, total
 
 KINDS = [(Kind.RESOLUTION.value, "Resolution"), (Kind.RESPONSE.value, "Response")]
 BYS = [
@@ -174,21 +174,32 @@ def clocks_for(user: Someone, scope: Scope) -> QuerySet[Clock]:
 
 
 def report(user: Someone, scope: Scope) -> Report:
-    """The report.  Four passes over the clocks, whatever the number of its lines."""
+    """The report.  Four passes over the clocks, whatever the number of its lines; two of them only count."""
     clocks, kind = clocks_for(user, scope), Kind(scope.kind)
-    goals = dict(agreements_of(user).values_list("name", "goal_percent"))
-    resolution, response = total(clocks, Kind.RESOLUTION), total(clocks, Kind.RESPONSE)
-    fine = attainment(clocks, kind, [By.MONTH, By.PROVIDER, By.PRIORITY])
+    resolution = total(clocks, Kind.RESOLUTION, Times.SERVICE)
+    response = total(clocks, Kind.RESPONSE, Times.NONE)
+    fine = attainment(clocks, kind, [By.MONTH, By.PROVIDER, By.PRIORITY], Times.NONE)
     return Report(
         resolution=resolution,
         response=response,
         resolution_share=_share(scope, resolution, (), (), kind=Kind.RESOLUTION),
         response_share=_share(scope, response, (), (), kind=Kind.RESPONSE),
-        lines=[_table_line(scope, line, goals) for line in attainment(clocks, kind, [scope.by])],
+        lines=_table(user, clocks, scope, Times.SERVICE),
         chart=_chart(scope, fine),
         providers=_providers(scope, fine),
         priorities=[PriorityChoice(one.value).label for one in Priority],
     )
+
+
+def table(user: Someone, scope: Scope) -> list[TableLine]:
+    """The lines of the report's table alone, with all their durations.  One pass over the clocks."""
+    return _table(user, clocks_for(user, scope), scope, Times.ALL)
+
+
+def _table(user: Someone, clocks: QuerySet[Clock], scope: Scope, times: Times) -> list[TableLine]:
+    goals = dict(agreements_of(user).values_list("name", "goal_percent"))
+    lines = attainment(clocks, Kind(scope.kind), [scope.by], times)
+    return [_table_line(scope, line, goals) for line in lines]
 
 
 def clocks_behind(

@@ -1,21 +1,21 @@
 """Attainment: how many tickets were opened, answered and resolved, how fast, and whether in time.
 
-Every report is one pass over clocks: grouped by the database where it can compute percentiles (PostgreSQL), otherwise
-streamed, so that a million clocks are never held as objects.  Percentiles interpolate linearly between neighbours, as
+Every report is one pass over clocks: grouped by the database where it can compute what is asked (percentiles are
+PostgreSQL's), otherwise streamed, so that a million clocks are never held as objects.  Percentiles interpolate linearly between neighbours, as
 numpy and PostgreSQL's percentile_cont do.  Nothing is written.
 """
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from typing import Any
 
 from django.db import connections
-from django.db.models import Aggregate, Avg, Count, FloatField, Q, QuerySet
+from django.db.models import Aggregate, Avg, Count, Field, Q, QuerySet
 
 from slas.clock import Kind, State
 from slas.matrix import Priority
@@ -39,6 +39,14 @@ class By(StrEnum):
     TYPE = "type"
     # The month in which the clock began: as a rule, in which the ticket was opened.
     MONTH = "month"
+
+
+class Times(StrEnum):
+    """Which durations a report tells of."""
+
+    NONE = "none"
+    SERVICE = "service"
+    ALL = "all"
 
 
 _COLUMNS = {
@@ -92,25 +100,28 @@ class Line:
         return self.met / self.judged if self.judged else None
 
 
-def attainment(clocks: QuerySet[Clock], kind: Kind, by: Sequence[By] = ()) -> list[Line]:
+def attainment(
+    clocks: QuerySet[Clock], kind: Kind, by: Sequence[By] = (), times: Times = Times.ALL
+) -> list[Line]:
     """One line for each combination of `by` that occurs, in the order of its keys, priorities by their rank.
 
     `clocks` says which ones count (`Clock.objects.visible_to(user)`); without `by` there is one line, if any.
+    Counting a million takes a moment, putting their durations in order some more: `times` says which are wanted.
     """
     rows = clocks.filter(kind=kind.value).order_by()
     columns = [_COLUMNS[one] for one in by]
-    if connections[rows.db].vendor == "postgresql":
-        lines = _grouped(rows, columns)
+    if connections[rows.db].vendor == "postgresql" or times is Times.NONE:
+        lines = _grouped(rows, columns, times)
     else:
-        lines = _streamed(rows, columns)
+        lines = _streamed(rows, columns, times)
     return sorted(
         lines, key=lambda line: [_rank(one, value) for one, value in zip(by, line.key, strict=True)]
     )
 
 
-def total(clocks: QuerySet[Clock], kind: Kind) -> Line:
+def total(clocks: QuerySet[Clock], kind: Kind, times: Times = Times.ALL) -> Line:
     """Everything in one line, also when there is nothing."""
-    found = attainment(clocks, kind)
+    found = attainment(clocks, kind, times=times)
     return found[0] if found else Line((), 0, 0, 0, 0, 0, None, None)
 
 
@@ -138,38 +149,48 @@ def _rank(by: By, value: str | date) -> tuple[int, str]:
     return 0, value.isoformat() if isinstance(value, date) else value
 
 
-# --- PostgreSQL groups by itself ---
+# --- The database groups by itself ---
 
 
-class _Percentile(Aggregate):
-    """PostgreSQL's percentile_cont of an expression."""
+class _Percentiles(Aggregate):
+    """PostgreSQL's percentile_cont of an expression, for the median and the ninetieth at once: put in order once."""
 
     function = "PERCENTILE_CONT"
-    output_field = FloatField()
-
-    def __init__(self, expression: str, share: float, **extra: Any) -> None:
-        super().__init__(expression, **extra)
-        self.template = f"%(function)s({share}) WITHIN GROUP (ORDER BY %(expressions)s)"
+    template = "%(function)s(ARRAY[0.5, 0.9]) WITHIN GROUP (ORDER BY %(expressions)s)"
+    # An array, which comes as a list without a field of PostgreSQL's own.
+    output_field = Field()
 
 
-_NUMBERS = {
+_COUNTS = {
     "opened_n": Count("pk"),
     "finished_n": Count("pk", filter=FINISHED),
     "at_work_n": Count("pk", filter=AT_WORK),
     "met_n": Count("pk", filter=MET),
     "breached_n": Count("pk", filter=BREACHED),
-    "wall_mean": Avg("wall_s", filter=FINISHED),
-    "wall_median": _Percentile("wall_s", 0.5, filter=FINISHED),
-    "wall_p90": _Percentile("wall_s", 0.9, filter=FINISHED),
-    "service_mean": Avg("elapsed_s", filter=FINISHED),
-    "service_median": _Percentile("elapsed_s", 0.5, filter=FINISHED),
-    "service_p90": _Percentile("elapsed_s", 0.9, filter=FINISHED),
+}
+_SPREADS = {
+    "wall": {
+        "wall_mean": Avg("wall_s", filter=FINISHED),
+        "wall_percentiles": _Percentiles("wall_s", filter=FINISHED),
+    },
+    "service": {
+        "service_mean": Avg("elapsed_s", filter=FINISHED),
+        "service_percentiles": _Percentiles("elapsed_s", filter=FINISHED),
+    },
+}
+_TOLD: Mapping[Times, tuple[str, ...]] = {
+    Times.NONE: (),
+    Times.SERVICE: ("service",),
+    Times.ALL: ("wall", "service"),
 }
 
 
-def _grouped(rows: QuerySet[Clock], columns: Sequence[str]) -> Iterable[Line]:
+def _grouped(rows: QuerySet[Clock], columns: Sequence[str], times: Times) -> Iterable[Line]:
+    numbers: dict[str, Aggregate] = {**_COUNTS}
+    for name in _TOLD[times]:
+        numbers |= _SPREADS[name]
     # Grouping by a constant makes a total a group like any other: none when there are no rows.
-    found = rows.values(*columns).annotate(**_NUMBERS) if columns else [rows.aggregate(**_NUMBERS)]
+    found = rows.values(*columns).annotate(**numbers) if columns else [rows.aggregate(**numbers)]
     for row in found:
         if not row["opened_n"]:
             continue
@@ -186,9 +207,10 @@ def _grouped(rows: QuerySet[Clock], columns: Sequence[str]) -> Iterable[Line]:
 
 
 def _spread(row: dict[str, Any], name: str) -> Spread | None:
-    if row[f"{name}_mean"] is None:
+    if row.get(f"{name}_mean") is None:
         return None
-    return Spread(*(float(row[f"{name}_{what}"]) / MINUTE_S for what in ("mean", "median", "p90")))
+    seconds = (row[f"{name}_mean"], *row[f"{name}_percentiles"])
+    return Spread(*(float(one) / MINUTE_S for one in seconds))
 
 
 # --- Elsewhere the rows are streamed ---
@@ -219,7 +241,7 @@ class _Tally:
         )
 
 
-def _streamed(rows: QuerySet[Clock], columns: Sequence[str]) -> Iterable[Line]:
+def _streamed(rows: QuerySet[Clock], columns: Sequence[str], times: Times) -> Iterable[Line]:
     tallies: dict[Key, _Tally] = {}
     fields = ("state", "is_breached", "target_s", "wall_s", "elapsed_s")
     for *key, state, is_breached, target_s, wall_s, elapsed_s in rows.values_list(*columns, *fields).iterator(
@@ -232,8 +254,9 @@ def _streamed(rows: QuerySet[Clock], columns: Sequence[str]) -> Iterable[Line]:
         tally.breached += is_breached
         if state == State.STOPPED:
             tally.met += not is_breached and target_s is not None
-            tally.wall_s.append(wall_s)
             tally.service_s.append(elapsed_s)
+            if times is Times.ALL:
+                tally.wall_s.append(wall_s)
         else:
             tally.at_work += state != State.ENDED
     return [tally.line(key) for key, tally in tallies.items()]

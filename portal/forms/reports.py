@@ -7,7 +7,7 @@ from typing import Any
 
 from django import forms
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Max, Min, QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils.dateformat import format as format_date
 
 from integrations.models import Partner
@@ -43,7 +43,7 @@ class ReportFilter(FilterForm):
         self._rows("agreement", agreements)
         self._rows("provider", Partner.objects.filter(agreements_as_provider__in=agreements).distinct())
         self._rows("customer", Partner.objects.filter(agreements_as_customer__in=agreements).distinct())
-        self.months = _months(user)
+        self.months = _months(user, agreements)
         choices = [(one.isoformat(), format_date(one, "F Y")) for one in reversed(self.months)]
         for name in ("start", "end"):
             field = self.fields[name]
@@ -86,12 +86,16 @@ class ReportFilter(FilterForm):
         )
 
 
-def _months(user: User | AnonymousUser) -> list[date]:
-    """From the first month in which one of the person's clocks began to the last."""
-    ends = clocks_for(user, Scope()).aggregate(first=Min("month"), last=Max("month"))
+def _months(user: User | AnonymousUser, agreements: QuerySet[Agreement]) -> list[date]:
+    """From the first month in which one of the person's clocks began to the last.  Looked up, agreement by agreement."""
+    clocks = clocks_for(user, Scope()).filter(agreement=OuterRef("pk")).values("month")
+    ends = agreements.annotate(
+        first=Subquery(clocks.order_by("month")[:1]), last=Subquery(clocks.order_by("-month")[:1])
+    )
+    known = [one for pair in ends.order_by().values_list("first", "last") for one in pair if one]
     found: list[date] = []
-    month, last = ends["first"], ends["last"]
-    while month and month <= last:
+    month, last = min(known, default=None), max(known, default=None)
+    while month and last and month <= last:
         found.append(month)
         month = date(month.year + month.month // 12, month.month % 12 + 1, 1)
     return found

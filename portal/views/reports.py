@@ -24,6 +24,7 @@ from portal.reports import (
     export_rows,
     key_words,
     report,
+    table,
 )
 from portal.tickets import rows_for, viewer_of
 from slas.reports import By
@@ -46,7 +47,7 @@ def report_export(request: HttpRequest, format: str) -> HttpResponseBase:
     """The table as a file, with its numbers as numbers."""
     scope = ReportFilter(request.GET, request.user).scope()
     header = (dict(BYS)[scope.by.value], *EXPORTED)
-    rows = export_rows(report(request.user, scope).lines)
+    rows = export_rows(table(request.user, scope))
     name = f"service-levels-{scope.kind}-by-{scope.by.value}"
     if format == "xlsx":
         return xlsx_response(name, f"{scope.kind.capitalize()} by {scope.by.value}", header, rows)

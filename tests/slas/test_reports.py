@@ -16,7 +16,7 @@ from integrations.models import LinkedTicket
 from slas import reports
 from slas.clock import Kind
 from slas.models import Agreement, Clock
-from slas.reports import By, Line, Spread
+from slas.reports import By, Line, Spread, Times
 from tests import factories
 from tests.factories import Role
 from tests.slas.scenes import Scene, at
@@ -142,7 +142,7 @@ def test_both_ways_of_computing_agree(scene: Scene, agreement: Agreement) -> Non
     rows = Clock.objects.filter(kind="resolution").order_by()
 
     grouped, streamed = (
-        {line.key: rounded(line) for line in way(rows, ["priority"])}
+        {line.key: rounded(line) for line in way(rows, ["priority"], Times.ALL)}
         for way in (reports._grouped, reports._streamed)
     )
 
@@ -183,3 +183,19 @@ def test_percentiles_are_those_of_the_standard_library(values: list[int]) -> Non
 def test_there_is_no_percentile_of_nothing() -> None:
     with pytest.raises(ValueError, match="nothing"):
         reports.percentile([], 0.5)
+
+
+def test_durations_that_nobody_asked_for_are_left_out(scene: Scene, agreement: Agreement) -> None:
+    made(scene, agreement, wall_s=120, elapsed_s=60, priority="low")
+    clocks = Clock.objects.all()
+
+    found = [
+        reports.total(clocks, Kind.RESOLUTION, times) for times in (Times.ALL, Times.SERVICE, Times.NONE)
+    ]
+
+    service, wall = Spread(1, 1, 1), Spread(2, 2, 2)
+    assert [(one.finished, one.service, one.wall) for one in found] == [
+        (1, service, wall),
+        (1, service, None),
+        (1, None, None),
+    ]
