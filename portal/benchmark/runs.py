@@ -54,7 +54,9 @@ def throughput(field: Field, tickets: int, remote_ms: int) -> Throughput:
     linked_before, issues_before = LinkedTicket.objects.count(), _count(field)
     began = time.monotonic()
     done = load.burst(field.left, field.work, tickets)
-    seconds = load.wait_until_carried(deliveries(field, done), field.processes.check, PATIENCE_S) - began
+    expected = deliveries(field, done)
+    check = field.processes.check
+    seconds = load.wait_until_carried(expected, check, PATIENCE_S, load.LOOK_SELDOM_S) - began
     after = _costs(field)
     changes = tickets * CHANGES_A_TICKET
     made = _count(field) - issues_before

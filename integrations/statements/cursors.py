@@ -1,0 +1,71 @@
+"""How a statement runs: on PostgreSQL its values travel beside the SQL, and the server keeps its plan.
+
+Django puts the values into the text, so that PostgreSQL parses and plans each run anew; that took more time than
+carrying it out.  Only the statements of this package are bound by the server: what Django writes elsewhere may hold
+expressions whose types the server could not infer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from django.db import DEFAULT_DB_ALIAS, connections
+
+# A statement is prepared when it runs for the second time.  The engine's own, with their variants for missing values,
+# are some two hundred; psycopg forgets the least used beyond this number.
+PREPARE_AFTER = 1
+PREPARED_AT_MOST = 500
+
+# Opening a cursor costs as much as running a short statement, so each connection has one that stays.
+_kept: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
+
+
+def run(statement: str, params: Sequence[Any]) -> tuple[list[tuple[Any, ...]], int]:
+    """The rows it gives, none where it gives none, and how many it found or changed.  Errors are Django's."""
+    with _opened() as cursor:
+        cursor.execute(statement, params)
+        return (cursor.fetchall() if cursor.description else []), cursor.rowcount
+
+
+def run_for_each(statement: str, rows: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
+    """Run it with each of these values; on PostgreSQL in one round trip, and with the rows that the runs give back."""
+    with _opened() as cursor:
+        cursor.executemany(statement, rows)
+        return cursor.returned() if is_postgres() and "RETURNING" in statement else []
+
+
+def is_postgres() -> bool:
+    """Whether the default database is PostgreSQL, which takes lists as arrays and keeps plans."""
+    return connections[DEFAULT_DB_ALIAS].vendor == "postgresql"
+
+
+class _Kept:
+    """Lends the connection's own cursor, with Django's wrapping: its errors, its log and its hooks."""
+
+    def __init__(self, database: Any) -> None:
+        self._database = database
+
+    def __enter__(self) -> Any:
+        database = self._database
+        database.close_if_health_check_failed()
+        database.ensure_connection()
+        with database.wrap_database_errors:
+            raw = database.connection
+            cursor = _kept.get(raw)
+            if cursor is None:
+                # Imported here: without PostgreSQL its driver need not be there.
+                from integrations.statements.postgres import BindingCursor
+
+                raw.prepare_threshold, raw.prepared_max = PREPARE_AFTER, PREPARED_AT_MOST
+                cursor = _kept[raw] = BindingCursor(raw)
+            return database._prepare_cursor(cursor)
+
+    def __exit__(self, *_: object) -> None:
+        """It stays open for the next statement."""
+
+
+def _opened() -> Any:
+    database = connections[DEFAULT_DB_ALIAS]
+    return _Kept(database) if is_postgres() else database.cursor()

@@ -1,0 +1,160 @@
+"""Turns a description into SQL once: where each value goes in it, and how its rows are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db import DEFAULT_DB_ALIAS, connection, models
+
+from integrations.statements.cursors import is_postgres
+
+Value = int | str | datetime
+Given = Value | Collection[int] | Collection[str]
+
+# A list is bound in one of these lengths, its last value repeated, so that few shapes cover every length.
+SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+# PostgreSQL takes a list of any length as one array; it is described by a list of so many values.
+ARRAY_STAND_IN = 2
+
+
+class Written:
+    """SQL and its places.  `bind` gives the parameters of one run, `read` makes of its rows what was described."""
+
+    def __init__(
+        self,
+        sql: str,
+        params: Sequence[object],
+        stand_ins: dict[str, Any],
+        read: Callable[[list[tuple[Any, ...]]], list[Any]],
+    ) -> None:
+        self.read = read
+        places: dict[object, tuple[str, int | None]] = {}
+        lists: dict[str, list[object]] = {}
+        for name, value in stand_ins.items():
+            if isinstance(value, list):
+                lists[name] = value
+                places.update({one: (name, place) for place, one in enumerate(value)})
+            else:
+                places[_adapted(value)] = (name, None)
+        self._binds: Callable[[Any], Any] = _adapted
+        if is_postgres():
+            # Imported here: without PostgreSQL its driver need not be there.
+            from integrations.statements import postgres
+
+            self._binds = postgres.bound
+            sql, params = postgres.for_any_values(
+                sql, params, list(lists.values()), lambda param: _is_in(param, places)
+            )
+        self.sql = sql
+        self._steps: list[tuple[str | None, int | None, object]] = []
+        for param in params:
+            whole = next((name for name, value in lists.items() if param == value), None)
+            if whole is not None:
+                self._steps.append((whole, None, None))
+            elif _is_in(param, places):
+                self._steps.append((*places[param], None))
+            else:
+                self._steps.append((None, None, param))
+
+    def bind(self, values: dict[str, Any]) -> list[Any]:
+        """The parameters of one run."""
+        bound = {name: self._binds(value) for name, value in values.items()}
+        return [
+            constant if name is None else bound[name] if place is None else bound[name][place]
+            for name, place, constant in self._steps
+        ]
+
+
+def write(build: Callable[..., Any], values: dict[str, Any]) -> Written:
+    """Describe with stand-ins for these values and turn it into SQL; `values` are as `sized` gives them."""
+    stand_ins = {
+        name: _stand_in(value, number)
+        for number, (name, value) in enumerate(sorted(values.items()))
+        if name != "limit"
+    }
+    fixed = {"limit": values["limit"]} if "limit" in values else {}
+    described = build(**stand_ins, **fixed)
+    query = described.query if isinstance(described, models.QuerySet) else described
+    compiler = query.get_compiler(connection=connection)
+    sql, params = compiler.as_sql()
+    if not isinstance(described, models.QuerySet):
+        return Written(sql, params, stand_ins, lambda rows: [])
+    columns = [column for column, _, _ in compiler.select]
+    converters = compiler.get_converters(columns)
+    is_plain = described._fields is not None  # type: ignore[attr-defined]
+    names = [] if is_plain else [column.target.attname for column in columns]
+    model = described.model
+
+    def read(rows: list[tuple[Any, ...]]) -> list[Any]:
+        converted = compiler.apply_converters(rows, converters) if converters else rows
+        if is_plain:
+            return [tuple(row) for row in converted] if converters else list(converted)
+        return [model.from_db(DEFAULT_DB_ALIAS, names, row) for row in converted]
+
+    return Written(sql, params, stand_ins, read)
+
+
+def _stand_in(value: Any, number: int) -> Any:
+    """A value of the same type that occurs in no query by itself, so that its place can be found in the SQL."""
+    if isinstance(value, list):
+        count = ARRAY_STAND_IN if is_postgres() else len(value)
+        return [_one_stand_in(value[0], number, place) for place in range(count)]
+    return _one_stand_in(value, number, 0)
+
+
+def _one_stand_in(value: object, number: int, place: int) -> Value:
+    match value:
+        case bool():
+            raise TypeError("Describe a query for each truth value: its place could not be found in the SQL.")
+        case int():
+            return 1_900_000_000 + number * 1000 + place
+        case str():
+            return f"\ufdd0{number}.{place}"
+        case datetime():
+            return datetime(1900 + number, 1, 1, 0, 0, 0, place, tzinfo=UTC)
+        case _:
+            raise TypeError(f"{type(value).__name__} cannot be bound.")
+
+
+def _adapted(value: Any) -> Any:
+    return connection.ops.adapt_datetimefield_value(value) if isinstance(value, datetime) else value
+
+
+def _is_in(param: object, places: dict[object, tuple[str, int | None]]) -> bool:
+    return not isinstance(param, list | dict) and param in places
+
+
+def asks_for_nothing(given: dict[str, Given]) -> bool:
+    """Whether a collection is empty or the limit is 0."""
+    return any(
+        not isinstance(value, str) and isinstance(value, Collection) and not value for value in given.values()
+    ) or (given.get("limit") == 0)
+
+
+def sized(value: Given) -> Any:
+    """A value as it is bound; a list has one of few lengths, or is the array that PostgreSQL takes for one."""
+    if isinstance(value, str) or not isinstance(value, Collection):
+        return value
+    found = list(value)
+    if is_postgres():
+        return found
+    size = next((size for size in SIZES if size >= len(found)), len(found))
+    return found + found[-1:] * (size - len(found))
+
+
+def shape(values: dict[str, Any]) -> tuple[object, ...]:
+    """What tells apart values for which the SQL differs."""
+    takes_arrays = is_postgres()
+    sizes = [
+        value
+        if name == "limit"
+        else 0
+        if not isinstance(value, list)
+        else ARRAY_STAND_IN
+        if takes_arrays
+        else len(value)
+        for name, value in values.items()
+    ]
+    return connection.vendor, *values, *sizes

@@ -1,0 +1,106 @@
+"""On PostgreSQL one plan serves every run: lists are arrays, what never changes stands in the text, and plans are kept."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from integrations.models import Lane, Ticket
+from integrations.statements import Question, insert_many, update_many
+from integrations.statements.postgres import bound, for_any_values
+from tests.factories import make_system
+
+AT = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+
+
+def is_given(param: object) -> bool:
+    return param in (7, AT, "here")
+
+
+def test_a_list_is_one_array_and_what_is_given_keeps_its_place() -> None:
+    statement = "SELECT 1 FROM t WHERE id IN (%s, %s) AND at <= %s AND name IN (%s, %s)"
+
+    assert for_any_values(statement, [1, 2, AT, "a", "b"], [[1, 2], ["a", "b"]], is_given) == (
+        "SELECT 1 FROM t WHERE id = ANY(%s::bigint[]) AND at <= %s AND name = ANY(%s)",
+        [[1, 2], AT, ["a", "b"]],
+    )
+
+
+def test_what_never_changes_stands_in_the_text_where_a_partial_index_can_be_seen_to_fit() -> None:
+    statement = "SELECT 1 FROM t WHERE state = %s AND waits = %s AND part IS %s AND n = %s"
+
+    assert for_any_values(statement, ["50% o'clock", True, None, 7], [], is_given) == (
+        "SELECT 1 FROM t WHERE state = '50%% o''clock' AND waits = true AND part IS NULL AND n = %s",
+        [7],
+    )
+
+
+def test_a_truth_value_is_not_taken_for_the_number_it_equals() -> None:
+    assert for_any_values("SELECT %s, x IN (%s, %s)", [True, 1, 2], [[1, 2]], is_given) == (
+        "SELECT true, x = ANY(%s::bigint[])",
+        [[1, 2]],
+    )
+
+
+@pytest.mark.parametrize(
+    ("statement", "params"),
+    [
+        ("SELECT '%%s' WHERE n = %s", [7]),
+        ("SELECT COALESCE(%s, %s)", [1, 2]),
+    ],
+)
+def test_what_cannot_be_told_apart_is_refused(statement: str, params: list[Any]) -> None:
+    with pytest.raises(ValueError, match=r"place for a value|with __in alone"):
+        for_any_values(statement, params, [[1, 2]], is_given)
+
+
+def test_every_number_is_bound_as_the_same_type_and_a_list_of_them_as_an_array() -> None:
+    assert [type(bound(number)) for number in (1, 70_000, 5_000_000_000)] == [type(bound(1))] * 3
+    assert bound([1, 70_000]) == "{1,70000}"
+    assert (bound("x"), bound(True), bound(None), bound(["x"])) == ("x", True, None, ["x"])
+
+
+@pytest.mark.django_db
+def test_a_question_is_the_same_text_for_any_number_of_keys_and_names_what_it_always_asks_for() -> None:
+    question = Question(
+        lambda keys: Lane.objects.filter(pk__in=keys, waits=True, state=Lane.State.READY).values_list("pk")
+    )
+    for keys in ([1], [1, 2, 3], range(1, 40)):
+        question(keys=keys)
+
+    texts = [one.sql.partition("WHERE ")[2] for one in question._written.values()]
+    if connection.vendor == "postgresql":
+        lane = '"integrations_lane"'
+        assert texts == [
+            f'({lane}."id" = ANY(%s::bigint[]) AND {lane}."state" = \'ready\' AND {lane}."waits")'
+        ]
+    else:
+        assert [text.count("%s") - 1 for text in texts] == [1, 4, 64]
+
+
+@pytest.mark.django_db
+def test_the_server_keeps_the_plan_of_what_runs_again_whatever_the_values() -> None:
+    system = make_system()
+    rows = [Ticket(system=system, remote_id=str(number)) for number in range(20)]
+    insert_many(rows)
+    by_key = Question(lambda keys, at: Ticket.objects.filter(pk__in=keys, changed_at__lte=at).order_by("pk"))
+
+    for count in range(1, 20):
+        update_many(
+            Ticket, ("changed_at", "event_count"), [(one.pk, (AT, count * 40_000)) for one in rows[:count]]
+        )
+        assert by_key(keys=[one.pk for one in rows], at=AT) == rows[:count]
+
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT statement FROM pg_prepared_statements ORDER BY statement")
+            kept = [text for (text,) in cursor.fetchall()]
+        assert [text for text in kept if '"changed_at" <= ' in text and "ANY($1::bigint[])" in text] == [
+            next(iter(by_key._written.values())).sql.replace("%s", "$1", 1).replace("%s", "$2")
+        ]
+        assert [text for text in kept if '"event_count" = ' in text] == [
+            'UPDATE "integrations_ticket" SET "changed_at" = $1, "event_count" = $2 WHERE "id" = $3'
+        ]
