@@ -28,6 +28,22 @@ class Asked:
             cursor.execute(f"{word} {self.sql}", self.params)
             return " ".join(str(row[-1]) for row in cursor.fetchall())
 
+    @property
+    def kept_plan(self) -> str:
+        """How it is carried out by a plan that PostgreSQL made for whatever values and keeps."""
+        if connection.vendor == "sqlite" or not self.params:
+            return self.plan
+        first, *others = self.sql.split("%s")
+        numbered = first + "".join(f"${number}{part}" for number, part in enumerate(others, 1))
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+            cursor.execute(f"PREPARE asked AS {numbered.replace('%%', '%')}")
+            cursor.execute(f"EXPLAIN EXECUTE asked ({', '.join(['NULL'] * len(others))})")
+            plan = " ".join(str(row[-1]) for row in cursor.fetchall())
+            cursor.execute("DEALLOCATE asked")
+            cursor.execute("SET LOCAL plan_cache_mode = auto")
+        return plan
+
 
 @contextmanager
 def noted() -> Iterator[list[Asked]]:
