@@ -56,13 +56,17 @@ class Undo(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"Undo what {self.scope} wrote in {self.target.system}"
+        return f"Undo {self.scope} in {self.target.system}"
 
     @property
     def scope(self) -> str:
         """What wrote it, in words."""
         if self.mapping_set:
-            return f"version {self.mapping_set.version} ({self.mapping_set.get_direction_display().lower()})"
+            partner = self.mapping_set.side.system.partner
+            is_sent = self.mapping_set.direction == MappingSet.Direction.OUTGOING
+            return (
+                f"version {self.mapping_set.version} of what {partner} {'sends' if is_sent else 'takes in'}"
+            )
         if self.delivery:
             return f"delivery {self.delivery.number} of {self.delivery.lane.linked_ticket.number}"
         return "one delivery"

@@ -52,7 +52,8 @@ class Preview:
     """What the receiver's rules of today would make of it.  `problem` is set where they cannot tell.
 
     `stand_in` says why a note goes in the place of a file.  `lost` tells what the texts lose, or have lost, on the way;
-    `origin` names the place where they stand as they were written.
+    `origin` names the place where they stand as they were written.  `is_decided`: of what it carries a person has decided
+    which value stands, and that goes its own way.
     """
 
     writes: tuple[Write, ...] = ()
@@ -62,6 +63,7 @@ class Preview:
     stand_in: str = ""
     lost: tuple[str, ...] = ()
     origin: str = ""
+    is_decided: bool = False
 
 
 def contents_of(delivery: Delivery) -> Contents:
@@ -156,6 +158,7 @@ def _preview(delivery: Delivery, settled: Settle) -> Preview:
     return Preview(
         _writes(writes, current, labels),
         problem=mapped.problem,
+        is_decided=bool(delivery.envelope.get("decided")),
         lost=tuple(
             f"{labels.get(name, name)}: {sentence}"
             for name, value in writes.items()

@@ -110,7 +110,9 @@ class _Looking:
     def _planned(self, lane: Lane, ticket: Ticket, delivery: Delivery, planned: Planned) -> UndoItem:
         if planned.verdict is Verdict.MADE:
             reason = MADE.format(system=self.system)
-            return self._item(lane, delivery, planned.name, State.CANNOT, ticket=ticket, reason=reason)
+            made = self._item(lane, delivery, planned.name, State.CANNOT, ticket=ticket, reason=reason)
+            made.stands = planned.stands
+            return made
         item = self._item(lane, delivery, planned.name, State(planned.verdict.value), ticket=ticket)
         item.stands, item.put_back = planned.stands, planned.put_back
         item.held = planned.held.as_value() if planned.held else []

@@ -234,7 +234,7 @@ def _visible(request: HttpRequest) -> QuerySet[Undo]:
     return found.select_related(
         "target__system__partner",
         "target__connection",
-        "mapping_set",
+        "mapping_set__side__system__partner",
         "delivery__lane__linked_ticket",
         "asked_by",
     ).annotate(
@@ -247,7 +247,10 @@ def _visible(request: HttpRequest) -> QuerySet[Undo]:
 def _undo(request: HttpRequest, pk: int, action: str = "read") -> Undo:
     """The undoing; 404 when the system it writes to is none of the person's, 403 without the right there."""
     found = Undo.objects.visible_to(request.user).select_related(
-        "target__system__partner", "mapping_set__side__system", "delivery__lane__linked_ticket", "asked_by"
+        "target__system__partner",
+        "mapping_set__side__system__partner",
+        "delivery__lane__linked_ticket",
+        "asked_by",
     )
     undo = get_object_or_404(found, pk=pk)
     require(request.user, action, "undo", undo.target.system.partner)

@@ -145,6 +145,7 @@ def test_a_decision_goes_to_both_sides_and_leaves_a_trail(
     entry = AuditEntry.objects.get(action="decided")
     assert entry.changes == {"field": "priority", "stands": "came", "reason": "The customer said so."}
     assert "The value of Mercuri Inc stands: “P1”" in shown
+    assert "Nothing more: somebody decided which value stands" in shown
 
 
 def test_whoever_comes_second_is_told(client: Client, matter: Matter, staff: User) -> None:

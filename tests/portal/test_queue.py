@@ -333,8 +333,8 @@ def test_the_queue_costs_the_same_whatever_its_length(
     client.get(QUEUE)
 
     # Session, user and whose; memberships, matrix; connections, partners and systems to choose from (counted, listed);
-    # groups with the partners seen and their systems; page: partners seen, lanes, heads, sides, articles, budgets, the dictionary; codes
-    # with the partners seen, their articles; unfinished actions.
+    # groups with the partners seen and their systems; page: partners seen, lanes, heads, sides, articles, budgets,
+    # the dictionary; codes with the partners seen, their articles; unfinished actions.
     with django_assert_num_queries(25):
         client.get(QUEUE)
 

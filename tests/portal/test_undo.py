@@ -99,8 +99,8 @@ def test_what_a_version_wrote_is_listed_narrowed_and_exported(client: Client, de
         b"".join(client.get(reverse("undo_export", args=[undo.pk])).streaming_content).decode().splitlines()
     )
     assert [line.split(",")[2:6] for line in lines[1:]] == [
-        ["Summary", "New", "Old", "Would be put back"],
         ["Priority", "Low", "Medium", "Left alone"],
+        ["Summary", "New", "Old", "Would be put back"],
     ]
     assert undo.scope.capitalize() in client.get(reverse("undo_list")).content.decode()
     client.post(reverse("undo_discard", args=[undo.pk]))
@@ -168,3 +168,14 @@ def test_the_list_of_undoings_is_narrowed_and_a_file(
         # Version, then write: the newest first.
         assert [line.split(",")[9] for line in lines[1:]] == ["2", "2"]
         assert lines[2].startswith(f"delivery {delivery.number} of {lane.linked_ticket.number},")
+
+
+def test_a_field_that_a_ticket_was_made_with_tells_what_stands_there(
+    client: Client, delivery: Delivery
+) -> None:
+    Delivery.objects.filter(pk=delivery.pk).update(pre_image={"summary": "Old"})
+    staff(client).post(reverse("delivery_undo", args=[delivery.pk]))
+
+    item = UndoItem.objects.get(field="priority")
+    assert (item.state, item.stands) == ("cannot", "Low")
+    assert "Low" in client.get(reverse("undo_detail", args=[item.undo_id])).content.decode()
