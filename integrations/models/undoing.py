@@ -56,7 +56,7 @@ class Undo(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"Undo {self.scope} in {self.target.system}"
+        return f"Undo {self.scope}, at {self.target.system}"
 
     @property
     def scope(self) -> str:

@@ -102,7 +102,7 @@ def test_what_a_version_wrote_is_listed_narrowed_and_exported(client: Client, de
         ["Priority", "Low", "Medium", "Left alone"],
         ["Summary", "New", "Old", "Would be put back"],
     ]
-    assert undo.scope.capitalize() in client.get(reverse("undo_list")).content.decode()
+    assert f"V{undo.scope[1:]}" in client.get(reverse("undo_list")).content.decode()
     client.post(reverse("undo_discard", args=[undo.pk]))
     undo.refresh_from_db()
     assert (undo.state, Delivery.objects.filter(operation="revert").count()) == ("discarded", 0)
