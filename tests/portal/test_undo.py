@@ -171,11 +171,22 @@ def test_the_list_of_undoings_is_narrowed_and_a_file(
 
 
 def test_a_field_that_a_ticket_was_made_with_tells_what_stands_there(
-    client: Client, delivery: Delivery
+    client: Client, matter: Matter, delivery: Delivery
 ) -> None:
+    version = MappingSet.objects.get(side=delivery.lane.target, direction="incoming", state="published")
     Delivery.objects.filter(pk=delivery.pk).update(pre_image={"summary": "Old"})
-    staff(client).post(reverse("delivery_undo", args=[delivery.pk]))
+    scenes.arrived(
+        matter.to_right,
+        scenes.seen(matter.left_ticket, minute=-9),
+        operation="create",
+        envelope={"fields": {"priority": "low"}},
+        wanted={"priority": "Low"},
+        target=matter.right_ticket,
+        incoming=version,
+    )
+
+    staff(client).post(reverse("mapping_undo", args=[version.pk]))
 
     item = UndoItem.objects.get(field="priority")
     assert (item.state, item.stands) == ("cannot", "Low")
-    assert "Low" in client.get(reverse("undo_detail", args=[item.undo_id])).content.decode()
+    assert ">Low<" in client.get(reverse("undo_detail", args=[item.undo_id])).content.decode()
