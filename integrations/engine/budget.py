@@ -14,8 +14,11 @@ from datetime import UTC, datetime, timedelta
 
 from integrations.connectors.gate import PLENTY, RECENT_S, VALID_S, Tidings
 from integrations.connectors.rates import Told
+from integrations.engine.effects import ShareBudget, Shared
 
 MINUTE_S = 60
+# Where some calls are left, but too few for a step, it is worth asking again after this.
+GATHERS_FOR = timedelta(milliseconds=300)
 # A call that was allowed may leave somewhat later, and a slot is a whole second.
 COUNTED_S = MINUTE_S + math.ceil(VALID_S) + 1
 MINUTES_KEPT = 60
@@ -133,6 +136,32 @@ def heard(budget: Budget, tidings: Tidings, now: datetime) -> Budget:
         resets_at=told.resets_at,
         window_s=told.window_s or budget.window_s,
         told_at=now,
+    )
+
+
+def answered(budget: Budget, request: ShareBudget, now: datetime) -> tuple[Budget, Shared]:
+    """The budget after one worker has reported and asked, and what it is allowed."""
+    tidings = request.tidings
+    if tidings.calls:
+        budget = spent(budget, tidings.calls, now)
+    for slot, count in tidings.unused:
+        budget = handed_back(budget, slot, count, now)
+    budget = heard(budget, tidings, now)
+    calls = share(budget, request.wanted, request.least, now)
+    left_for_bulk = for_bulk(budget, now)
+    if request.is_bulk and left_for_bulk == 0:
+        calls = 0
+    at = free_at(budget, now)
+    if calls == 0 and request.wanted:
+        at = max(at, now + GATHERS_FOR)
+    if calls:
+        budget = spent(budget, calls, now)
+    return budget, Shared(
+        calls,
+        bulk=left_for_bulk is None or left_for_bulk > 0,
+        slot=int(now.timestamp()),
+        free_at=at,
+        is_told=is_told(budget, now),
     )
 
 

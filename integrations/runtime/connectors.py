@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -10,8 +11,8 @@ from integrations.canonical import Value
 from integrations.connectors.errors import ConnectorError
 from integrations.connectors.gate import Gate
 from integrations.connectors.protocol import Capabilities, Connector, FollowsUp
+from integrations.engine.purse import Purse
 from integrations.models import System, SystemSecret
-from integrations.runtime.purse import Purse
 
 # How long a system's settings are believed before they are compared again.
 FRESH_FOR = timedelta(seconds=2)
@@ -24,7 +25,7 @@ class Connectors:
 
     def __init__(self, opener: Opener) -> None:
         self._opener = opener
-        self.purse = Purse()
+        self.purse = Purse(time.monotonic)
         self._open: dict[int, tuple[object, Connector]] = {}
         # Systems that cannot be opened, and why; nothing is claimed for them.
         self.refused: dict[int, ConnectorError] = {}

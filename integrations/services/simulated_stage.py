@@ -39,6 +39,7 @@ from integrations.models import (
     Side,
     SyncEvent,
     System,
+    SystemBudget,
     Ticket,
     TicketSide,
     Undo,
@@ -214,6 +215,10 @@ class DjangoStage:
         if head is None:
             return False
         return queue.skip_delivery(head, reason, now=now, even_if_unverified=True).is_done
+
+    def set_ceiling(self, system_id: int, calls: int) -> None:
+        """Staff limit the calls to a system, in a minute."""
+        SystemBudget.objects.create(system_id=system_id, ceiling=calls)
 
     def written_to(self, system_id: int, remote_id: str) -> list[int]:
         """Deliveries that have set fields of a ticket, in their order."""

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from integrations.canonical import Change
+from integrations.connectors.rates import Told
 from integrations.engine import effects
 from integrations.mapping.rules import RuleSet
 
@@ -47,6 +48,9 @@ class Sent:
     answered_ms: int | None = None
     is_too_late: bool = False
     outcome: str = ""
+    told: Told | None = None
+    # Whether the step that asked for it can wait.
+    is_bulk: bool = False
 
     @property
     def is_write(self) -> bool:

@@ -193,6 +193,19 @@ def _is_what_was_written(written: Winner, *given: Any, **named: Any) -> Winner:
     return written
 
 
+_share = MemoryStore._share
+
+
+def _shares_with_nobody(store: MemoryStore, request: Any, now: Any) -> Any:
+    """Each worker has the whole budget to itself."""
+    shared = store.memory.tables.budgets
+    own = store.__dict__.setdefault("own_budgets", {})
+    for system_id, budget in shared.items():
+        own.setdefault(system_id, budget)
+    with mock.patch.object(store.memory.tables, "budgets", own):
+        return _share(store, request, now)
+
+
 def _for_ever(streak: int, random: Any) -> float:
     return 1e8 if streak >= timing.FAILURES_TO_OPEN else 0.0
 
@@ -354,6 +367,13 @@ MUTANTS: tuple[Mutant, ...] = (
         "base",
         frozenset({"I11"}),
         ((Memory, "callable", _ignores_pauses),),
+    ),
+    Mutant(
+        "shared budget",
+        "workers take calls out of one budget, whatever each of them has made",
+        "limits",
+        frozenset({"I11"}),
+        ((MemoryStore, "_share", _shares_with_nobody),),
     ),
     Mutant(
         "room for others",

@@ -15,7 +15,6 @@ from integrations.simulation.clock import milliseconds
 
 # Fields that hold a key of the store, and the table it belongs to.
 KEYS = {
-    "id": "claim",
     "lane_id": "lane",
     "delivery_id": "delivery",
     "delivery_ids": "delivery",
@@ -66,8 +65,15 @@ class Names:
             case list() | tuple():
                 return "[" + ", ".join(self._text(one, name) for one in value) + "]"
         if is_dataclass(value) and not isinstance(value, type):
-            inner = (f"{one.name}={self._text(getattr(value, one.name), one.name)}" for one in fields(value))
-            return f"{type(value).__name__}({', '.join(inner)})"
+            kind = type(value).__name__
+            # What is called "id" belongs to another table in every kind of value.
+            inner = (
+                f"id={self._key(kind, getattr(value, one.name))}"
+                if one.name == "id"
+                else f"{one.name}={self._text(getattr(value, one.name), one.name)}"
+                for one in fields(value)
+            )
+            return f"{kind}({', '.join(inner)})"
         return repr(value)
 
     def _word(self, value: str) -> str:

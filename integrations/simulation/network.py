@@ -16,6 +16,7 @@ from integrations.connectors.protocol import FileDraft
 from integrations.engine import effects
 from integrations.simulation.clock import Agenda
 from integrations.simulation.journal import Journal, Sent
+from integrations.simulation.limits import CallLimit
 from integrations.simulation.mishaps import Mishaps
 from integrations.simulation.schedule import Fault
 from integrations.simulation.systems import SimulatedSystem
@@ -35,10 +36,12 @@ class Network:
         systems: list[SimulatedSystem],
         mishaps: Mishaps,
         journal: Journal,
+        limits: list[CallLimit],
     ) -> None:
         self.agenda = agenda
         self.random = random
         self.systems = systems
+        self.limits = limits
         self.mishaps = mishaps
         self.journal = journal
         self.down_until: dict[int, int] = {}
@@ -80,7 +83,14 @@ class Network:
 
         def act() -> None:
             self.under_way -= 1
-            sent.executed_ms = self.agenda.clock.ms
+            now = self.agenda.clock.now()
+            limit = self.limits[sent.place]
+            if not limit.takes(now):
+                wait_s = limit.wait_s(now)
+                sent.outcome, sent.told = "over the limit", limit.told(now, wait_s=wait_s)
+                then(errors.RateLimited("Slower, please.", retry_after_s=wait_s))
+                return
+            sent.executed_ms, sent.told = self.agenda.clock.ms, limit.told(now)
             self.acting = sent if sent.is_write else None
             try:
                 result = self._executed(sent.call, self.systems[sent.place])

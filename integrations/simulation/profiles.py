@@ -37,6 +37,8 @@ class Profile:
     undoings: int = 0
     # Two systems insist on different statuses.
     fights: bool = False
+    # Systems take so many calls a minute, or staff allow so many.
+    limits: tuple[int, ...] = ()
     systems: tuple[int, ...] = (2, 3, 4)
     calls_in_flight: tuple[int, ...] = (4, 8)
     poll_s: int = 120
@@ -144,6 +146,25 @@ PROFILES = {
         ),
         # Staff undo single writes and whole versions, while people edit.
         Profile("undone", span_ms=5 * MINUTE, ops=16, kills=8, deletions=0.0, skew_s=60, undoings=5),
+        # Systems and staff that limit calls, and several workers that share what there is.
+        Profile(
+            "limits",
+            span_ms=5 * MINUTE,
+            ops=40,
+            workers=(2, 3, 4),
+            matters=4,
+            call_faults=6,
+            hint_faults=4,
+            kills=6,
+            freezes=2,
+            outages=0.1,
+            deletions=0.0,
+            refusals=0.0,
+            systems=(2, 3),
+            calls_in_flight=(4, 8),
+            undoings=1,
+            limits=(8, 12, 20, 40),
+        ),
         # Rules of two systems' own undo each other's changes through us.
         Profile(
             "fights",
@@ -200,6 +221,8 @@ class _Writer:
         systems = tuple(self._system(kind, skew_s) for kind in CHAIN[start : start + count])
         if profile.fights:
             systems = self._insisting(systems)
+        if profile.limits:
+            systems = tuple(self._limited(system) for system in systems)
         links = tuple(self._link() for _ in systems[1:])
         ops = self._ops(systems, links)
         faults = self._faults(len(systems))
@@ -243,6 +266,16 @@ class _Writer:
         for place, meaning in zip(places, meanings, strict=True):
             found[place] = replace(found[place], insists=meaning)
         return tuple(found)
+
+    def _limited(self, system: SystemSetup) -> SystemSetup:
+        kind = self.random.choice(("limit", "limit", "silent limit", "ceiling", "both", "none"))
+        most = self.profile.limits
+        return replace(
+            system,
+            call_limit=self.random.choice(most) if kind in ("limit", "silent limit", "both") else 0,
+            tells_limit=kind != "silent limit",
+            ceiling=self.random.choice(most) if kind in ("ceiling", "both") else 0,
+        )
 
     def _link(self) -> LinkSetup:
         flags = []

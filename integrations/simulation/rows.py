@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from integrations.canonical import Change, Value
+from integrations.engine.budget import Budget
 from integrations.engine.values import DeliveryState, LaneState, Operation, Outcome, Stamp, Winner
 
 
@@ -78,6 +79,8 @@ class LaneRow:
     leased_until: datetime | None = None
     tries: int = 0
     failure_code: str = ""
+    # What waits in it can wait: nobody is there who has just done it.
+    is_bulk: bool = False
 
 
 @dataclass(slots=True)
@@ -162,3 +165,4 @@ class Tables:
     # The delivery that made a source fact take effect on a ticket.
     effects: dict[tuple[int, str], int] = field(default_factory=dict)
     facts: list[FactRow] = field(default_factory=list)
+    budgets: dict[int, Budget] = field(default_factory=dict)

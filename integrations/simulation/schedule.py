@@ -25,6 +25,11 @@ class SystemSetup:
     automates: bool = False
     # The meaning of the status that a rule of its own sets whenever anybody sets another one.
     insists: str = ""
+    # Calls that it takes in a minute, 0 for as many as come, and whether its answers tell what is left of them.
+    call_limit: int = 0
+    tells_limit: bool = False
+    # Staff's own limit on calls to it, in a minute; 0 for none.
+    ceiling: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
+from integrations.engine.budget import Budget
 from integrations.engine.ports import Store
 from integrations.engine.values import (
     FIELD_WRITES,
@@ -93,6 +94,10 @@ class Stage(Protocol):
 
     def skip(self, lane_id: int, reason: str, now: datetime) -> bool:
         """A person leaves out what stands at the head of a lane, even if it may have arrived."""
+        ...
+
+    def set_ceiling(self, system_id: int, calls: int) -> None:
+        """Staff limit the calls to a system, in a minute."""
         ...
 
     def written_to(self, system_id: int, remote_id: str) -> list[int]:
@@ -260,6 +265,10 @@ class MemoryStage:
         lane.owner, lane.leased_until = "", None
         self._set_going(lane, now, keep_held=True)
         return True
+
+    def set_ceiling(self, system_id: int, calls: int) -> None:
+        """Staff limit the calls to a system, in a minute."""
+        self.memory.tables.budgets[system_id] = Budget(ceiling=calls)
 
     def written_to(self, system_id: int, remote_id: str) -> list[int]:
         """Deliveries that have set fields of a ticket, in their order."""

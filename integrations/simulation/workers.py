@@ -6,14 +6,16 @@ It does what `integrations.runtime.drain` does, and may be killed or frozen wher
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from integrations.connectors.errors import ConnectorError, Garbled, HeldBack, NotSent, RateLimited
+from integrations.connectors.rates import Told
 from integrations.engine import effects
 from integrations.engine.deliver import deliver_lane
-from integrations.engine.ports import ClaimedLane, ClaimedReading
+from integrations.engine.ports import NO_LIMITS, ClaimedLane, ClaimedReading, Room
+from integrations.engine.purse import Purse
 from integrations.engine.read import read_ticket
 from integrations.simulation.clock import milliseconds
 from integrations.simulation.journal import Claimed, Sent
@@ -22,6 +24,10 @@ if TYPE_CHECKING:
     from integrations.simulation.world import World
 
 LEASE_S = 60
+# How soon to look again where work waits for calls alone.
+LOOK_AGAIN_MS = 300
+# Every so many claims work that can wait comes first.
+BULK_EVERY = 8
 # The share of the calls in flight that one system may take.
 SHARE_OF_ONE_SYSTEM = 0.75
 
@@ -52,6 +58,13 @@ class Worker:
         # Until when a system asked to be left alone, as this process has heard it.
         self.closed_until: dict[int, int] = {}
         self._look_ms: int | None = None
+        # Only where calls are limited: everywhere else a worker that asks has nothing to gain.
+        self.purse: Purse | None = None
+        self._claims = 0
+        if world.has_limits:
+            self.purse = Purse(lambda: world.clock.ms / 1000)
+            for system_id in world.keys:
+                self.purse.gate(system_id)
 
     # Time.
 
@@ -114,10 +127,18 @@ class Worker:
         if world.is_database_down():
             self.look_within(1_000)
             return
-        if not self.store.has_work(now):
+        room = self._share_budgets(free) if self.purse else NO_LIMITS
+        if not self.store.has_work(now, [pk for pk, steps in room.steps.items() if not steps]):
+            if room.steps and self.store.has_work(now):
+                self.look_within(LOOK_AGAIN_MS)
             self._look_when_due()
             return
-        lanes, readings = self.store.claim(f"worker {self.number}", now, LEASE_S, free, self._busy_systems())
+        lanes, readings = self.store.claim(
+            f"worker {self.number}", now, LEASE_S, free, self._busy_systems(), room
+        )
+        if self.purse:
+            for system_id in [one.system_id for one in lanes] + [one.system_id for one in readings]:
+                self.purse.began(system_id)
         world.note_claims(self, lanes)
         world.journal.traced(
             f"{world.clock.ms} worker {self.number} claims {world.names.of(lanes)} {world.names.of(readings)}"
@@ -146,6 +167,33 @@ class Worker:
         counts = Counter(fiber.claim.system_id for fiber in self.flying)
         return [system_id for system_id, count in counts.items() if count >= limit]
 
+    # Budgets.
+
+    def _share_budgets(self, free: int) -> Room:
+        """Report what was called and told, ask for what is needed next, and tell what the calls at hand pay for."""
+        assert self.purse is not None
+        now = self.world.clock.now()
+        self._ask_for_calls(self.purse.due(now, free, lambda pk: self.store.has_work_in(pk, now)))
+        self._claims += 1
+        is_bulk_first = self._claims % BULK_EVERY == 0
+        return Room(self.purse.rooms(free), () if is_bulk_first else self.purse.without_bulk(), is_bulk_first)
+
+    def _ask_for_calls(self, requests: Sequence[effects.ShareBudget]) -> None:
+        if not (self.purse and requests):
+            return
+        world = self.world
+        answers = self.store.carry_out(requests, world.clock.now())
+        world.committed(self, requests, answers)
+        self.purse.take(requests, answers, world.clock.ms / 1000)
+
+    def _may_call(self, system_id: int) -> bool:
+        if self.purse is None:
+            return True
+        if not self.purse.may_call(system_id) and not self.world.is_database_down():
+            if request := self.purse.ask(system_id, self.world.clock.now()):
+                self._ask_for_calls([request])
+        return self.purse.may_call(system_id)
+
     # Steps.
 
     def _advance(self, fiber: Fiber, result: Any) -> None:
@@ -168,6 +216,10 @@ class Worker:
             wait_ms = self.closed_until.get(wanted.system_id, 0) - world.clock.ms
             if wait_ms > 0:
                 self._advance(fiber, HeldBack("It asked us to slow down.", retry_after_s=wait_ms / 1000))
+                return
+            if self.purse and not self._may_call(wanted.system_id):
+                held_s = self.purse.held(wanted.system_id, world.clock.now())
+                self._advance(fiber, HeldBack("The calls are used up.", retry_after_s=held_s))
                 return
             self.flying[fiber] = wanted.system_id
             sent = world.asked(self, fiber, wanted)
@@ -200,6 +252,12 @@ class Worker:
         if not world.guard_lets_pass(sent):
             self._land(fiber, sent, NotSent("The lease had run down."))
             return
+        if self.purse:
+            try:
+                self.purse.gate(sent.call.system_id).enter()
+            except HeldBack as error:
+                self._land(fiber, sent, error)
+                return
         world.network.leave(sent, lambda ms, result: self._will_land(ms, fiber, sent, result))
 
     def _will_land(self, ms: int, fiber: Fiber, sent: Sent, result: Any) -> None:
@@ -211,7 +269,9 @@ class Worker:
             sent.answered_ms = world.clock.ms
             self.flying.pop(fiber, None)
             world.answered(sent, result)
-            if isinstance(result, RateLimited) and result.retry_after_s:
+            if self.purse and sent.left_ms is not None:
+                self._hear(sent, result)
+            if isinstance(result, RateLimited) and not isinstance(result, HeldBack) and result.retry_after_s:
                 until = world.clock.ms + int(result.retry_after_s * 1000)
                 self.closed_until[sent.call.system_id] = until
             if not isinstance(result, ConnectorError) and self.store.is_failing(sent.call.system_id):
@@ -221,6 +281,18 @@ class Worker:
             self._advance(fiber, result)
 
         self.pass_point("after_call", go_on)
+
+    def _hear(self, sent: Sent, result: Any) -> None:
+        """Note what the answer told of the system's limit; what the others have to know they are told at once."""
+        assert self.purse is not None
+        assert sent.left_ms is not None
+        gate = self.purse.gate(sent.call.system_id)
+        wait_s = result.retry_after_s if isinstance(result, RateLimited) else None
+        told = sent.told or (Told(wait_s=wait_s) if wait_s else None)
+        if not isinstance(result, ConnectorError) or isinstance(result, RateLimited):
+            gate.hear(told, sent.left_ms / 1000)
+        if gate.is_new or gate.is_urgent:
+            self.look_within(1)
 
     # Commits.
 

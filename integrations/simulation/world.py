@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from integrations.canonical import Change, ChangeKind, Value
-from integrations.connectors.errors import RateLimited
+from integrations.connectors.errors import HeldBack, RateLimited
 from integrations.connectors.protocol import Capabilities
 from integrations.engine import effects
 from integrations.engine.ports import ClaimedLane, Context
 from integrations.engine.values import ConnectionView
 from integrations.simulation.clock import HOUR, MINUTE, SECOND, Agenda, VirtualClock, milliseconds
 from integrations.simulation.journal import Happened, Journal, Sent
+from integrations.simulation.limits import CallLimit
 from integrations.simulation.mishaps import Mishaps
 from integrations.simulation.names import Names
 from integrations.simulation.network import TIMEOUT_MS, Network
@@ -70,6 +71,7 @@ class World:
             self.systems,
             self.mishaps,
             self.journal,
+            [CallLimit(setup.call_limit, is_told=setup.tells_limit) for setup in schedule.systems],
         )
         self.keys = [self.stage.add_system(OUR_ACCOUNT) for _ in self.systems]
         self.places = {key: place for place, key in enumerate(self.keys)}
@@ -104,6 +106,9 @@ class World:
             for side in (view.left, view.right):
                 self.journal.published.append((-1, side.id, "outgoing", side.outgoing))
                 self.journal.published.append((-1, side.id, "incoming", side.incoming))
+        for place, setup in enumerate(schedule.systems):
+            if setup.ceiling:
+                self.stage.set_ceiling(self.keys[place], setup.ceiling)
         for place, system in enumerate(self.systems):
             system.on_change = self._watch(place)
             self.agenda.at(schedule.poll_s * SECOND + place * 100, self._polling(place))
@@ -164,6 +169,11 @@ class World:
             for place, system in enumerate(self.systems)
             for ticket in system.tickets.values()
         )
+
+    @property
+    def has_limits(self) -> bool:
+        """Whether workers have to share what some system takes."""
+        return any(setup.call_limit or setup.ceiling for setup in self.schedule.systems)
 
     def is_database_down(self) -> bool:
         """Whether the database can be reached at this moment."""
@@ -243,6 +253,9 @@ class World:
                 case effects.LoadHead():
                     if result is None and self.journal.fences.get(request.lane_id) == request.fence:
                         self._held.pop(request.lane_id, None)
+                case effects.NoteSystemFailure(error=HeldBack()):
+                    # Nobody there has asked for anything.
+                    pass
                 case effects.NoteSystemFailure(error=RateLimited(retry_after_s=wait_s)) if wait_s:
                     place = self.places[request.system_id]
                     until = now + int(wait_s * 1000)

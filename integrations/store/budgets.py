@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from integrations.engine import budget as rules
 from integrations.engine.budget import Budget
@@ -17,8 +17,6 @@ _NOTED = ("limit", "left", "resets_at", "window_s", "not_before", "told_at", "se
 _HELD = ("held", "held_at")
 # The columns' own types end here; the numbers of a slip of the vendor's must fit.
 _MOST = 2_000_000_000
-# Where some calls are left, but too few for a step, it is worth asking again after this.
-GATHERS_FOR = timedelta(milliseconds=300)
 
 
 def share(requests: Sequence[ShareBudget], now: datetime) -> list[Shared]:
@@ -36,7 +34,7 @@ def share(requests: Sequence[ShareBudget], now: datetime) -> list[Shared]:
     for request in requests:
         pk = request.system_id
         held[pk] = held.get(pk, 0) + request.held
-        budgets[pk], answer = _share(budgets.get(pk, Budget()), request, now)
+        budgets[pk], answer = rules.answered(budgets.get(pk, Budget()), request, now)
         answers.append(answer)
     changed = [pk for pk, row in known.items() if budgets[pk] != _budget(row)]
     update_many(SystemBudget, _NOTED, [(known[pk][1], _noted(budgets[pk])) for pk in changed])
@@ -51,31 +49,6 @@ def budget_of(row: SystemBudget) -> Budget:
     """A stored budget as the rules' value."""
     plain = {name: getattr(row, name) for name in _PLAIN}
     return Budget(**plain, seconds=_numbers(row.seconds), minutes=_numbers(row.minutes))
-
-
-def _share(budget: Budget, request: ShareBudget, now: datetime) -> tuple[Budget, Shared]:
-    tidings = request.tidings
-    if tidings.calls:
-        budget = rules.spent(budget, tidings.calls, now)
-    for slot, count in tidings.unused:
-        budget = rules.handed_back(budget, slot, count, now)
-    budget = rules.heard(budget, tidings, now)
-    calls = rules.share(budget, request.wanted, request.least, now)
-    for_bulk = rules.for_bulk(budget, now)
-    if request.is_bulk and for_bulk == 0:
-        calls = 0
-    free_at = rules.free_at(budget, now)
-    if calls == 0 and request.wanted:
-        free_at = max(free_at, now + GATHERS_FOR)
-    if calls:
-        budget = rules.spent(budget, calls, now)
-    return budget, Shared(
-        calls,
-        bulk=for_bulk is None or for_bulk > 0,
-        slot=int(now.timestamp()),
-        free_at=free_at,
-        is_told=rules.is_told(budget, now),
-    )
 
 
 def _writes(request: ShareBudget, row: tuple | None, now: datetime) -> bool:

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 
 from integrations.simulation.checks import (
     amplification,
+    budgets,
     content,
     keeping,
     order,
@@ -55,6 +56,8 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("I9", writers.every_write_was_recorded_before),
     ("I10", keeping.the_cursor_passes_nothing),
     ("I11", pressure.pauses_are_kept),
+    ("I11", budgets.ceilings_are_kept),
+    ("I11", budgets.limits_are_respected),
     ("I12", pressure.nobody_waits_for_a_dead_system),
     ("I13", pressure.nothing_is_left_waiting),
     ("I14", rules.versions_are_pinned),

@@ -82,8 +82,8 @@ class Memory:
         ]
         self.note_hints(system_id, wanted, now)
 
-    def queue(self, lane: LaneRow, row: DeliveryRow, now: datetime) -> None:
-        """Number the delivery at the end of this lane and let the lane wait for it."""
+    def queue(self, lane: LaneRow, row: DeliveryRow, now: datetime, *, is_bulk: bool = False) -> None:
+        """Number the delivery at the end of this lane and let the lane wait for it; live work makes the lane live."""
         lane.tail += 1
         row.id = self.next_id(self.tables.deliveries)
         row.lane_id, row.number, row.queued_at = lane.id, lane.tail, now
@@ -91,6 +91,7 @@ class Memory:
         self.queues[lane.id].append(row)
         if row.operation is Operation.CREATE:
             self.creates[row.id] = row
+        lane.is_bulk = is_bulk and (lane.is_bulk or not lane.waits)
         if not lane.waits:
             lane.waits, lane.waits_since, lane.next_at = True, now, now
 

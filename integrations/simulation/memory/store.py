@@ -40,6 +40,8 @@ class MemoryStore(Claims, Readings, Systems):
                 return [self._store_created(request, now) for request in requests]
             case effects.Finish():
                 return self._finish(requests, now)
+            case effects.ShareBudget():
+                return [self._share(request, now) for request in requests]
             case _:
                 return [self._alone(request, now) for request in requests]
 
@@ -87,6 +89,7 @@ _ORDER: dict[type, int] = {
             effects.NoteReadFailure,
             effects.NoteSystemFailure,
             effects.NoteSystemAnswer,
+            effects.ShareBudget,
             effects.LoadHead,
         )
     )

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from integrations.connectors.errors import HeldBack, NotSent, RateLimited, Refused, Stale, Unauthorized
 from integrations.engine import effects, timing
+from integrations.engine.budget import Budget, answered
 from integrations.simulation.memory.picture import Picture
 from integrations.simulation.rows import SystemRow
 
@@ -30,6 +31,13 @@ class Systems(Picture):
             _pause(system, now + timedelta(seconds=error.retry_after_s))
         elif pause_s := timing.breaker_pause_s(system.fail_streak, self._random):
             _pause(system, now + timedelta(seconds=pause_s))
+
+    def _share(self, request: effects.ShareBudget, now: datetime) -> effects.Shared:
+        """Note what was called and told, and allow the worker its share."""
+        budgets = self.memory.tables.budgets
+        before = budgets.get(request.system_id, Budget())
+        budgets[request.system_id], answer = answered(before, request, now)
+        return answer
 
 
 def _pause(system: SystemRow, until: datetime) -> None:

@@ -60,7 +60,7 @@ def confirm(memory: Memory, undoing_: Undoing, now: datetime) -> bool:
             outgoing_id=None,
             queued_at=now,
         )
-        memory.queue(lane, row, now)
+        memory.queue(lane, row, now, is_bulk=undoing_.subject[0] == "version")
         undoing_.reverts.append(row)
     return True
 

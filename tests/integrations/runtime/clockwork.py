@@ -20,8 +20,8 @@ if __name__ == "__main__":
 from integrations.connectors.errors import HeldBack
 from integrations.connectors.gate import Gate
 from integrations.engine.effects import ShareBudget, Shared
+from integrations.engine.purse import Purse
 from integrations.models import System
-from integrations.runtime.purse import Purse
 from integrations.store import budgets
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)

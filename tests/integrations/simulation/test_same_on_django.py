@@ -23,6 +23,7 @@ LIVED = [
     ("undone", 1),
     ("undone", 4),
     ("fights", 2),
+    ("limits", 5),
 ]
 
 

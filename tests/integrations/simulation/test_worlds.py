@@ -27,6 +27,7 @@ LIVED = {
     "beyond": 20,
     "undone": 20,
     "fights": 6,
+    "limits": 8,
 }
 
 

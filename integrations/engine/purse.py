@@ -7,9 +7,8 @@ database.  A system without a limit costs a question every two seconds and a not
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from integrations.connectors.gate import PLENTY, Gate
@@ -31,8 +30,9 @@ class _Account:
     """What is known here of one system."""
 
     gate: Gate
+    # Both on the monotonic clock.
+    noted_at: float
     asked_at: float = -math.inf
-    noted_at: float = field(default_factory=time.monotonic)
     free_at: datetime | None = None
     is_bulk_free: bool = True
     steps: int = 0
@@ -43,16 +43,19 @@ class _Account:
 
 
 class Purse:
-    """Kept by a worker for as long as it lives.  `gate` may be called by any thread, the rest by one."""
+    """Kept by a worker for as long as it lives.  `gate` may be called by any thread, the rest by one.
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    `clock` is a monotonic one, in seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._accounts: dict[int, _Account] = {}
 
     def gate(self, system_id: int) -> Gate:
         """The gate of a system's connector."""
         if system_id not in self._accounts:
-            self._accounts[system_id] = _Account(Gate(self._clock))
+            self._accounts[system_id] = _Account(Gate(self._clock), noted_at=self._clock())
         return self._accounts[system_id].gate
 
     def due(self, now: datetime, room: int, has_work: Callable[[int], bool]) -> list[ShareBudget]:
