@@ -255,3 +255,14 @@ def test_what_no_write_can_mend_is_not_offered_for_repair(
 
     assert chosen(client, "repair", scope="all").items.count() == 2
     assert chosen(client, "accept", scope="all").items.count() == 3
+
+
+def test_a_difference_is_compared_again_from_its_own_page(
+    client: Client, rosa: User, matters: list[Matter]
+) -> None:
+    drift = Drift.objects.order_by("pk")[0]
+    address = reverse("ticket_reconcile", args=[drift.linked_ticket_id])
+
+    assert address in body(client, "drift_detail", drift.pk)
+    Drift.objects.filter(pk=drift.pk).update(state="closed", closed_at=NOW)
+    assert address not in body(client, "drift_detail", drift.pk)
