@@ -191,10 +191,11 @@ def _judge(
     for link in links:
         _plan_link(plan, link, news)
         for name, cause in found.fields.items():
+            if name in repairs:
+                # In every lane to this ticket: where a newer change stands by then, each other side is told of it.
+                plan.deliveries.append(_repair(plan, link, news, name, repairs[name]))
             if cause.connection_id != link.key.connection_id:
                 continue
-            if name in repairs:
-                plan.deliveries.append(_repair(plan, link, news, name, repairs[name]))
             if name in repairs or (name in cause.over and cause.over[name].stamp > cause.stamp):
                 # The sender has something else than what stands here, or will.
                 plan.deliveries += _answers(plan, link, news, cause, {name: plan.winners[name]})

@@ -88,6 +88,23 @@ def test_a_late_write_that_covers_such_a_value_is_repaired_and_its_sender_hears_
     assert world.waiting() == []
 
 
+def test_everybody_hears_of_a_value_that_stood_there_by_a_late_write_when_it_was_set_anew() -> None:
+    chain = Chain()
+    world = chain.world
+    world.board.faults.append("late")
+    chain.yard.person_sets(chain.last, status="Done")
+    world.run(hours=2 / 3600)
+    world.desk.person_sets(chain.first, status="new")
+    world.run(hours=6 / 3600)
+    assert chain.statuses() == ("new", "To Do", "To Do")
+    # Read in time, but what it says waits behind the write whose outcome is unknown.
+    chain.yard.person_sets(chain.last, status="Done")
+    world.run()
+    # The board holds the yard's first “Done”, which came too late and covered what the desk knows to stand.
+    assert chain.statuses() == ("solved", "Done", "Done")
+    assert world.waiting() == []
+
+
 def test_a_newer_change_that_is_on_its_way_already_is_written_once() -> None:
     chain = Chain()
     world = chain.world
