@@ -37,10 +37,11 @@ def run_one(schedule: Schedule, *, stage: Stage | None = None, mutant: str = "")
 
 def _outcome(schedule: Schedule, world: World) -> Outcome:
     world.run()
+    violations = judge(world)
     figures = world.journal.figures
     figures["deliveries"] = len(world.stage.tables().deliveries)
     figures["simulated s"] = world.clock.ms // 1000
-    return Outcome(schedule.seed, figures, judge(world))
+    return Outcome(schedule.seed, figures, violations)
 
 
 def run_many(

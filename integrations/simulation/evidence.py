@@ -9,9 +9,10 @@ from integrations.engine import effects
 from integrations.engine.values import ConnectionView, DeliveryState, Operation, SideView
 from integrations.mapping.rules import RuleSet
 from integrations.richtext import blocks
-from integrations.simulation.journal import Happened, Journal
+from integrations.simulation import unpromised
+from integrations.simulation.journal import Happened, Journal, Sent
 from integrations.simulation.rows import DeliveryRow, EventRow, LaneRow, LinkedRow, Tables, TicketRow
-from integrations.simulation.systems import SimulatedTicket
+from integrations.simulation.systems import OUR_ACCOUNT, SimulatedTicket
 from integrations.simulation.world import World
 
 
@@ -116,6 +117,37 @@ class Evidence:
         return delivery.id in self.answers
 
     # What is excused.
+
+    @cached_property
+    def causes(self) -> dict[tuple[int, str], int | None]:
+        """By place and change, the delivery that it was taken for."""
+        place_of = {row.id: self.place_of(row) for row in self.tables.tickets.values()}
+        return {
+            (place_of[event.ticket_id], event.change.id): event.caused_by
+            for event in self.tables.events.values()
+        }
+
+    @cached_property
+    def unpromised(self) -> dict[Sent, unpromised.Unpromised]:
+        """Writes that are judged by less than the whole promise."""
+        ends = {key: pk for key, pk in self.causes.items() if pk and self._ends(key, pk)}
+        return unpromised.found_in(self.journal, ends)
+
+    def _ends(self, key: tuple[int, str], delivery_id: int) -> bool:
+        """Whether a change holds what a delivery wanted: a step on the way to it ends nothing."""
+        wanted = self.tables.deliveries[delivery_id].wanted
+        return any(
+            wanted.get(name) == value for name, value in self.happened_by_change[key].change.fields.items()
+        )
+
+    def was_taken_for_ours(self, one: Happened) -> bool:
+        """Whether what an automation did under our account was taken for a write of ours, or for a step on the way."""
+        by_automation = one.sent is None and one.change.actor.id == OUR_ACCOUNT
+        return by_automation and self.causes.get((one.place, one.change.id)) is not None
+
+    def is_unpromised(self, sent: Sent) -> bool:
+        """Whether a write is one of them."""
+        return sent in self.unpromised
 
     @cached_property
     def deleted(self) -> set[int]:

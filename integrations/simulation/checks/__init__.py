@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from integrations.simulation import unpromised
 from integrations.simulation.checks import (
     amplification,
     budgets,
@@ -75,6 +76,7 @@ def judge(world: World) -> list[Violation]:
     """Every broken promise of a world that has come to rest."""
     found = list(world.journal.violations)
     evidence = Evidence(world)
+    world.journal.figures += unpromised.figures(evidence.unpromised)
     for invariant, check in CHECKS:
         found += [Violation(invariant, what) for what in check(evidence)]
     return found

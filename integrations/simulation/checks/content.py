@@ -98,14 +98,16 @@ def _made_late_without_a_marker(evidence: Evidence) -> set[str]:
 
 
 def a_second_ticket_is_told(evidence: Evidence) -> Iterator[str]:
-    """I2, beyond the promise: what a late create made beside the linked ticket is known as that, and linked nowhere."""
+    """I2, beyond the promise: what a late create made, or one it forestalled, is known as that and linked nowhere."""
     tickets = evidence.tables.tickets.values()
     rows = {(evidence.place_of(row), row.remote_id): row for row in tickets}
     made = {(row.system_id, row.marker): row.id for row in tickets if row.marker}
     linked = {pk for one in evidence.tables.linked.values() for pk in one.tickets.values()}
     for one in evidence.journal.happened:
         change = one.change
-        if not (one.sent and one.sent.is_too_late and change.kind is ChangeKind.CREATED and change.marker):
+        if change.kind is not ChangeKind.CREATED or not change.marker:
+            continue
+        if one.sent is None or not evidence.is_unpromised(one.sent):
             continue
         row = rows.get((one.place, one.remote_id))
         if row is None:
@@ -117,12 +119,12 @@ def a_second_ticket_is_told(evidence: Evidence) -> Iterator[str]:
 
 
 def a_second_effect_is_told(evidence: Evidence) -> Iterator[str]:
-    """I2, beyond the promise: of comments and files that a late write left twice, all but one are known as doubles."""
+    """I2, beyond the promise: of comments and files that such a write left twice, all but one are known as doubles."""
     rows = {(evidence.place_of(row), row.remote_id): row for row in evidence.tables.tickets.values()}
     late = {
         (one.place, one.remote_id, name)
         for one in evidence.journal.happened
-        if one.sent and one.sent.is_too_late
+        if one.sent and evidence.is_unpromised(one.sent)
         for name in _parts(one.change)
     }
     for place, remote_id, name in sorted(late):
@@ -210,8 +212,7 @@ def the_newest_value_stands(evidence: Evidence) -> Iterator[str]:
                     yield f"{name} of ticket {ticket.id} should be {winner.value!r}, is {ticket.actual.get(name)!r}"
         for change in real.history:
             happened = evidence.happened_by_change[evidence.place_of(ticket), change.id]
-            if happened.sent is not None or change.actor.id == OUR_ACCOUNT:
-                # An automation under our account may look like a step of a write that is under way.
+            if happened.sent is not None or evidence.was_taken_for_ours(happened):
                 continue
             at = int(change.at.timestamp() * 1000)
             for name in change.fields:
@@ -220,7 +221,7 @@ def the_newest_value_stands(evidence: Evidence) -> Iterator[str]:
 
 
 def _may_be_ours(evidence: Evidence, ticket: TicketRow, name: str) -> bool:
-    """Whether an automation under our account set the field last: that may look like a step of a lost write of ours.
+    """Whether an automation under our account set the field last, and was taken for a write of ours that got lost.
 
     Nothing in such a history tells the two apart; the reconciliation finds what was taken for the other.
     """
@@ -228,8 +229,7 @@ def _may_be_ours(evidence: Evidence, ticket: TicketRow, name: str) -> bool:
     changes = [change for change in evidence.events_of.get(ticket.id, []) if name in change.change.fields]
     if not changes:
         return False
-    last = changes[-1].change
-    return last.actor.id == OUR_ACCOUNT and evidence.happened_by_change[place, last.id].sent is None
+    return evidence.was_taken_for_ours(evidence.happened_by_change[place, changes[-1].change.id])
 
 
 def _is_excused(evidence: Evidence, ticket: TicketRow) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from integrations.canonical import ChangeKind
 from integrations.engine.values import Operation, Stamp
 from integrations.simulation.evidence import Evidence, last_line
+from integrations.simulation.rows import DeliveryRow
 from integrations.simulation.systems import OUR_ACCOUNT
 
 
@@ -17,7 +18,7 @@ def lanes_keep_their_order(evidence: Evidence) -> Iterator[str]:
     latest: dict[int, int] = {}
     for one in evidence.journal.happened:
         sent = one.sent
-        if sent is None or sent.lane_id is None or sent.is_too_late:
+        if sent is None or sent.lane_id is None or evidence.is_unpromised(sent):
             continue
         numbers = [evidence.tables.deliveries[pk].number for pk in sent.deliveries]
         if not numbers or latest.get(sent.lane_id) == sent.number:
@@ -54,14 +55,23 @@ def comments_keep_their_order(evidence: Evidence) -> Iterator[str]:
 
 def nothing_comes_back(evidence: Evidence) -> Iterator[str]:
     """I4: nothing is sent back over the connection it came by, and no addition to the ticket it was made on."""
+    came: dict[tuple[int, str], list[DeliveryRow]] = {}
+    for row in evidence.tables.deliveries.values():
+        target = evidence.target(evidence.lane_of(row))
+        # Every lane to a ticket may have the same repair: then its change names the one it came by.
+        if target is not None and row.operation is not Operation.REPAIR and not evidence.is_answer(row):
+            came.setdefault((target.id, row.origin), []).append(row)
     for row in evidence.tables.deliveries.values():
         if row.operation is Operation.REPAIR or row.event_id is None or evidence.is_answer(row):
             continue
         lane, event = evidence.lane_of(row), evidence.tables.events[row.event_id]
-        if event.caused_by is not None:
-            cause = evidence.lane_of(evidence.tables.deliveries[event.caused_by])
-            if cause.connection_id == lane.connection_id:
-                yield f"delivery {row.id} returns what delivery {event.caused_by} brought"
+        brought = [one for one in came.get((event.ticket_id, row.origin), []) if one.id < row.id]
+        if not brought and event.caused_by is not None:
+            # Several deliveries may share one change, which names one of them: each part tells by its origin whose it is.
+            brought = [evidence.tables.deliveries[event.caused_by]]
+        for cause in brought:
+            if evidence.lane_of(cause).connection_id == lane.connection_id:
+                yield f"delivery {row.id} returns what delivery {cause.id} brought"
         target = evidence.target(lane)
         if row.operation in (Operation.COMMENT, Operation.FILE) and target is not None:
             if row.origin.startswith(f"{target.system_id}:{target.remote_id}:"):
@@ -79,7 +89,7 @@ def our_writes_are_recognised(evidence: Evidence) -> Iterator[str]:
                 # An automation under our account that sets what we are setting cannot be told from us by anybody.
                 if event.caused_by is not None and event.change.actor.id != OUR_ACCOUNT:
                     yield f"{event.change.id} in {place} was nobody's write of ours, taken for {event.caused_by}"
-            elif not happened.sent.is_too_late:
+            elif not evidence.is_unpromised(happened.sent):
                 if event.caused_by is None:
                     yield f"{event.change.id} in {place} is our own write and was not recognised"
                 if event.id in facts and event.change.kind is not ChangeKind.CREATED:
@@ -97,7 +107,7 @@ def nothing_multiplies(evidence: Evidence) -> Iterator[str]:
             yield f"{operation} {origin} travelled lane {lane} {count} times"
     acted: dict[int, set[int]] = {}
     for one in evidence.journal.happened:
-        if one.sent is not None and not one.sent.is_too_late:
+        if one.sent is not None and not evidence.is_unpromised(one.sent):
             for pk in one.sent.deliveries:
                 acted.setdefault(pk, set()).add(one.sent.number)
     for pk, calls in acted.items():

@@ -9,7 +9,6 @@ from integrations.canonical import ChangeKind
 from integrations.engine.values import DeliveryState, Operation, Outcome
 from integrations.simulation.evidence import Evidence
 from integrations.simulation.rows import LinkedRow, TicketRow
-from integrations.simulation.systems import OUR_ACCOUNT
 
 
 def every_effect_is_explained(evidence: Evidence) -> Iterator[str]:
@@ -81,8 +80,7 @@ def _expected(evidence: Evidence, linked: LinkedRow, ticket: TicketRow) -> Itera
     for change in real.history:
         happened = evidence.happened_by_change[place, change.id]
         is_public = any(comment.is_public for comment in change.comments)
-        if change.actor.id == OUR_ACCOUNT:
-            # What an automation does under our account may be what we were doing at that moment.
+        if evidence.was_taken_for_ours(happened):
             continue
         if happened.sent is None and (change.fields or is_public) and change.kind is not ChangeKind.DELETED:
             yield change.id

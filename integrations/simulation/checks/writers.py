@@ -9,7 +9,6 @@ from integrations.engine.values import Operation
 from integrations.simulation.clock import milliseconds
 from integrations.simulation.evidence import Evidence
 from integrations.simulation.journal import Sent
-from integrations.simulation.systems import OUR_ACCOUNT
 
 LATER_MS = 10**15
 # A reading counts as of this moment for so long.
@@ -41,8 +40,17 @@ def one_writer_at_a_time(evidence: Evidence) -> Iterator[str]:
             left = sent.left_ms or 0
             if left < busy_until:
                 yield f"lane {lane_id}: call {sent.number} left while call {holder} was under way"
-            if sent.executed_ms is not None and not sent.is_too_late and sent.executed_ms > busy_until:
-                busy_until, holder = sent.executed_ms, sent.number
+            until = _busy_until(evidence, sent)
+            if until > busy_until:
+                busy_until, holder = until, sent.number
+
+
+def _busy_until(evidence: Evidence, sent: Sent) -> int:
+    """Until when a write holds its lane up: until it is carried out, or its delivery is ended by something else."""
+    if sent.executed_ms is None:
+        return -1
+    unpromised = evidence.unpromised.get(sent)
+    return unpromised.since_ms if unpromised else sent.executed_ms
 
 
 def no_stale_commit(evidence: Evidence) -> Iterator[str]:
@@ -78,8 +86,7 @@ def no_newer_value_is_covered_knowingly(evidence: Evidence) -> Iterator[str]:
         sent = one.sent
         for name in one.change.fields:
             key = (one.place, one.remote_id, name)
-            if sent is None and one.change.actor.id == OUR_ACCOUNT:
-                # An automation under our account may look like a step of a write that is under way.
+            if evidence.was_taken_for_ours(one):
                 set_by_others.pop(key, None)
                 continue
             if sent is None:
