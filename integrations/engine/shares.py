@@ -184,7 +184,8 @@ def with_followers(own: Share, target: TicketState, systems: Systems) -> list[Sh
     """The head's share and those of the updates right behind it that may go out in the same write.
 
     Ends at the first that is something else, may be there already, cannot be mapped, or wants a field that one
-    before it writes, or found there already with a newer stamp.
+    before it writes, or found there already with a newer stamp.  Ends as well before a write behind one that only found
+    its values there: until that is stored, somebody may change them, and then it is written after what follows it.
     """
     shares, taken = [own], {*own.open, *own.told}
     # A value that stands there already takes the stamp of the delivery that wanted it.
@@ -201,11 +202,18 @@ def with_followers(own: Share, target: TicketState, systems: Systems) -> list[Sh
             break
         if any(stands.get(name, NO_STAMP) > follower.stamp for name in share.wanted):
             break
+        if share.open and any(_is_unsettled(one, target) for one in shares):
+            break
         shares.append(share)
         taken |= {*share.open, *share.told}
         stands |= dict.fromkeys(share.equal, follower.stamp)
         present |= share.open
     return shares
+
+
+def _is_unsettled(share: Share, target: TicketState) -> bool:
+    """Whether nothing of it is to be written, and that may be otherwise once more as long as its stamp is not taken."""
+    return not share.open and any(_stamp_of(target, name) < share.head.stamp for name in share.equal)
 
 
 def received(head: HeadView, present: Mapping[str, Value], *, is_new: bool) -> mapping.Mapped:

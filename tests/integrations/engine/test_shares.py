@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from integrations.engine import effects
 from integrations.models import Attempt, Delivery, FieldRule, MappingSet
 from tests.integrations.engine.world import World, writes
 
@@ -78,6 +79,31 @@ def test_a_field_that_goes_back_and_forth_ends_where_it_was_left(world: World) -
         world.desk.person_sets(raised, subject=subject)
     world.run()
     assert history(world, twin) == [{"summary": name} for name in ("two", "one", "two", "one")]
+
+
+def test_no_update_passes_one_that_found_its_value_there_as_long_as_that_is_not_stored(world: World) -> None:
+    raised, twin = linked(world)
+    world.board.person_sets(twin, status="In Progress")
+    world.board.on_change = lambda remote_id: None
+    world.clock.advance(60)
+    world.desk.person_sets(raised, status="open")
+    world.desk.person_sets(raised, subject="two")
+    # The write is carried out, and nobody hears of it.
+    world.board.faults.append("lost_after")
+
+    def the_board_changes(effect: effects.Effect) -> bool:
+        if isinstance(effect, effects.UpdateTicket) and len(history(world, twin)) == 2:
+            # Its clock is behind: what somebody sets there now is older than what the desk has sent.
+            world.clock.advance(-30)
+            world.board.person_sets(twin, status="To Do")
+            world.clock.advance(30)
+        return False
+
+    world.kill_after = the_board_changes
+    world.run()
+    assert history(world, twin) == [{"status": "In Progress"}, {"summary": "two"}, {"status": "To Do"}]
+    assert world.desk.tickets[raised].fields["status"] == "new"
+    assert world.waiting() == []
 
 
 def test_no_update_passes_a_comment(world: World) -> None:
