@@ -235,7 +235,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "fresh look",
         "decide that something is not there by a look begun after it could still turn up",
-        "stale looks",
+        "late looks",
         frozenset({"I2", "I4"}),
         ((deliver._Delivering, "_may_still_turn_up", _looks_at_the_clock),),
     ),
@@ -315,7 +315,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "current end",
         "end no delivery on a look at something that has changed",
-        "coincidence",
+        "stale ends",
         frozenset({"I5"}),
         ((MemoryStore, "is_current", _only_the_number),),
     ),

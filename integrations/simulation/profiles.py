@@ -5,8 +5,10 @@ from __future__ import annotations
 import random as random_module
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from integrations.simulation.clock import HOUR, MINUTE, SECOND
+from integrations.simulation.moments import arranged
 from integrations.simulation.schedule import Fault, LinkSetup, Op, Schedule, SystemSetup
 from integrations.simulation.vocabulary import WORDS
 
@@ -47,9 +49,18 @@ class Profile:
     late_only: bool = False
     # People set the status alone, to one of two meanings.
     is_narrow: bool = False
+    # Moments that are arranged; see `moments.py`.
+    moments: tuple[str, ...] = ()
     # How far clocks may be apart; 0 means mostly a little.
     skew_s: int = 0
 
+
+# Nothing goes wrong but what is arranged.
+_QUIET: dict[str, Any] = {
+    **dict.fromkeys(("call_faults", "hint_faults", "kills", "freezes"), 0),
+    **dict.fromkeys(("outages", "database_outages", "rule_edits", "pauses", "deletions", "refusals"), 0.0),
+    "systems": (2, 3),
+}
 
 PROFILES = {
     one.name: one
@@ -123,6 +134,10 @@ PROFILES = {
             refusals=0.0,
             late_only=True,
         ),
+        # The same, arranged: what turns up late, looked for a moment before and decided on a moment after.
+        Profile("late looks", span_ms=4 * MINUTE, ops=3, moments=("stale look",) * 2, **_QUIET),
+        # A value is found in its place, and is another one before that is stored.
+        Profile("stale ends", span_ms=2 * MINUTE, ops=3, moments=("stale end",), **_QUIET),
         # Clocks minutes apart, and edits to and fro.
         Profile(
             "skewed", span_ms=5 * MINUTE, ops=30, kills=2, freezes=0, outages=0.1, pauses=0.0, skew_s=600
@@ -224,8 +239,10 @@ class _Writer:
         if profile.limits:
             systems = tuple(self._limited(system) for system in systems)
         links = tuple(self._link() for _ in systems[1:])
-        ops = self._ops(systems, links)
-        faults = self._faults(len(systems))
+        moment = arranged(random, profile.moments, systems, profile.span_ms)
+        systems = moment.systems
+        ops = [*self._ops(systems, links), *moment.ops]
+        faults = [*self._faults(len(systems)), *moment.faults]
         return Schedule(
             seed=seed,
             profile=profile.name,

@@ -20,7 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from integrations.services.simulated_stage import DjangoStage
 from integrations.simulation import campaign
-from integrations.simulation.mutants import MUTANTS, Mutant
+from integrations.simulation.mutants import BY_NAME
 from integrations.simulation.profiles import PROFILES, schedule_of
 from integrations.simulation.schedule import Schedule, from_json
 
@@ -168,7 +168,7 @@ class Command(BaseCommand):
     def _hunt(self, options: dict[str, Any]) -> None:
         started = time.monotonic()
         with ProcessPoolExecutor(options["jobs"]) as pool:
-            rows = list(pool.map(_hunted, MUTANTS, [options["schedules"]] * len(MUTANTS)))
+            rows = list(pool.map(_hunted, BY_NAME, [options["schedules"]] * len(BY_NAME)))
         survivors = [row for row in rows if row["seed"] is None]
         if options["json"]:
             self.stdout.write(json.dumps({"mutants": rows, "seconds": round(time.monotonic() - started, 1)}))
@@ -200,7 +200,8 @@ def _on_django(profile: str, seeds: range) -> Iterator[campaign.Outcome]:
         connection.creation.destroy_test_db(name, verbosity=0)
 
 
-def _hunted(mutant: Mutant, schedules: int) -> dict[str, Any]:
+def _hunted(name: str, schedules: int) -> dict[str, Any]:
+    mutant = BY_NAME[name]
     found = campaign.caught_by(mutant, within=schedules)
     return {
         "name": mutant.name,

@@ -49,6 +49,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("I5", content.both_sides_agree),
     ("I5", content.the_newest_value_stands),
     ("I5", writers.no_newer_value_is_covered_knowingly),
+    ("I5", writers.what_was_found_there_counts),
     ("I6", content.what_is_private_stays),
     ("I7", writers.one_writer_at_a_time),
     ("I7", writers.no_stale_commit),

@@ -55,17 +55,17 @@ def comments_keep_their_order(evidence: Evidence) -> Iterator[str]:
 
 def nothing_comes_back(evidence: Evidence) -> Iterator[str]:
     """I4: nothing is sent back over the connection it came by, and no addition to the ticket it was made on."""
-    came: dict[tuple[int, str], list[DeliveryRow]] = {}
+    came: dict[tuple[int, str, Stamp], list[DeliveryRow]] = {}
     for row in evidence.tables.deliveries.values():
         target = evidence.target(evidence.lane_of(row))
         # Every lane to a ticket may have the same repair: then its change names the one it came by.
         if target is not None and row.operation is not Operation.REPAIR and not evidence.is_answer(row):
-            came.setdefault((target.id, row.origin), []).append(row)
+            came.setdefault((target.id, row.origin, row.stamp), []).append(row)
     for row in evidence.tables.deliveries.values():
         if row.operation is Operation.REPAIR or row.event_id is None or evidence.is_answer(row):
             continue
         lane, event = evidence.lane_of(row), evidence.tables.events[row.event_id]
-        brought = [one for one in came.get((event.ticket_id, row.origin), []) if one.id < row.id]
+        brought = [one for one in came.get((event.ticket_id, row.origin, row.stamp), []) if one.id < row.id]
         if not brought and event.caused_by is not None:
             # Several deliveries may share one change, which names one of them: each part tells by its origin whose it is.
             brought = [evidence.tables.deliveries[event.caused_by]]

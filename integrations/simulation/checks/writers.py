@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from integrations.engine import effects
-from integrations.engine.values import Operation
+from integrations.engine.values import NO_STAMP, DeliveryState, Operation, Stamp
 from integrations.simulation.clock import milliseconds
 from integrations.simulation.evidence import Evidence
 from integrations.simulation.journal import Sent
@@ -95,9 +95,63 @@ def no_newer_value_is_covered_knowingly(evidence: Evidence) -> Iterator[str]:
             ms, at = set_by_others.pop(key, (0, 0))
             if not at or ms >= sent.claimed_ms - MOMENT_MS or sent.is_too_late:
                 continue
-            rows = [evidence.tables.deliveries[pk] for pk in sent.deliveries]
-            stamps = [
-                row.stamp.ms for row in rows if name in row.wanted and row.operation is not Operation.REPAIR
-            ]
+            stamps = [stamp.ms for stamp in _stamps_of(evidence, sent, name)]
             if stamps and max(stamps) < at:
                 yield f"call {sent.number} covered {name} in system {one.place}, set before at {at}, with {max(stamps)}"
+
+
+def what_was_found_there_counts(evidence: Evidence) -> Iterator[str]:
+    """I5: a value that was found in its place takes its stamp, as if it had been written.
+
+    From then on nothing older is written over it, and what a person sets upon it does not give way to what had come
+    before, whatever the clocks say.
+    """
+    found = _found_in_place(evidence)
+    # Since when somebody's own value stands in a field, and the newest stamp that had come there until then.
+    edits: dict[tuple[int, str, str], tuple[int, Stamp]] = {}
+    for one in evidence.journal.happened:
+        sent = one.sent
+        for name in one.change.fields:
+            key = (one.place, one.remote_id, name)
+            if evidence.was_taken_for_ours(one):
+                edits.pop(key, None)
+                continue
+            if sent is None:
+                edits[key] = (one.ms, _newest(found.get(key, ()), one.ms))
+                continue
+            edited_ms, built_on = edits.pop(key, (0, NO_STAMP))
+            stamps = _stamps_of(evidence, sent, name)
+            if not stamps or evidence.is_unpromised(sent):
+                continue
+            decided_ms = sent.claimed_ms - MOMENT_MS
+            if max(stamps) < (stood := _newest(found.get(key, ()), decided_ms)):
+                yield f"call {sent.number} covered {name} in system {one.place}, found there with {stood}"
+            if edited_ms < decided_ms and max(stamps) <= built_on:
+                yield f"call {sent.number} covered {name} in system {one.place}, which was set upon {built_on}"
+
+
+def _found_in_place(evidence: Evidence) -> dict[tuple[int, str, str], list[tuple[int, Stamp]]]:
+    """By place, ticket and field: when deliveries found their values there and ended so, with their stamps."""
+    found: dict[tuple[int, str, str], list[tuple[int, Stamp]]] = {}
+    for one in evidence.journal.commits:
+        end = one.request
+        if not isinstance(end, effects.Finish) or not one.result or end.written or not end.accepted:
+            continue
+        row = evidence.tables.deliveries[end.delivery_id]
+        ticket = evidence.target(evidence.lane_of(row))
+        if ticket is None or end.state is not DeliveryState.DONE:
+            continue
+        for name in end.accepted:
+            key = (evidence.place_of(ticket), ticket.remote_id, name)
+            found.setdefault(key, []).append((one.ms, end.accepted_stamps.get(name, row.stamp)))
+    return found
+
+
+def _newest(found: Iterable[tuple[int, Stamp]], before_ms: int) -> Stamp:
+    return max((stamp for ms, stamp in found if ms < before_ms), default=NO_STAMP)
+
+
+def _stamps_of(evidence: Evidence, sent: Sent, name: str) -> list[Stamp]:
+    """The stamps with which a write sets a field; none where it puts back what stood there."""
+    rows = [evidence.tables.deliveries[pk] for pk in sent.deliveries]
+    return [row.stamp for row in rows if name in row.wanted and row.operation is not Operation.REPAIR]

@@ -21,6 +21,8 @@ LIVED = {
     "hot": 20,
     "frozen": 20,
     "stale looks": 20,
+    "late looks": 20,
+    "stale ends": 20,
     "skewed": 10,
     "isolation": 4,
     "outage": 1,
