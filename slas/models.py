@@ -337,11 +337,13 @@ class Timing(models.Model):
         TYPE = clock.What.TYPE.value, "Type"
         COMMENT = clock.What.COMMENT.value, "Public comment"
 
-    linked_ticket = models.ForeignKey(LinkedTicket, on_delete=models.CASCADE, related_name="timings")
+    linked_ticket = models.ForeignKey(
+        LinkedTicket, on_delete=models.CASCADE, related_name="timings", db_index=False
+    )
     event = models.ForeignKey(
         SyncEvent, null=True, blank=True, on_delete=models.SET_NULL, related_name="timings"
     )
-    side = models.ForeignKey(Side, on_delete=models.PROTECT, related_name="+")
+    side = models.ForeignKey(Side, on_delete=models.PROTECT, related_name="+", db_index=False)
     what = models.CharField(max_length=12, choices=What)
     value = models.CharField(max_length=100, blank=True)
     happened_at = models.DateTimeField()
@@ -373,8 +375,10 @@ class Clock(models.Model):
         STOPPED = clock.State.STOPPED.value, "Stopped"
         ENDED = clock.State.ENDED.value, "Ended without"
 
-    linked_ticket = models.ForeignKey(LinkedTicket, on_delete=models.CASCADE, related_name="clocks")
-    agreement = models.ForeignKey(Agreement, on_delete=models.CASCADE, related_name="clocks")
+    linked_ticket = models.ForeignKey(
+        LinkedTicket, on_delete=models.CASCADE, related_name="clocks", db_index=False
+    )
+    agreement = models.ForeignKey(Agreement, on_delete=models.CASCADE, related_name="clocks", db_index=False)
     kind = models.CharField(max_length=10, choices=KindChoice)
     state = models.CharField(max_length=8, choices=State)
     # Empty while the source has told none.

@@ -22,7 +22,7 @@ class SyncEvent(models.Model):
         DELETED = ChangeKind.DELETED.value, "Deleted"
         RESTORED = ChangeKind.RESTORED.value, "Restored"
 
-    ticket = models.ForeignKey(Ticket, on_delete=models.CASCADE, related_name="events")
+    ticket = models.ForeignKey(Ticket, on_delete=models.CASCADE, related_name="events", db_index=False)
     change_id = models.CharField(max_length=120)
     position = models.PositiveIntegerField()
     kind = models.CharField(max_length=10, choices=Kind)
@@ -37,7 +37,7 @@ class SyncEvent(models.Model):
     attachments = models.JSONField(default=list)
     # Set when the change is one of ours coming back.
     caused_by = models.ForeignKey(
-        "Delivery", null=True, blank=True, on_delete=models.SET_NULL, related_name="seen_as"
+        "Delivery", null=True, blank=True, on_delete=models.SET_NULL, related_name="seen_as", db_index=False
     )
     # A comment or file that such a write had left before: carried out once more.
     is_double = models.BooleanField(default=False)
@@ -54,6 +54,9 @@ class SyncEvent(models.Model):
         indexes = [
             models.Index(fields=["seen_at"], name="change_by_day"),
             models.Index(fields=["seen_at"], name="change_doubled", condition=models.Q(is_double=True)),
+            models.Index(
+                fields=["caused_by"], name="change_caused_by", condition=models.Q(caused_by__isnull=False)
+            ),
         ]
 
     def __str__(self) -> str:
@@ -68,11 +71,13 @@ class Lane(models.Model):
         PARKED = LaneState.PARKED.value, "Waits for a person"
         HELD = LaneState.HELD.value, "Held"
 
-    linked_ticket = models.ForeignKey(LinkedTicket, on_delete=models.CASCADE, related_name="lanes")
-    target = models.ForeignKey(Side, on_delete=models.PROTECT, related_name="lanes")
+    linked_ticket = models.ForeignKey(
+        LinkedTicket, on_delete=models.CASCADE, related_name="lanes", db_index=False
+    )
+    target = models.ForeignKey(Side, on_delete=models.PROTECT, related_name="lanes", db_index=False)
     # Repeated here so that the claim reads one table.
-    connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="lanes")
-    system = models.ForeignKey(System, on_delete=models.PROTECT, related_name="lanes")
+    connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="lanes", db_index=False)
+    system = models.ForeignKey(System, on_delete=models.PROTECT, related_name="lanes", db_index=False)
     state = models.CharField(max_length=10, choices=State, default=State.READY)
     # The number of the next delivery, and of the last one; nothing waits when head is past tail.
     head = models.PositiveIntegerField(default=1)
@@ -142,7 +147,7 @@ class Delivery(models.Model):
         SUPERSEDED = DeliveryState.SUPERSEDED.value, "Overtaken"
         SKIPPED = DeliveryState.SKIPPED.value, "Skipped"
 
-    lane = models.ForeignKey(Lane, on_delete=models.CASCADE, related_name="deliveries")
+    lane = models.ForeignKey(Lane, on_delete=models.CASCADE, related_name="deliveries", db_index=False)
     number = models.PositiveIntegerField()
     event = models.ForeignKey(SyncEvent, null=True, on_delete=models.CASCADE, related_name="deliveries")
     operation = models.CharField(max_length=10, choices=Op)
@@ -205,7 +210,7 @@ class Attempt(models.Model):
         UNKNOWN = Outcome.UNKNOWN.value, "Outcome unknown"
         REFUSED = Outcome.REFUSED.value, "Refused"
 
-    delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="attempts")
+    delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="attempts", db_index=False)
     number = models.PositiveIntegerField()
     fence = models.PositiveBigIntegerField()
     started_at = models.DateTimeField()
@@ -226,7 +231,7 @@ class Attempt(models.Model):
 class Withheld(models.Model):
     """A file that a side's rules did not let leave.  Nothing of it is in any lane: its name is the sender's own matter."""
 
-    event = models.ForeignKey(SyncEvent, on_delete=models.CASCADE, related_name="withheld")
+    event = models.ForeignKey(SyncEvent, on_delete=models.CASCADE, related_name="withheld", db_index=False)
     linked_ticket = models.ForeignKey(LinkedTicket, on_delete=models.CASCADE, related_name="withheld")
     file_id = models.CharField(max_length=200)
     code = models.CharField(max_length=40)
@@ -250,7 +255,7 @@ class Withheld(models.Model):
 class Effect(models.Model):
     """At most one remote effect for each source fact on each ticket, whatever the topology."""
 
-    ticket = models.ForeignKey(Ticket, on_delete=models.CASCADE, related_name="effects")
+    ticket = models.ForeignKey(Ticket, on_delete=models.CASCADE, related_name="effects", db_index=False)
     origin = models.CharField(max_length=200)
     delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="effects")
     # The comment's or file's own id on the receiving side.

@@ -19,7 +19,9 @@ class Ticket(models.Model):
     version is still the one it started from.
     """
 
-    system = models.ForeignKey(System, on_delete=models.PROTECT, related_name="tickets")
+    # Keys without an index of their own: another index begins with them, or nobody looks by them. Each one more is
+    # written with every change of a ticket.
+    system = models.ForeignKey(System, on_delete=models.PROTECT, related_name="tickets", db_index=False)
     remote_id = models.CharField(max_length=100)
     key = models.CharField(max_length=100, blank=True)
     url = models.CharField(max_length=500, blank=True)
@@ -39,11 +41,11 @@ class Ticket(models.Model):
     refused_because = models.CharField(max_length=300, blank=True)
     # The ticket that goes on from this one, which was closed for ever: whoever stood here stands there now.
     followed_by = models.ForeignKey(
-        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="follows"
+        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="follows", db_index=False
     )
     # The ticket that a create of ours has made as well, when its system carried an earlier request out after all.
     twin_of = models.ForeignKey(
-        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="twins"
+        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="twins", db_index=False
     )
     opened_at = models.DateTimeField(null=True, blank=True)
     changed_at = models.DateTimeField(null=True, blank=True)
@@ -79,6 +81,14 @@ class Ticket(models.Model):
             models.Index(fields=["system"], name="ticket_gone", condition=models.Q(is_gone=True)),
             # The same of those that a late create made twice.
             models.Index(fields=["opened_at"], name="ticket_twin", condition=models.Q(twin_of__isnull=False)),
+            models.Index(
+                fields=["twin_of"], name="ticket_twin_of", condition=models.Q(twin_of__isnull=False)
+            ),
+            models.Index(
+                fields=["followed_by"],
+                name="ticket_followed_by",
+                condition=models.Q(followed_by__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -120,7 +130,7 @@ class LinkedTicket(models.Model):
     state = models.CharField(max_length=10, choices=State, default=State.ACTIVE)
     title = models.CharField(max_length=300, blank=True)
     # Who raised it: the side whose ticket was there first.
-    origin = models.ForeignKey(Side, on_delete=models.PROTECT, related_name="+")
+    origin = models.ForeignKey(Side, on_delete=models.PROTECT, related_name="+", db_index=False)
     opened_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField()
@@ -145,8 +155,10 @@ class LinkedTicket(models.Model):
 class TicketSide(models.Model):
     """One side of a linked ticket; `ticket` is empty until it exists there."""
 
-    linked_ticket = models.ForeignKey(LinkedTicket, on_delete=models.CASCADE, related_name="sides")
-    side = models.ForeignKey(Side, on_delete=models.PROTECT, related_name="ticket_sides")
+    linked_ticket = models.ForeignKey(
+        LinkedTicket, on_delete=models.CASCADE, related_name="sides", db_index=False
+    )
+    side = models.ForeignKey(Side, on_delete=models.PROTECT, related_name="ticket_sides", db_index=False)
     ticket = models.ForeignKey(Ticket, null=True, blank=True, on_delete=models.PROTECT, related_name="sides")
 
     class Meta:
@@ -163,7 +175,9 @@ class TicketSide(models.Model):
 class PartnerTicket(models.Model):
     """Which partner may see which linked ticket, newest first: the one table that pages of partners start from."""
 
-    partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="partner_tickets")
+    partner = models.ForeignKey(
+        Partner, on_delete=models.CASCADE, related_name="partner_tickets", db_index=False
+    )
     linked_ticket = models.ForeignKey(LinkedTicket, on_delete=models.CASCADE, related_name="partner_tickets")
     updated_at = models.DateTimeField()
 

@@ -205,7 +205,8 @@ def _twins(now: datetime) -> list[Standing]:
     """Systems in which a create of ours took effect twice, the latest pair by name; one more is worse."""
     found: dict[int, list[Ticket]] = {}
     rows = Ticket.objects.twins(now).select_related("system", "twin_of").defer("system__metadata")
-    for twin in rows.order_by("-pk"):
+    # Put in order here: asked in the order of keys, SQLite goes through all tickets for the few.
+    for twin in sorted(rows, key=lambda one: -one.pk):
         found.setdefault(twin.system_id, []).append(twin)
     return [
         Standing(
@@ -225,7 +226,7 @@ def _doubled(now: datetime) -> list[Standing]:
     """Systems in which a comment or file of ours stands twice, the latest by its ticket; one more is worse."""
     found: dict[int, list[SyncEvent]] = {}
     rows = SyncEvent.objects.doubled(now).select_related("ticket__system")
-    for event in rows.defer("ticket__system__metadata").order_by("-pk"):
+    for event in sorted(rows.order_by().defer("ticket__system__metadata"), key=lambda one: -one.pk):
         found.setdefault(event.ticket.system_id, []).append(event)
     return [
         Standing(
