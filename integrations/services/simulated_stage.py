@@ -172,6 +172,7 @@ class DjangoStage:
                 target=rule.target,
                 transform=rule.transform.value,
                 mode=rule.mode.value,
+                conflict=rule.conflict.value,
                 value_map=values,
             )
         return replace(rules, id=stored.pk)

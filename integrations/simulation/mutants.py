@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from unittest import mock
 
-from integrations.engine import deliver, echo, effects, reading, setting_fields, timing, undoing
+from integrations.engine import conflicts, deliver, echo, effects, reading, setting_fields, timing, undoing
 from integrations.engine.values import DeliveryState, HeadView, Stamp, Winner
 from integrations.mapping import plan as mapping
 from integrations.simulation import workers
@@ -206,6 +206,10 @@ def _shares_with_nobody(store: MemoryStore, request: Any, now: Any) -> Any:
         return _share(store, request, now)
 
 
+def _finds_no_conflict(*given: Any, **named: Any) -> conflicts.Found:
+    return conflicts.NOTHING
+
+
 def _for_ever(streak: int, random: Any) -> float:
     return 1e8 if streak >= timing.FAILURES_TO_OPEN else 0.0
 
@@ -374,6 +378,13 @@ MUTANTS: tuple[Mutant, ...] = (
         "limits",
         frozenset({"I11"}),
         ((MemoryStore, "_share", _shares_with_nobody),),
+    ),
+    Mutant(
+        "own edits",
+        "where the receiver's rules keep its own edit, that stands",
+        "own edits",
+        frozenset({"I5"}),
+        ((conflicts, "found_in", _finds_no_conflict),),
     ),
     Mutant(
         "room for others",

@@ -39,6 +39,8 @@ class Profile:
     undoings: int = 0
     # Two systems insist on different statuses.
     fights: bool = False
+    # Some sides keep their own edits where both changed a field.
+    keeps_own: bool = False
     # Systems take so many calls a minute, or staff allow so many.
     limits: tuple[int, ...] = ()
     systems: tuple[int, ...] = (2, 3, 4)
@@ -180,6 +182,23 @@ PROFILES = {
             undoings=1,
             limits=(8, 12, 20, 40),
         ),
+        # Both sides edit the same fields, hear of one another late, and some keep their own edits.
+        Profile(
+            "own edits",
+            span_ms=3 * MINUTE,
+            ops=30,
+            call_faults=8,
+            hint_faults=16,
+            kills=4,
+            freezes=2,
+            outages=0.3,
+            rule_edits=0.0,
+            pauses=0.6,
+            deletions=0.0,
+            refusals=0.0,
+            systems=(2, 3),
+            keeps_own=True,
+        ),
         # Rules of two systems' own undo each other's changes through us.
         Profile(
             "fights",
@@ -299,7 +318,17 @@ class _Writer:
         for _ in range(2):
             shared = [flag for flag, share in (("internal", 0.2), ("no files", 0.2)) if self._chance(share)]
             flags += [tuple(shared), ("heading",) if self._chance(0.3) else ()]
+        if self.profile.keeps_own:
+            flags = self._own_edits(flags)
         return LinkSetup(self._chance(0.4), tuple(flags))
+
+    def _own_edits(self, flags: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
+        """Of each field one side, both or neither keeps its own edit."""
+        kept: list[list[str]] = [list(one) for one in flags]
+        for name in ("title", "status", "priority"):
+            for place in self.random.choice(((), (1,), (3,), (1, 3))):
+                kept[place].append(f"own {name}")
+        return [tuple(one) for one in kept]
 
     # People.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from integrations.mapping.rules import FieldRule, RuleSet, Transform
+from integrations.mapping.rules import ConflictPolicy, FieldRule, RuleSet, Transform
 
 # A field that every system has and no rule names: what stands in it must never leave.
 PRIVATE = "private"
@@ -81,7 +81,8 @@ def rules_of(kind: str, direction: str, flags: Collection[str], *, id: int, vers
     """One published version of a side's rules.
 
     Flags: `no title` shares no title; `gap` has no row for the lowest priority; `internal` shares internal comments;
-    `no files` shares none; `heading` writes the author above a comment.
+    `no files` shares none; `heading` writes the author above a comment; `own title` and so on keep the own edit of a
+    field where neither side had seen the other's.
     """
     words = WORDS[kind]
     outgoing = direction == "outgoing"
@@ -101,6 +102,9 @@ def rules_of(kind: str, direction: str, flags: Collection[str], *, id: int, vers
                 target=name if outgoing else own,
                 transform=Transform.VALUE_MAP if values else Transform.COPY,
                 values=values,
+                conflict=ConflictPolicy.OWN
+                if f"own {name}" in flags and not outgoing
+                else ConflictPolicy.NEWEST,
             )
         )
     return RuleSet(

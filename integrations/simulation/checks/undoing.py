@@ -19,7 +19,7 @@ def undo_compares_first(evidence: Evidence) -> Iterator[str]:
         written = winner_from(undoing.envelope["held"][name]).value
         if before is None or one.change.before.get(name) == written:
             continue
-        if before.ms <= _looked_at(evidence, one):
+        if before.ms <= looked_at(evidence, one):
             yield f"delivery {undoing.id} put {name} back over {before.change.id}, which was known"
 
 
@@ -91,7 +91,7 @@ def _put_back(evidence: Evidence) -> Iterator[tuple[Happened, str, DeliveryRow, 
                     yield one, name, row, before
 
 
-def _looked_at(evidence: Evidence, one: Happened) -> int:
+def looked_at(evidence: Evidence, one: Happened) -> int:
     """When the ticket was last read, under the same claim, before this write was asked for; -1 if it never was."""
     sent = one.sent
     assert sent is not None

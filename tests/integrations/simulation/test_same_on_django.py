@@ -24,6 +24,7 @@ LIVED = [
     ("undone", 4),
     ("fights", 2),
     ("limits", 5),
+    ("own edits", 1),
 ]
 
 

@@ -30,6 +30,7 @@ LIVED = {
     "undone": 20,
     "fights": 6,
     "limits": 8,
+    "own edits": 10,
 }
 
 
