@@ -43,8 +43,8 @@ def found_in(journal: Journal, causes: Mapping[tuple[int, str], int | None]) -> 
                 late.setdefault(pk, []).append(sent.executed_ms or 0)
     taken: dict[int, list[int]] = {}
     for one in journal.happened:
-        if (pk := _taken_for(one, causes)) is not None:
-            taken.setdefault(pk, []).append(one.ms)
+        if (mistaken := _taken_for(one, causes)) is not None:
+            taken.setdefault(mistaken, []).append(one.ms)
     found: dict[Sent, Unpromised] = {}
     for sent in carried:
         if sent.is_too_late:

@@ -22,7 +22,7 @@ from integrations.services.simulated_stage import DjangoStage
 from integrations.simulation import campaign
 from integrations.simulation.mutants import BY_NAME
 from integrations.simulation.profiles import PROFILES, schedule_of
-from integrations.simulation.schedule import Schedule, from_json
+from integrations.simulation.schedule import from_json
 
 # Seeds that a process takes at once.
 CHUNK = 25
@@ -68,7 +68,7 @@ class Command(BaseCommand):
         if options["mutants"]:
             self._hunt(options)
         elif options["replay"]:
-            self._replay(options["replay"])
+            self._replay(options["replay"], as_json=options["json"])
         else:
             self._campaign(options)
 
@@ -86,14 +86,17 @@ class Command(BaseCommand):
                 failing.setdefault(outcome.seed, []).append(str(violation))
         figures = {
             "profile": options["profile"],
+            "first seed": options["seed"],
             "schedules": options["schedules"],
+            "store": options["store"],
+            "jobs": options["jobs"],
             "failing": len(failing),
             "violations": dict(sorted(violations.items())),
             **dict(sorted(totals.items())),
             "seconds": round(time.monotonic() - started, 1),
         }
         if options["json"]:
-            self.stdout.write(json.dumps(figures))
+            self.stdout.write(json.dumps({**figures, "failing seeds": failing}))
         else:
             self._print(figures)
         if failing:
@@ -123,10 +126,10 @@ class Command(BaseCommand):
         for name, value in figures.items():
             if name != "violations":
                 self.stdout.write(
-                    f"{name:<18} {value:,}" if isinstance(value, int) else f"{name:<18} {value}"
+                    f"{name:<40} {value:,}" if isinstance(value, int) else f"{name:<40} {value}"
                 )
         for invariant, count in figures["violations"].items():
-            self.stdout.write(self.style.ERROR(f"{invariant:<18} broken {count} times"))
+            self.stdout.write(self.style.ERROR(f"{invariant:<40} broken {count} times"))
 
     def _explain(self, options: dict[str, Any], failing: dict[int, list[str]]) -> None:
         out = self.stderr
@@ -147,21 +150,26 @@ class Command(BaseCommand):
             options["keep"].write_text(smallest.as_json() + "\n", encoding="utf-8")
             out.write(f"\nKept in {options['keep']}; run it again with --replay {options['keep']}")
 
-    def _replay(self, path: Path) -> None:
+    def _replay(self, path: Path, *, as_json: bool) -> None:
         try:
             schedules = [from_json(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise CommandError(f"{path} holds no schedule: {error}") from error
-        broken = [violation for schedule in schedules for violation in self._lived_through(schedule)]
-        if broken:
+        outcomes = [campaign.run_one(schedule) for schedule in schedules]
+        told = [[str(violation) for violation in outcome.violations] for outcome in outcomes]
+        if as_json:
+            rows = [
+                {"seed": schedule.seed, "profile": schedule.profile, "violations": broken, **outcome.figures}
+                for schedule, outcome, broken in zip(schedules, outcomes, told, strict=True)
+            ]
+            self.stdout.write(json.dumps({"replayed": rows}))
+        else:
+            for schedule, broken in zip(schedules, told, strict=True):
+                self.stdout.write(schedule.history())
+                for violation in broken or ["Every promise was kept."]:
+                    self.stdout.write(f"  {violation}")
+        if any(told):
             sys.exit(1)
-
-    def _lived_through(self, schedule: Schedule) -> list[str]:
-        violations = [str(one) for one in campaign.run_one(schedule).violations]
-        self.stdout.write(schedule.history())
-        for violation in violations or ["Every promise was kept."]:
-            self.stdout.write(f"  {violation}")
-        return violations
 
     # Mutants.
 
@@ -171,7 +179,14 @@ class Command(BaseCommand):
             rows = list(pool.map(_hunted, BY_NAME, [options["schedules"]] * len(BY_NAME)))
         survivors = [row for row in rows if row["seed"] is None]
         if options["json"]:
-            self.stdout.write(json.dumps({"mutants": rows, "seconds": round(time.monotonic() - started, 1)}))
+            figures = {
+                "caught": len(rows) - len(survivors),
+                "survivors": [row["name"] for row in survivors],
+                "within": options["schedules"],
+                "mutants": rows,
+                "seconds": round(time.monotonic() - started, 1),
+            }
+            self.stdout.write(json.dumps(figures))
         else:
             for row in rows:
                 found = (
@@ -205,6 +220,8 @@ def _hunted(name: str, schedules: int) -> dict[str, Any]:
     found = campaign.caught_by(mutant, within=schedules)
     return {
         "name": mutant.name,
+        "what": mutant.what,
+        "breaks": sorted(mutant.breaks),
         "profile": mutant.profile,
         "seed": found[0] if found else None,
         "violation": str(found[1])[:160] if found else "",
