@@ -7,12 +7,11 @@ those who see all partners.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Exists, F, Min, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, F, Min, OuterRef, QuerySet
 from django.shortcuts import get_object_or_404
 
 from integrations.models import (
@@ -41,6 +40,7 @@ from integrations.watch.conditions import (
 )
 from knowledgebase.models import Article
 from knowledgebase.search import articles_for
+from portal import ticket_search as search
 from portal.access import Someone, rights_of
 from portal.keyset import KeyPage, key_page
 from portal.queue_fields import explained_fields
@@ -55,8 +55,8 @@ ORDERS = {
 }
 # The steps at which alerts are raised.
 AGES = {"15m": timedelta(minutes=15), "1h": timedelta(hours=1), "24h": timedelta(hours=24)}
-# A key that so many lanes' tickets share names none of them.
-FEW = 1000
+# Lanes whose tickets are named one by one when words are looked for that many tickets have.
+MOST_BY_KEY = 30_000
 # A system's lanes are folded into one row when there are more than so many: while it takes no calls, and in any case.
 FOLDED_WHEN_AWAY = 5
 FOLDED_WHEN_MANY = 50
@@ -384,23 +384,16 @@ def _in_state(lanes: LaneQuerySet, state: str) -> LaneQuerySet:
 
 
 def _with_words(lanes: LaneQuerySet, words: str, viewer: Viewer) -> LaneQuerySet:
-    """By number (LT-12), by the key that a ticket has in its own system, or by words of the title.
-
-    Lanes that wait are few, tickets many: both are looked up from the lanes.
-    """
-    words = words.strip()
-    if number := re.fullmatch(r"(?:lt-)(\d{1,18})", words, re.IGNORECASE):
-        return lanes.filter(linked_ticket=int(number[1]))
-    sides = TicketSide.objects.filter(linked_ticket=OuterRef("linked_ticket"))
-    if not viewer.sees_all:
-        own = sides.filter(side__system__partner__in=viewer.partner_ids)
-        return lanes.filter(
-            Exists(own.filter(Q(ticket__key__iexact=words) | Q(ticket__title__icontains=words)))
-        )
-    # Asked first and alone: beside another condition PostgreSQL looks for the key among all tickets there are.
-    keyed = lanes.filter(Exists(sides.filter(ticket__key__iexact=words))).order_by()
-    found = list(keyed.values_list("pk", flat=True)[:FEW])
-    return lanes.filter(Q(linked_ticket__title__icontains=words) | Q(pk__in=found))
+    """By number (LT-12), by the key that a ticket has in its own system, or by words of the title."""
+    found = search.find(words, viewer)
+    if found.is_all:
+        return lanes.filter(linked_ticket__in=found.linked)
+    # Many have the words, and few of them wait: told those by their keys, no database begins with the many.
+    waiting = list(lanes.order_by().values_list("linked_ticket", flat=True)[: MOST_BY_KEY + 1])
+    if len(waiting) > MOST_BY_KEY:
+        return lanes.filter(Exists(search.sides_with(words, viewer, OuterRef("linked_ticket"))))
+    sides = search.sides_with(words, viewer, waiting)
+    return lanes.filter(linked_ticket__in=set(sides.values_list("linked_ticket", flat=True)))
 
 
 def _row(

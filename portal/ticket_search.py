@@ -7,6 +7,7 @@ them they are no help: then the list is walked in its order and asked one by one
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,10 +39,11 @@ def find(words: str, viewer: Viewer) -> Found:
         own = {"system__in": list(systems.values_list("pk", flat=True))}
     keyed = Ticket.objects.filter(key__in=sorted({words, words.upper(), words.lower()}), **own)
     titled = TicketTitle.objects.containing(words).filter(**own)
-    some = list(titled.values_list("pk", flat=True)[: FEW + 1])
-    tickets = {*keyed.values_list("pk", flat=True)[:FEW], *some[:FEW]}
+    both = [list(rows.values_list("pk", flat=True)[: FEW + 1]) for rows in (keyed, titled)]
+    tickets = {pk for some in both for pk in some[:FEW]}
     sides = TicketSide.objects.filter(ticket__in=tickets).values_list("linked_ticket", flat=True)
-    return Found(sorted(set(sides)) if tickets else [], is_all=len(some) <= FEW)
+    is_all = all(len(some) <= FEW for some in both)
+    return Found(sorted(set(sides)) if tickets else [], is_all)
 
 
 def number_of(words: str) -> int | None:
@@ -50,10 +52,11 @@ def number_of(words: str) -> int | None:
     return int(number[1]) if number else None
 
 
-def sides_with(words: str, viewer: Viewer, linked: OuterRef) -> QuerySet[TicketSide]:
-    """The sides of one linked ticket that have the words or the key, of those that the viewer may read."""
+def sides_with(words: str, viewer: Viewer, linked: OuterRef | Sequence[int]) -> QuerySet[TicketSide]:
+    """The sides of one linked ticket, or of these, that have the words or the key and that the viewer may read."""
     words = words.strip()
-    sides = TicketSide.objects.filter(linked_ticket=linked)
+    one = isinstance(linked, OuterRef)
+    sides = TicketSide.objects.filter(**{"linked_ticket" if one else "linked_ticket__in": linked})
     if not viewer.sees_all:
         sides = sides.filter(side__system__partner__in=viewer.partner_ids)
     return sides.filter(Q(ticket__key__iexact=words) | Q(ticket__title__icontains=words))

@@ -18,6 +18,7 @@ from integrations.richtext.blocks import from_plain
 from integrations.tasks import reconcile, sweep
 from integrations.watch.conditions import Severity
 from knowledgebase.services import load_shipped
+from portal import queue, ticket_search
 from portal.models import AuditEntry, User
 from portal.queue import FOLDED_WHEN_AWAY
 from tests import factories
@@ -125,6 +126,16 @@ def test_the_queue_can_be_narrowed(client: Client, matter: Matter, staff: User) 
     assert listed(client, staff, state="nonsense") == sorted(lanes.values())
 
 
+@pytest.fixture(params=["few", "many", "many wait"])
+def _have_the_words(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when few tickets have what is looked for, and when many have."""
+    if request.param != "few":
+        monkeypatch.setattr(ticket_search, "FEW", 0)
+    if request.param == "many wait":
+        monkeypatch.setattr(queue, "MOST_BY_KEY", 0)
+
+
+@pytest.mark.usefixtures("_have_the_words")
 def test_the_queue_is_searched_by_number_key_and_title(client: Client, matter: Matter, staff: User) -> None:
     other = scenes.matter(matter.left, matter.right, number=2, right_fields={}, title="The parcel is lost")
     for one in (matter, other):
@@ -138,6 +149,7 @@ def test_the_queue_is_searched_by_number_key_and_title(client: Client, matter: M
     assert listed(client, staff, q="nowhere") == []
 
 
+@pytest.mark.usefixtures("_have_the_words")
 def test_a_partner_searches_its_own_tickets_only(client: Client, matter: Matter) -> None:
     wait(matter)
     Ticket.objects.filter(pk=matter.right_ticket.pk).update(title="Invoice")
