@@ -114,9 +114,11 @@ def find_again(
             found.again[file.id] = write
     for write in spent if change.marker else ():
         if write.marker == change.marker:
-            again = change.fields.keys() & write.fields.keys() - found.fields.keys()
+            # What looks like a step of another write is none where the marker says whose it is.
+            again = change.fields.keys() & write.fields.keys() - (found.fields.keys() - found.steps)
             found.fields |= dict.fromkeys(again, write)
             found.set_again |= again
+            found.steps -= again
 
 
 def _first_of(

@@ -1,0 +1,61 @@
+"""Which write of ours a change is: what proves it goes before what looks like it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from integrations.canonical import Change, ChangeKind, Person, Value
+from integrations.engine import echo
+from integrations.engine.values import DeliveryState, OpenWrite, Stamp
+
+OURS = "account"
+
+
+def a_write(number: int, **fields: Value) -> OpenWrite:
+    """A write of these fields, marked with its number."""
+    return OpenWrite(
+        *(number, 1, DeliveryState.DONE, Stamp(number, 1), f"fact {number}", 1, f"marker-{number}"),
+        fields=fields,
+    )
+
+
+def attributed(
+    marker: str, writes: list[OpenWrite], spent: list[OpenWrite], **fields: Value
+) -> tuple[dict[str, int], set[str], set[str]]:
+    """The write that caused each field of a change, which of them are steps, and which were set again."""
+    change = Change(
+        id="h1",
+        at=datetime(2026, 3, 2, tzinfo=UTC),
+        actor=Person(OURS, "Concord"),
+        kind=ChangeKind.UPDATED,
+        fields=fields,
+        marker=marker,
+    )
+    found = echo.attribute(change, writes, OURS)
+    echo.find_again(change, found, spent, writes, OURS)
+    causes = {name: write.delivery_id for name, write in found.fields.items()}
+    return causes, found.steps, found.set_again
+
+
+def test_a_change_that_shows_the_marker_of_an_earlier_write_is_no_step_of_another_one() -> None:
+    earlier, waiting = a_write(1, summary="one"), a_write(2, summary="two")
+    assert attributed("marker-1", [waiting], [earlier], summary="one") == (
+        {"summary": 1},
+        set(),
+        {"summary"},
+    )
+
+
+def test_a_change_on_the_way_to_what_was_written_is_a_step_also_beside_the_marker_of_company() -> None:
+    # One write carried both, under the first one's marker.
+    company, waiting = a_write(1, summary="one"), a_write(2, status="Done")
+    assert attributed("marker-1", [waiting], [company], status="In Progress") == (
+        {"status": 2},
+        {"status"},
+        set(),
+    )
+
+
+def test_a_value_that_another_write_waits_to_see_is_that_ones() -> None:
+    earlier, waiting = a_write(1, summary="one"), a_write(2, summary="one")
+    assert attributed("marker-1", [waiting], [earlier], summary="one") == ({"summary": 2}, set(), set())
