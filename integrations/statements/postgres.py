@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from enum import Enum
 from typing import Any
 
@@ -44,47 +44,12 @@ def bound(value: Any) -> Any:
     return value
 
 
-def for_any_values(
-    statement: str,
-    params: Sequence[Any],
-    lists: Sequence[Sequence[Any]],
-    is_given: Callable[[Any], bool],
-) -> tuple[str, list[Any]]:
-    """The same statement with each of these lists bound as one array, and everything constant written into the text.
-
-    `lists` are stand-ins of several values each.  A plan for any values can use a partial index only where what the
-    index is for stands in the text.  ValueError for what could not be told from a place, or a list used elsewhere than
-    with `__in`.
-    """
-    parts = statement.split("%s")
-    if len(parts) != len(params) + 1:
-        raise ValueError("A text that looks like a place for a value cannot be told from one.")
-    firsts = {_key(one[0]): list(one) for one in lists}
-    written, kept, place = parts[0], [], 0
-    while place < len(params):
-        param, after = params[place], parts[place + 1]
-        found = firsts.get(_key(param))
-        if found is not None:
-            place += len(found) - 1
-            after = parts[place + 1]
-            if not (written.endswith("IN (") and after.startswith(")")):
-                raise ValueError("A list that is given may be used with __in alone.")
-            kind = "::bigint[]" if isinstance(param, int) else ""
-            written = f"{written.removesuffix('IN (')}= ANY(%s{kind}{after}"
-            kept.append(found)
-        elif is_given(param):
-            written += "%s" + after
-            kept.append(param)
-        elif isinstance(param, str | int | None):
-            plain = param.value if isinstance(param, Enum) else param
-            written += sql.Literal(plain).as_string(None).replace("%", "%%") + after
-        else:
-            written += "%s" + after
-            kept.append(param)
-        place += 1
-    return written, kept
+def array(is_numbers: bool) -> str:
+    """A comparison with a list that is bound as one value."""
+    return "= ANY(%s::bigint[])" if is_numbers else "= ANY(%s)"
 
 
-def _key(value: Any) -> Any:
-    """A stand-in as a key; a truth value is none, although it equals a number."""
-    return value if isinstance(value, str | int) and not isinstance(value, bool) else None
+def literal(value: Any) -> str:
+    """A constant as it stands in the text of a statement."""
+    plain = value.value if isinstance(value, Enum) else value
+    return sql.Literal(plain).as_string(None).replace("%", "%%")

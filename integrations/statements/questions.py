@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, cast
 
-from django.db import models
+from django.db import connection, models
 from django.db.models.sql import UpdateQuery
 
 from integrations.statements import written
@@ -13,7 +13,7 @@ from integrations.statements.cursors import run
 
 
 class _Statement:
-    """A description that is turned into SQL once for each shape of what is given."""
+    """A description that is turned into SQL once, for each set of names that are given."""
 
     def __init__(self) -> None:
         self._written: dict[tuple[object, ...], written.Written] = {}
@@ -22,16 +22,16 @@ class _Statement:
         """The query with these values."""
         raise NotImplementedError
 
-    def _bound(self, given: dict[str, written.Given]) -> tuple[written.Written, list[Any]] | None:
-        """The statement and its parameters; None when a collection is empty or the limit is 0."""
+    def _bound(self, given: dict[str, Any]) -> tuple[str, list[Any], written.Written] | None:
+        """The text and its parameters, and who reads the rows; None when a collection is empty or the limit is 0."""
         if written.asks_for_nothing(given):
             return None
-        values = {name: written.sized(value) for name, value in given.items()}
-        shape = written.shape(values)
+        values = {name: written.listed(value) for name, value in given.items()}
+        shape = (connection.vendor, *values)
         found = self._written.get(shape)
         if found is None:
             found = self._written[shape] = written.write(self.describe, values)
-        return found, found.bind(values)
+        return found.sql(given.get("limit")), found.bind(values), found
 
 
 class Question(_Statement):
@@ -49,8 +49,8 @@ class Question(_Statement):
         """The rows; none without a query when a collection is empty or the limit is 0."""
         if (bound := self._bound(given)) is None:
             return []
-        statement, params = bound
-        return statement.read(run(statement.sql, params)[0])
+        statement, params, found = bound
+        return found.read(run(statement, params)[0])
 
     def describe(self, **values: Any) -> models.QuerySet[Any]:
         """The queryset with these values."""
@@ -68,8 +68,8 @@ class Order(_Statement):
         """Carry it out; the number of rows, 0 without a query when a collection is empty."""
         if (bound := self._bound(given)) is None:
             return 0
-        statement, params = bound
-        return run(statement.sql, params)[1]
+        statement, params, _ = bound
+        return run(statement, params)[1]
 
     def describe(self, **values: Any) -> UpdateQuery:
         """The update with these values."""

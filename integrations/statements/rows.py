@@ -9,6 +9,7 @@ from typing import Any
 from django.db import DEFAULT_DB_ALIAS, connection, connections, models
 
 from integrations.statements.cursors import is_postgres, run, run_for_each
+from integrations.statements.dialects import dialect
 
 # Rows that one INSERT takes; each row of the widest table has some twenty values.
 ROWS_AN_INSERT = 200
@@ -31,7 +32,7 @@ def update_many(
     `bulk_update` builds one large CASE for each column; here each row's values go through the same short UPDATE.
     """
     sql, columns = _update_by_key(model, fields, connection.vendor)
-    key = _number(connection.vendor)
+    key = dialect().bound
     bound = [
         (*(column(value) for column, value in zip(columns, values, strict=True)), key(pk))
         for pk, values in rows
@@ -99,7 +100,7 @@ def _inserted(
 
 @functools.cache
 def _update_by_key(
-    model: type[models.Model], fields: tuple[str, ...], vendor: str
+    model: type[models.Model], fields: tuple[str, ...], _vendor: str
 ) -> tuple[str, tuple[Callable[[Any], Any], ...]]:
     quote = connection.ops.quote_name
     by_name = {column.name: column for column in model._meta.concrete_fields}
@@ -107,22 +108,22 @@ def _update_by_key(
     settings = ", ".join(f"{quote(str(column.column))} = %s" for column in columns)
     table, key = quote(model._meta.db_table), quote("id")
     sql = f"UPDATE {table} SET {settings} WHERE {key} = %s"  # noqa: S608 - names come from the model
-    return sql, tuple(_of_value(column, vendor) for column in columns)
+    return sql, tuple(_of_value(column) for column in columns)
 
 
 @functools.cache
-def _insert(model: type[models.Model], vendor: str) -> tuple[str, str, tuple[Callable[[Any], Any], ...]]:
+def _insert(model: type[models.Model], _vendor: str) -> tuple[str, str, tuple[Callable[[Any], Any], ...]]:
     quote = connection.ops.quote_name
     columns = [column for column in model._meta.concrete_fields if not column.primary_key]
     names = ", ".join(quote(str(column.column)) for column in columns)
     head = f"INSERT INTO {quote(model._meta.db_table)} ({names}) VALUES"
     one_row = f"({', '.join(['%s'] * len(columns))})"
-    return head, one_row, tuple(_of_row(column, vendor) for column in columns)
+    return head, one_row, tuple(_of_row(column) for column in columns)
 
 
-def _of_row(column: models.Field, vendor: str) -> Callable[[Any], Any]:
+def _of_row(column: models.Field) -> Callable[[Any], Any]:
     """Gives a new row's value of this column as it is bound."""
-    of_value = _of_value(column, vendor)
+    of_value = _of_value(column)
     if type(column).pre_save is models.Field.pre_save:
         name = column.attname
         return lambda row: of_value(getattr(row, name))
@@ -130,11 +131,11 @@ def _of_row(column: models.Field, vendor: str) -> Callable[[Any], Any]:
     return lambda row: of_value(column.pre_save(row, add=True))
 
 
-def _of_value(column: models.Field, vendor: str) -> Callable[[Any], Any]:
+def _of_value(column: models.Field) -> Callable[[Any], Any]:
     """Makes of a column's value what is bound: what needs no conversion is left alone, which most values are."""
     database = connections[DEFAULT_DB_ALIAS]
     plain = next((known for field, known in _AS_THEY_ARE if isinstance(column, field)), None)
-    number = _number(vendor)
+    number = dialect().bound
 
     def bound(value: Any) -> Any:
         if type(value) is plain:
@@ -143,13 +144,3 @@ def _of_value(column: models.Field, vendor: str) -> Callable[[Any], Any]:
         return number(prepared) if type(prepared) is int else prepared
 
     return bound
-
-
-def _number(vendor: str) -> Callable[[Any], Any]:
-    """How a whole number is bound."""
-    if vendor != "postgresql":
-        return lambda value: value
-    # Imported here: without PostgreSQL its driver need not be there.
-    from integrations.statements import postgres
-
-    return postgres.bound

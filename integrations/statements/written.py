@@ -8,15 +8,16 @@ from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connection, models
 
-from integrations.statements.cursors import is_postgres
+from integrations.statements.dialects import dialect
+from integrations.statements.places import for_any_values
 
 Value = int | str | datetime
 Given = Value | Collection[int] | Collection[str]
 
-# A list is bound in one of these lengths, its last value repeated, so that few shapes cover every length.
-SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
-# PostgreSQL takes a list of any length as one array; it is described by a list of so many values.
-ARRAY_STAND_IN = 2
+# A list of any length is bound as one value; it is described by one of so many.
+LIST_STAND_IN = 2
+# In the place of a limit, which stands in the text: for each limit another plan is the best.
+LIMIT_STAND_IN = 1_876_543_210
 
 
 class Written:
@@ -38,16 +39,18 @@ class Written:
                 places.update({one: (name, place) for place, one in enumerate(value)})
             else:
                 places[_adapted(value)] = (name, None)
-        self._binds: Callable[[Any], Any] = _adapted
-        if is_postgres():
-            # Imported here: without PostgreSQL its driver need not be there.
-            from integrations.statements import postgres
-
-            self._binds = postgres.bound
-            sql, params = postgres.for_any_values(
-                sql, params, list(lists.values()), lambda param: _is_in(param, places)
-            )
-        self.sql = sql
+        places[LIMIT_STAND_IN] = ("limit", None)
+        ways = dialect()
+        self._binds = ways.bound
+        sql, params = for_any_values(
+            sql,
+            params,
+            list(lists.values()),
+            is_given=lambda param: _is_in(param, places),
+            array=ways.array,
+            literal=ways.literal,
+        )
+        self._sql = sql
         self._steps: list[tuple[str | None, int | None, object]] = []
         for param in params:
             whole = next((name for name, value in lists.items() if param == value), None)
@@ -57,6 +60,10 @@ class Written:
                 self._steps.append((*places[param], None))
             else:
                 self._steps.append((None, None, param))
+
+    def sql(self, limit: int | None = None) -> str:
+        """The text, with this limit where it was described with one."""
+        return self._sql if limit is None else self._sql.replace(str(LIMIT_STAND_IN), str(limit))
 
     def bind(self, values: dict[str, Any]) -> list[Any]:
         """The parameters of one run."""
@@ -68,13 +75,13 @@ class Written:
 
 
 def write(build: Callable[..., Any], values: dict[str, Any]) -> Written:
-    """Describe with stand-ins for these values and turn it into SQL; `values` are as `sized` gives them."""
+    """Describe with stand-ins for these values and turn it into SQL; `values` are as `listed` gives them."""
     stand_ins = {
         name: _stand_in(value, number)
         for number, (name, value) in enumerate(sorted(values.items()))
         if name != "limit"
     }
-    fixed = {"limit": values["limit"]} if "limit" in values else {}
+    fixed = {"limit": LIMIT_STAND_IN} if "limit" in values else {}
     described = build(**stand_ins, **fixed)
     query = described.query if isinstance(described, models.QuerySet) else described
     compiler = query.get_compiler(connection=connection)
@@ -99,8 +106,7 @@ def write(build: Callable[..., Any], values: dict[str, Any]) -> Written:
 def _stand_in(value: Any, number: int) -> Any:
     """A value of the same type that occurs in no query by itself, so that its place can be found in the SQL."""
     if isinstance(value, list):
-        count = ARRAY_STAND_IN if is_postgres() else len(value)
-        return [_one_stand_in(value[0], number, place) for place in range(count)]
+        return [_one_stand_in(value[0], number, place) for place in range(LIST_STAND_IN)]
     return _one_stand_in(value, number, 0)
 
 
@@ -133,28 +139,6 @@ def asks_for_nothing(given: dict[str, Given]) -> bool:
     ) or (given.get("limit") == 0)
 
 
-def sized(value: Given) -> Any:
-    """A value as it is bound; a list has one of few lengths, or is the array that PostgreSQL takes for one."""
-    if isinstance(value, str) or not isinstance(value, Collection):
-        return value
-    found = list(value)
-    if is_postgres():
-        return found
-    size = next((size for size in SIZES if size >= len(found)), len(found))
-    return found + found[-1:] * (size - len(found))
-
-
-def shape(values: dict[str, Any]) -> tuple[object, ...]:
-    """What tells apart values for which the SQL differs."""
-    takes_arrays = is_postgres()
-    sizes = [
-        value
-        if name == "limit"
-        else 0
-        if not isinstance(value, list)
-        else ARRAY_STAND_IN
-        if takes_arrays
-        else len(value)
-        for name, value in values.items()
-    ]
-    return connection.vendor, *values, *sizes
+def listed(value: Given) -> Any:
+    """A value as `write` and `bind` take it: a collection as a list."""
+    return value if isinstance(value, str) or not isinstance(value, Collection) else list(value)
