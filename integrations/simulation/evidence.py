@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 
@@ -84,7 +85,7 @@ class Evidence:
     def answers(self) -> set[int]:
         """Deliveries that tell a sender what overtook its change."""
         told = {
-            (self._lane_back(one.request.lane_id), answer.stamp, repr(answer.envelope))
+            (self._lane_back(one.request.lane_id), answer.stamp, _text(answer.envelope))
             for one in self.journal.commits
             if isinstance(one.request, effects.Finish) and one.result
             for answer in one.request.answers
@@ -99,7 +100,7 @@ class Evidence:
             for row in self.tables.deliveries.values()
             if row.operation is Operation.UPDATE
             and (
-                (row.lane_id, row.stamp, repr(row.envelope)) in told
+                (row.lane_id, row.stamp, _text(row.envelope)) in told
                 or (row.event_id, self.lane_of(row).linked_id, row.stamp) in repaired
             )
         }
@@ -184,3 +185,8 @@ class Evidence:
 def last_line(body: Mapping) -> str:
     """A comment's text without the line above it."""
     return blocks.from_value(body).plain().split("\n")[-1]
+
+
+def _text(envelope: Mapping[str, object]) -> str:
+    """What an envelope holds, in one order: a database keeps an object's names in an order of its own."""
+    return json.dumps(envelope, sort_keys=True, default=str)
