@@ -110,7 +110,7 @@ class DjangoStore:
                 return systems.note_failure(request, self._random, now)
             case effects.NoteSystemAnswer():
                 self._config.failing.discard(request.system_id)
-                return systems.note_answer(request)
+                return systems.note_answer(request, now)
             case _:
                 raise TypeError(f"The store does not know {type(request).__name__}.")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random as random_module
 from datetime import datetime, timedelta
 
-from django.db.models import Case, F, When
+from django.db.models import Case, F, Q, Value, When
 
 from integrations.connectors.errors import HeldBack, NotSent, RateLimited, Refused, Stale, Unauthorized
 from integrations.engine import timing
@@ -38,11 +38,21 @@ def note_failure(request: NoteSystemFailure, random: random_module.Random, now: 
     )
 
 
-def note_answer(request: NoteSystemAnswer) -> None:
-    """The system answered: the streak is over, but not a pause that it asked for.  Writes only when there was one."""
-    asked_for = When(failure_code=RateLimited.code, then=F("paused_until"))
+def note_answer(request: NoteSystemAnswer, now: datetime) -> None:
+    """The system answered: the streak is over, but not a pause that it asked for.  Writes only when there was one.
+
+    As long as that pause goes on its reason stays: whatever comes back later of what was under way ends it neither.
+    """
+    asked_to_wait = Q(failure_code=RateLimited.code, paused_until__gt=now)
+
+    def kept(name: str, default: object) -> Case:
+        return Case(When(asked_to_wait, then=F(name)), default=Value(default))
+
     System.objects.filter(pk=request.system_id, fail_streak__gt=0).update(
-        fail_streak=0, failure_code="", failure_message="", paused_until=Case(asked_for, default=None)
+        fail_streak=0,
+        failure_code=kept("failure_code", ""),
+        failure_message=kept("failure_message", ""),
+        paused_until=kept("paused_until", None),
     )
 
 

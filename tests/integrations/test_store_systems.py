@@ -27,9 +27,22 @@ def test_an_answer_does_not_end_the_pause_that_a_system_asked_for() -> None:
     fail(system, RateLimited("Slower, please.", retry_after_s=60))
     # Calls that were under way come back one after the other.
     fail(system, Unavailable("It is busy."), NOW + timedelta(seconds=1))
-    systems.note_answer(NoteSystemAnswer(system.pk))
+    systems.note_answer(NoteSystemAnswer(system.pk), NOW + timedelta(seconds=2))
     system.refresh_from_db()
     assert (system.fail_streak, system.paused_until) == (0, NOW + timedelta(seconds=60))
+
+
+def test_nothing_that_was_under_way_ends_the_pause_that_a_system_asked_for() -> None:
+    system = make_system()
+    fail(system, RateLimited("Slower, please.", retry_after_s=60))
+    for second in (2, 4, 6):
+        systems.note_answer(NoteSystemAnswer(system.pk), NOW + timedelta(seconds=second))
+        fail(system, Unavailable("It is busy."), NOW + timedelta(seconds=second + 1))
+    system.refresh_from_db()
+    assert (system.failure_code, system.paused_until) == (RateLimited.code, NOW + timedelta(seconds=60))
+    systems.note_answer(NoteSystemAnswer(system.pk), NOW + timedelta(seconds=61))
+    system.refresh_from_db()
+    assert (system.fail_streak, system.failure_code, system.paused_until) == (0, "", None)
 
 
 def test_an_answer_ends_the_pause_that_we_took_by_ourselves() -> None:
@@ -38,6 +51,6 @@ def test_an_answer_ends_the_pause_that_we_took_by_ourselves() -> None:
         fail(system, Unavailable("It is down."))
     system.refresh_from_db()
     assert system.paused_until is not None
-    systems.note_answer(NoteSystemAnswer(system.pk))
+    systems.note_answer(NoteSystemAnswer(system.pk), NOW + timedelta(seconds=2))
     system.refresh_from_db()
     assert (system.fail_streak, system.failure_code, system.paused_until) == (0, "", None)

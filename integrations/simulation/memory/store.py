@@ -67,9 +67,10 @@ class MemoryStore(Claims, Readings, Systems):
                 self._failing.discard(request.system_id)
                 system = self.memory.tables.systems[request.system_id]
                 if system.fail_streak:
-                    if system.failure_code != RateLimited.code:
-                        system.paused_until = None
-                    system.fail_streak, system.failure_code = 0, ""
+                    is_paused = system.paused_until is not None and system.paused_until > now
+                    if not (is_paused and system.failure_code == RateLimited.code):
+                        system.paused_until, system.failure_code = None, ""
+                    system.fail_streak = 0
                 return None
             case _:
                 raise TypeError(f"The store does not know {type(request).__name__}.")
