@@ -146,6 +146,27 @@ class Evidence:
         by_automation = one.sent is None and one.change.actor.id == OUR_ACCOUNT
         return by_automation and self.causes.get((one.place, one.change.id)) is not None
 
+    @cached_property
+    def over_since(self) -> dict[Sent, int]:
+        """By write, when it held up its lane no longer although it was still to be carried out.
+
+        Beside what is not promised: an equal write of ours from another lane may have been taken for it.  Nothing tells
+        the two apart where no marker does, and what the other did is taken for this one's then.
+        """
+        taken: dict[int, list[int]] = {}
+        for one in self.journal.happened:
+            key = (one.place, one.change.id)
+            pk = self.causes.get(key)
+            if one.sent is not None and pk and pk not in one.sent.deliveries and self._ends(key, pk):
+                taken.setdefault(pk, []).append(one.ms)
+        over = {sent: one.since_ms for sent, one in self.unpromised.items()}
+        for sent in self.journal.calls:
+            if sent not in over and sent.executed_ms is not None and sent.deliveries:
+                ms = unpromised.ended_ms(sent, taken)
+                if ms is not None:
+                    over[sent] = ms
+        return over
+
     def is_unpromised(self, sent: Sent) -> bool:
         """Whether a write is one of them."""
         return sent in self.unpromised

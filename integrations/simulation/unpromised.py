@@ -49,9 +49,9 @@ def found_in(journal: Journal, causes: Mapping[tuple[int, str], int | None]) -> 
     for sent in carried:
         if sent.is_too_late:
             found[sent] = Unpromised(TOO_LATE, sent.left_ms or 0)
-        elif (ms := _ended_ms(sent, late)) is not None:
+        elif (ms := ended_ms(sent, late)) is not None:
             found[sent] = Unpromised(FORESTALLED, ms)
-        elif (ms := _ended_ms(sent, taken)) is not None:
+        elif (ms := ended_ms(sent, taken)) is not None:
             found[sent] = Unpromised(TAKEN, ms)
     return found
 
@@ -68,7 +68,7 @@ def _taken_for(one: Happened, causes: Mapping[tuple[int, str], int | None]) -> i
     return causes.get((one.place, one.change.id))
 
 
-def _ended_ms(sent: Sent, ended: Mapping[int, list[int]]) -> int | None:
+def ended_ms(sent: Sent, ended: Mapping[int, list[int]]) -> int | None:
     """When all of a write's deliveries had been ended by something else, if that was while it was under way.
 
     What had happened before the write's lane was claimed was there to be seen, and excuses nothing.

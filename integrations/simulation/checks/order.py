@@ -18,7 +18,7 @@ def lanes_keep_their_order(evidence: Evidence) -> Iterator[str]:
     latest: dict[int, int] = {}
     for one in evidence.journal.happened:
         sent = one.sent
-        if sent is None or sent.lane_id is None or evidence.is_unpromised(sent):
+        if sent is None or sent.lane_id is None or sent in evidence.over_since:
             continue
         numbers = [evidence.tables.deliveries[pk].number for pk in sent.deliveries]
         if not numbers or latest.get(sent.lane_id) == sent.number:

@@ -49,8 +49,7 @@ def _busy_until(evidence: Evidence, sent: Sent) -> int:
     """Until when a write holds its lane up: until it is carried out, or its delivery is ended by something else."""
     if sent.executed_ms is None:
         return -1
-    unpromised = evidence.unpromised.get(sent)
-    return unpromised.since_ms if unpromised else sent.executed_ms
+    return evidence.over_since.get(sent, sent.executed_ms)
 
 
 def no_stale_commit(evidence: Evidence) -> Iterator[str]:
