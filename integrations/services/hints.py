@@ -177,7 +177,7 @@ def _poll(system: System, now: datetime) -> int:
         _note(NoteSystemFailure(system.pk, error, now), now)
         return named
     if system.fail_streak:
-        health.note_answer(NoteSystemAnswer(system.pk))
+        health.note_answer(NoteSystemAnswer(system.pk), now)
     return named
 
 

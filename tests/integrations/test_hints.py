@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.db import OperationalError
 
+from integrations.canonical import Changed
 from integrations.connectors.protocol import Hook
 from integrations.models import HookReceipt, LinkedTicket, System, Ticket, TicketSide
 from integrations.services import hints
@@ -152,6 +153,29 @@ def _taken(arrivals: list[hints._Arrival]) -> list[str]:
     for one in arrivals:
         one.is_new = True
     return [one.hook.delivery_id for one in arrivals]
+
+
+def test_a_system_that_answers_again_when_it_is_asked_what_changed_is_well_again(
+    monkeypatch: pytest.MonkeyPatch, db: None
+) -> None:
+    system = make_system()
+    make_connection(left=system)
+    System.objects.exclude(pk=system.pk).update(poll_due_at=NOW + timedelta(hours=1))
+    System.objects.filter(pk=system.pk).update(
+        fail_streak=3, failure_code="unavailable", failure_message="It does not answer."
+    )
+
+    class Well:
+        def changed_since(self, cursor: str) -> Changed:
+            return Changed(("1",), "after 1", has_more=False)
+
+    monkeypatch.setattr(hints, "open_connector_for", lambda system: Well())
+
+    assert hints.poll_due_systems(NOW) == 1
+
+    found = System.objects.get(pk=system.pk)
+    assert (found.fail_streak, found.failure_code, found.failure_message) == (0, "", "")
+    assert (found.poll_cursor, found.polled_at, due()) == ("after 1", NOW, {"1": NOW})
 
 
 def test_polling_has_only_those_read_whose_state_was_not_read_yet(system: System) -> None:
