@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from django.db import DEFAULT_DB_ALIAS, connections
 
@@ -17,9 +16,6 @@ from django.db import DEFAULT_DB_ALIAS, connections
 # are some two hundred; psycopg forgets the least used beyond this number.
 PREPARE_AFTER = 1
 PREPARED_AT_MOST = 500
-
-# Opening a cursor costs as much as running a short statement, so each connection has one that stays.
-_kept: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 
 
 def run(statement: str, params: Sequence[Any]) -> tuple[list[tuple[Any, ...]], int]:
@@ -42,7 +38,10 @@ def is_postgres() -> bool:
 
 
 class _Kept:
-    """Lends the connection's own cursor, with Django's wrapping: its errors, its log and its hooks."""
+    """Lends the connection's own cursor, with Django's wrapping: its errors, its log and its hooks.
+
+    Opening one costs as much as running a short statement.  It goes with its connection.
+    """
 
     def __init__(self, database: Any) -> None:
         self._database = database
@@ -52,18 +51,21 @@ class _Kept:
         database.close_if_health_check_failed()
         database.ensure_connection()
         with database.wrap_database_errors:
-            raw = database.connection
-            cursor = _kept.get(raw)
-            if cursor is None:
-                # Imported here: without PostgreSQL its driver need not be there.
-                from integrations.statements.postgres import BindingCursor
-
-                raw.prepare_threshold, raw.prepared_max = PREPARE_AFTER, PREPARED_AT_MOST
-                cursor = _kept[raw] = BindingCursor(raw)
-            return database._prepare_cursor(cursor)
+            kept = getattr(database, "binding_cursor", None)
+            if kept is None or kept.connection is not database.connection:
+                kept = database.binding_cursor = _open(database.connection)
+            return database._prepare_cursor(kept)
 
     def __exit__(self, *_: object) -> None:
         """It stays open for the next statement."""
+
+
+def _open(raw: Any) -> Any:
+    # Imported here: without PostgreSQL its driver need not be there.
+    from integrations.statements.postgres import BindingCursor
+
+    raw.prepare_threshold, raw.prepared_max = PREPARE_AFTER, PREPARED_AT_MOST
+    return BindingCursor(raw)
 
 
 def _opened() -> Any:

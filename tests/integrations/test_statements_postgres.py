@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from datetime import UTC, datetime
 from typing import Any
 
@@ -108,3 +110,19 @@ def test_the_server_keeps_the_plan_of_what_runs_again_whatever_the_values() -> N
         assert [text for text in kept if '"event_count" = ' in text] == [
             'UPDATE "integrations_ticket" SET "changed_at" = $1, "event_count" = $2 WHERE "id" = $3'
         ]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_that_was_opened_anew_is_asked_like_the_one_before_which_nobody_holds_any_more() -> None:
+    by_key = Question(lambda keys: Ticket.objects.filter(pk__in=keys))
+    by_key(keys=[1])
+    # SQLite's connections cannot be looked after like this, and keep no cursor.
+    before = weakref.ref(connection.connection) if connection.vendor == "postgresql" else lambda: None
+
+    connection.close()
+    rows = [Ticket(system=make_system(), remote_id="1")]
+    insert_many(rows)
+
+    assert by_key(keys=[rows[0].pk]) == rows
+    gc.collect()
+    assert before() is None
