@@ -14,6 +14,7 @@ import pytest
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared"
 SERVICE_FIXTURES = {"postgres_url", "redis_url", "amqp_url"}
+DATABASE_FIXTURES = {"db", "transactional_db", "live_server"} | SERVICE_FIXTURES
 
 
 @pytest.fixture(scope="session")
@@ -51,10 +52,13 @@ def shared_data() -> Path:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark whatever asks for a service's address, before `-m` makes its choice."""
+    """Mark what asks for a service's address, and what asks the database, before `-m` makes its choice."""
     for item in items:
-        if SERVICE_FIXTURES.intersection(getattr(item, "fixturenames", ())):
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if SERVICE_FIXTURES & fixtures:
             item.add_marker("services")
+        if DATABASE_FIXTURES & fixtures or item.get_closest_marker("django_db"):
+            item.add_marker("database")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -29,8 +29,8 @@ class Asked:
             return " ".join(str(row[-1]) for row in cursor.fetchall())
 
     @property
-    def kept_plan(self) -> str:
-        """How it is carried out by a plan that PostgreSQL made for whatever values and keeps."""
+    def general_plan(self) -> str:
+        """How it is carried out by a plan that PostgreSQL makes for whatever values."""
         if connection.vendor == "sqlite" or not self.params:
             return self.plan
         first, *others = self.sql.split("%s")

@@ -2,7 +2,7 @@
 
 Building a query costs the ORM several times what the database needs to answer it, and the engine asks the same few
 questions hundreds of times a second.  Here a query is still described by the ORM, but turned into SQL only once for
-each shape; after that a run binds values and converts rows.  On PostgreSQL the server keeps the plan as well.
+each shape; after that a run binds values and converts rows.  On PostgreSQL the server prepares it as well.
 """
 
 from integrations.statements.questions import Order, Question

@@ -1,7 +1,7 @@
-"""How a statement runs: on PostgreSQL its values travel beside the SQL, and the server keeps its plan.
+"""How a statement runs: on PostgreSQL its values travel beside the SQL, and the server parses it once.
 
-Django puts the values into the text, so that PostgreSQL parses and plans each run anew; that took more time than
-carrying it out.  Only the statements of this package are bound by the server: what Django writes elsewhere may hold
+Django puts the values into the text, so that psycopg and PostgreSQL take each run's text apart anew; that took more
+time than carrying it out.  Only the statements of this package are bound by the server: what Django writes elsewhere may hold
 expressions whose types the server could not infer.
 """
 
@@ -32,8 +32,19 @@ def run_for_each(statement: str, rows: Sequence[Sequence[Any]]) -> list[tuple[An
         return cursor.returned() if is_postgres() and "RETURNING" in statement else []
 
 
+def plan_for_the_values(connection: Any, **_: object) -> None:
+    """Have a new connection of PostgreSQL plan each run for its values: hears Django's `connection_created`.
+
+    A plan for any values is kept until the statistics are renewed.  One that was made while a table was small would
+    go through it row by row for the minute in which it fills.
+    """
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SET plan_cache_mode = force_custom_plan")
+
+
 def is_postgres() -> bool:
-    """Whether the default database is PostgreSQL, which takes lists as arrays and keeps plans."""
+    """Whether the default database is PostgreSQL, which takes lists as arrays and prepares statements."""
     return connections[DEFAULT_DB_ALIAS].vendor == "postgresql"
 
 

@@ -20,7 +20,7 @@ class Dialect:
     bound: Callable[[Any], Any]
     # How something is compared with a list that is bound as one value, of numbers or of texts.
     array: Callable[[bool], str]
-    # A constant as text, where a kept plan has to see it.
+    # A constant as text, where it would be prepared as a value otherwise.
     literal: Callable[[Any], str] | None = None
 
 

@@ -1,4 +1,4 @@
-"""PostgreSQL's part: a cursor whose values are bound by the server, and SQL of which one plan serves every run."""
+"""PostgreSQL's part: a cursor whose values are bound by the server, and how lists and constants stand in its SQL."""
 
 from __future__ import annotations
 

@@ -7,11 +7,13 @@ stand in no sandbox; what a change costs beside them is what is to be measured.
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection as database
 from django.db import models, transaction
 from django.db.models import Max
+from django.utils import timezone
 
 from integrations.models import Connection
 from portal.benchmark.existing_rows import MODELS, Of, Place, Rows, rows_of
@@ -26,10 +28,12 @@ SPREAD_S = 180 * 24 * 3600
 def fill(connection: Connection, count: int) -> None:
     """Make `count` linked tickets of this connection, with their history, deliveries and clocks."""
     agreement = Agreement.objects.filter(connections=connection).order_by("pk").first()
+    # One moment for all tables: the database's own goes on from statement to statement on SQLite.
+    yesterday = timezone.now() - timedelta(days=1)
     for start in range(0, count, PIECE):
         with transaction.atomic():
             place = _place_of(connection, agreement, has_triggers=not _trust_keys())
-            numbers = _numbers(min(PIECE, count - start), start, SPREAD_S / count)
+            numbers = _numbers(min(PIECE, count - start), start, SPREAD_S / count, yesterday)
             for rows in rows_of(place):
                 _insert(rows, place, numbers)
             _count_on()
@@ -84,17 +88,18 @@ def _default_of(field: models.Field[Any, Any]) -> object:
     return json.dumps(value) if isinstance(value, list | dict) else value
 
 
-def _numbers(count: int, start: int, every_s: float) -> str:
-    """`n` from 0 on and `at`, a day ago and so many seconds earlier for each, those before `start` counted."""
+def _numbers(count: int, start: int, every_s: float, last: datetime) -> str:
+    """`n` from 0 on and `at`, at `last` and so many seconds earlier for each, those before `start` counted."""
+    moment = f"{last:%Y-%m-%d %H:%M:%S}"
     if database.vendor == "sqlite":
         return (
             "WITH RECURSIVE counted(n) AS (SELECT 0 UNION ALL "  # noqa: S608 - numbers of ours
             f"SELECT n + 1 FROM counted WHERE n < {count - 1}) "
-            "SELECT n, strftime('%%Y-%%m-%%d %%H:%%M:%%S', 'now', '-1 day', "
+            f"SELECT n, strftime('%%Y-%%m-%%d %%H:%%M:%%S', '{moment}', "
             f"'-' || (({start} + n) * {every_s:.6f}) || ' seconds') AS at FROM counted"
         )
     return (
-        f"SELECT n, now() - interval '1 day' - ({start} + n) * {every_s:.6f} * interval '1 second' AS at "  # noqa: S608
+        f"SELECT n, timestamptz '{moment}+00' - ({start} + n) * {every_s:.6f} * interval '1 second' AS at "  # noqa: S608
         f"FROM generate_series(0, {count - 1}) AS n"
     )
 

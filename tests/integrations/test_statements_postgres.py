@@ -1,4 +1,4 @@
-"""On PostgreSQL one plan serves every run: lists are arrays, what never changes stands in the text, and plans are kept."""
+"""On PostgreSQL one text serves every run: lists are arrays, what never changes stands in it, and it is prepared once."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_a_question_is_the_same_text_for_any_number_of_keys_and_names_what_it_al
 
 
 @pytest.mark.django_db
-def test_the_server_keeps_the_plan_of_what_runs_again_whatever_the_values() -> None:
+def test_the_server_prepares_what_runs_again_once_whatever_the_values() -> None:
     system = make_system()
     rows = [Ticket(system=system, remote_id=str(number)) for number in range(20)]
     insert_many(rows)
@@ -126,3 +126,11 @@ def test_a_connection_that_was_opened_anew_is_asked_like_the_one_before_which_no
     assert by_key(keys=[rows[0].pk]) == rows
     gc.collect()
     assert before() is None
+
+
+@pytest.mark.django_db
+def test_each_run_is_planned_for_its_values_and_for_the_table_as_it_is() -> None:
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW plan_cache_mode")
+            assert cursor.fetchone() == ("force_custom_plan",)

@@ -84,7 +84,7 @@ def test_looking_for_work_does_so_when_statistics_tell_of_a_flood_that_is_over()
     with noted() as asked:
         claims.has_work(timezone.now())
 
-    plans = [plan for one in asked for plan in (one.plan, one.kept_plan)]
+    plans = [plan for one in asked for plan in (one.plan, one.general_plan)]
     indexes = {plan.count("ticket_read_due") + 2 * plan.count("lane_due") for plan in plans}
     assert indexes == {1, 2}, plans
 
@@ -105,7 +105,7 @@ def _plans(do: Callable[[], object], part: str) -> list[str]:
     """How the database answers what is asked meanwhile, of the statements with this part."""
     with noted() as asked:
         do()
-    return [plan for one in asked if part in one.sql for plan in (one.plan, one.kept_plan)]
+    return [plan for one in asked if part in one.sql for plan in (one.plan, one.general_plan)]
 
 
 def test_new_tickets_travel_beside_them_as_ever() -> None:
