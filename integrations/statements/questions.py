@@ -13,7 +13,7 @@ from integrations.statements.cursors import run
 
 
 class _Statement:
-    """A description that is turned into SQL once, for each set of names that are given."""
+    """A description that is turned into SQL once, for each set of names and lists of one or several."""
 
     def __init__(self) -> None:
         self._written: dict[tuple[object, ...], written.Written] = {}
@@ -27,7 +27,7 @@ class _Statement:
         if written.asks_for_nothing(given):
             return None
         values = {name: written.listed(value) for name, value in given.items()}
-        shape = (connection.vendor, *values)
+        shape = (connection.vendor, *values, *map(written.is_one, values.values()))
         found = self._written.get(shape)
         if found is None:
             found = self._written[shape] = written.write(self.describe, values)

@@ -14,7 +14,8 @@ from integrations.statements.places import for_any_values
 Value = int | str | datetime
 Given = Value | Collection[int] | Collection[str]
 
-# A list of any length is bound as one value; it is described by one of so many.
+# A list of several is bound as one value, whatever their number; it is described by one of so many.  One of one is
+# bound as itself: it is compared with "=", and PostgreSQL sees that whatever is joined by it is the same.
 LIST_STAND_IN = 2
 # In the place of a limit, which stands in the text: for each limit another plan is the best.
 LIMIT_STAND_IN = 1_876_543_210
@@ -35,7 +36,8 @@ class Written:
         lists: dict[str, list[object]] = {}
         for name, value in stand_ins.items():
             if isinstance(value, list):
-                lists[name] = value
+                if len(value) > 1:
+                    lists[name] = value
                 places.update({one: (name, place) for place, one in enumerate(value)})
             else:
                 places[_adapted(value)] = (name, None)
@@ -67,7 +69,10 @@ class Written:
 
     def bind(self, values: dict[str, Any]) -> list[Any]:
         """The parameters of one run."""
-        bound = {name: self._binds(value) for name, value in values.items()}
+        bound = {
+            name: [self._binds(value[0])] if is_one(value) else self._binds(value)
+            for name, value in values.items()
+        }
         return [
             constant if name is None else bound[name] if place is None else bound[name][place]
             for name, place, constant in self._steps
@@ -106,7 +111,9 @@ def write(build: Callable[..., Any], values: dict[str, Any]) -> Written:
 def _stand_in(value: Any, number: int) -> Any:
     """A value of the same type that occurs in no query by itself, so that its place can be found in the SQL."""
     if isinstance(value, list):
-        return [_one_stand_in(value[0], number, place) for place in range(LIST_STAND_IN)]
+        return [
+            _one_stand_in(value[0], number, place) for place in range(1 if is_one(value) else LIST_STAND_IN)
+        ]
     return _one_stand_in(value, number, 0)
 
 
@@ -142,3 +149,8 @@ def asks_for_nothing(given: dict[str, Given]) -> bool:
 def listed(value: Given) -> Any:
     """A value as `write` and `bind` take it: a collection as a list."""
     return value if isinstance(value, str) or not isinstance(value, Collection) else list(value)
+
+
+def is_one(value: Any) -> bool:
+    """Whether it is a list of one value, which is written as such."""
+    return isinstance(value, list) and len(value) == 1

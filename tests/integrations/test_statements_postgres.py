@@ -69,7 +69,9 @@ def test_every_number_is_bound_as_the_same_type_and_a_list_of_them_as_an_array()
 
 
 @pytest.mark.django_db
-def test_a_question_is_the_same_text_for_any_number_of_keys_and_names_what_it_always_asks_for() -> None:
+def test_a_question_is_the_same_text_for_any_number_of_keys_beyond_one_and_names_what_it_always_asks_for() -> (
+    None
+):
     question = Question(
         lambda keys: Lane.objects.filter(pk__in=keys, waits=True, state=Lane.State.READY).values_list("pk")
     )
@@ -77,15 +79,14 @@ def test_a_question_is_the_same_text_for_any_number_of_keys_and_names_what_it_al
         question(keys=keys)
 
     texts = [one.sql().partition("WHERE ")[2] for one in question._written.values()]
+    lane = '"integrations_lane"'
+    one, several = f'({lane}."id" IN (%s)', f'({lane}."id" IN (SELECT value FROM json_each(%s))'
     if connection.vendor == "postgresql":
-        lane = '"integrations_lane"'
-        assert texts == [
-            f'({lane}."id" = ANY(%s::bigint[]) AND {lane}."state" = \'ready\' AND {lane}."waits")'
-        ]
-    else:
-        assert [text.partition(" AND ")[0] for text in texts] == [
-            '("integrations_lane"."id" IN (SELECT value FROM json_each(%s))'
-        ]
+        several = f'({lane}."id" = ANY(%s::bigint[])'
+        assert [text.partition(" AND ")[2] for text in texts] == [
+            f'{lane}."state" = \'ready\' AND {lane}."waits")'
+        ] * 2
+    assert [text.partition(" AND ")[0] for text in texts] == [one, several]
 
 
 @pytest.mark.django_db
