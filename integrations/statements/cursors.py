@@ -1,8 +1,8 @@
 """How a statement runs: on PostgreSQL its values travel beside the SQL, and the server parses it once.
 
 Django puts the values into the text, so that psycopg and PostgreSQL take each run's text apart anew; that took more
-time than carrying it out.  Only the statements of this package are bound by the server: what Django writes elsewhere may hold
-expressions whose types the server could not infer.
+time than carrying it out.  Only the statements of this package are bound by the server: what Django writes elsewhere
+may hold expressions whose types the server could not infer.
 """
 
 from __future__ import annotations

@@ -18,9 +18,9 @@ def for_any_values(
     """The same statement with each of these lists bound as one value, and with `literal` what never changes as text.
 
     `lists` are stand-ins of several values each, and stand in the returned parameters in one place; `array` is how a
-    list is compared with, of numbers or of texts.  A plan can use a partial index for certain only where what
-    the index is for stands in the text.  ValueError for what could not be told from a place, or a list used elsewhere than
-    with `__in`.
+    list is compared with, of numbers or of texts.  A plan can use a partial index for certain only where what the index
+    is for stands in the text.  ValueError for what could not be told from a place, or a list used elsewhere than with
+    `__in`.
     """
     parts = statement.split("%s")
     if len(parts) != len(params) + 1:

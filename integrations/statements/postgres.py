@@ -18,7 +18,7 @@ class BindingCursor(psycopg.Cursor[Any]):
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         super().__init__(connection)
-        # Django's own reads a moment in Python, to set its zone; the connection speaks UTC, and psycopg reads that in C.
+        # Django's own reads a moment in Python, to set its zone; the connection speaks UTC, which psycopg reads in C.
         loader = psycopg.adapters.get_loader(types["timestamptz"].oid, Format.TEXT)
         if loader is not None:
             self.adapters.register_loader("timestamptz", loader)
@@ -33,7 +33,7 @@ class BindingCursor(psycopg.Cursor[Any]):
 
 
 def bound(value: Any) -> Any:
-    """The value as it is bound: every whole number as the same type, or each of its sizes would be planned for itself.
+    """The value as it is bound: every whole number as the same type, or each of its sizes would be prepared for itself.
 
     A list of numbers becomes the text of an array, which costs no object for each.
     """

@@ -90,7 +90,7 @@ def _inserted(
     for start in range(0, len(rows), ROWS_AN_INSERT):
         some = rows[start : start + ROWS_AN_INSERT]
         if is_postgres():
-            # The same short statement for each row, planned once, in one round trip.
+            # The same short statement for each row, parsed once, in one round trip.
             bound = [[column(row) for column in columns] for row in some]
             yield some, run_for_each(f"{head} {one_row} {end}", bound)
         else:

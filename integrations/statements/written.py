@@ -32,19 +32,16 @@ class Written:
         read: Callable[[list[tuple[Any, ...]]], list[Any]],
     ) -> None:
         self.read = read
-        places: dict[object, tuple[str, int | None]] = {}
-        lists: dict[str, list[object]] = {}
-        for name, value in stand_ins.items():
-            if isinstance(value, list):
-                if len(value) > 1:
-                    lists[name] = value
-                places.update({one: (name, place) for place, one in enumerate(value)})
-            else:
-                places[_adapted(value)] = (name, None)
-        places[LIMIT_STAND_IN] = ("limit", None)
         ways = dialect()
         self._binds = ways.bound
-        sql, params = for_any_values(
+        places: dict[object, str] = {LIMIT_STAND_IN: "limit"}
+        lists: dict[str, list[object]] = {}
+        for name, value in stand_ins.items():
+            if isinstance(value, list) and not is_one(value):
+                lists[name] = value
+            else:
+                places[self._binds(_alone(value))] = name
+        self._sql, params = for_any_values(
             sql,
             params,
             list(lists.values()),
@@ -52,16 +49,15 @@ class Written:
             array=ways.array,
             literal=ways.literal,
         )
-        self._sql = sql
-        self._steps: list[tuple[str | None, int | None, object]] = []
+        self._steps: list[tuple[str | None, object]] = []
         for param in params:
             whole = next((name for name, value in lists.items() if param == value), None)
             if whole is not None:
-                self._steps.append((whole, None, None))
+                self._steps.append((whole, None))
             elif _is_in(param, places):
-                self._steps.append((*places[param], None))
+                self._steps.append((places[param], None))
             else:
-                self._steps.append((None, None, param))
+                self._steps.append((None, param))
 
     def sql(self, limit: int | None = None) -> str:
         """The text, with this limit where it was described with one."""
@@ -69,14 +65,8 @@ class Written:
 
     def bind(self, values: dict[str, Any]) -> list[Any]:
         """The parameters of one run."""
-        bound = {
-            name: [self._binds(value[0])] if is_one(value) else self._binds(value)
-            for name, value in values.items()
-        }
-        return [
-            constant if name is None else bound[name] if place is None else bound[name][place]
-            for name, place, constant in self._steps
-        ]
+        bound = {name: self._binds(_alone(value)) for name, value in values.items()}
+        return [constant if name is None else bound[name] for name, constant in self._steps]
 
 
 def write(build: Callable[..., Any], values: dict[str, Any]) -> Written:
@@ -131,11 +121,7 @@ def _one_stand_in(value: object, number: int, place: int) -> Value:
             raise TypeError(f"{type(value).__name__} cannot be bound.")
 
 
-def _adapted(value: Any) -> Any:
-    return connection.ops.adapt_datetimefield_value(value) if isinstance(value, datetime) else value
-
-
-def _is_in(param: object, places: dict[object, tuple[str, int | None]]) -> bool:
+def _is_in(param: object, places: dict[object, str]) -> bool:
     return not isinstance(param, list | dict) and param in places
 
 
@@ -154,3 +140,8 @@ def listed(value: Given) -> Any:
 def is_one(value: Any) -> bool:
     """Whether it is a list of one value, which is written as such."""
     return isinstance(value, list) and len(value) == 1
+
+
+def _alone(value: Any) -> Any:
+    """The value of a list of one, and everything else as it is."""
+    return value[0] if is_one(value) else value
