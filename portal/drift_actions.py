@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import transaction
 from django.db.models import Count, Q, QuerySet
@@ -16,18 +16,14 @@ from django.db.models import Count, Q, QuerySet
 from integrations.models import Drift
 from integrations.services import drift as service
 from integrations.services.refusals import NotPossible
-from portal import audit
+from portal import audit, bulk
 from portal.drift import drift_for
 from portal.models import DriftAction, DriftActionItem, User
 
 Act, Outcome = DriftAction.Act, DriftActionItem.Outcome
 
-# More than anybody can mean; what is left over is acted on by asking again.
-MOST = 10_000
 # Differences of one step: a person waits for it a few seconds at most.
 STEP = 100
-# What nobody has confirmed is forgotten after a day.
-FORGOTTEN_AFTER = timedelta(days=1)
 
 _TRAIL: Mapping[str, str] = {Act.REPAIR: "repaired", Act.ACCEPT: "accepted", Act.REVOKE: "revoked"}
 _DONE: Mapping[str, str] = {
@@ -49,28 +45,19 @@ class Hit:
     needs_a_person: int
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """How often something was the answer."""
-
-    outcome: str
-    message: str
-    count: int
-
-
 @transaction.atomic
 def plan(user: User, act: str, drifts: QuerySet[Drift], *, narrowed: str, now: datetime) -> DriftAction:
     """Write down which differences are meant and how they look; nothing is done to them yet.
 
     Those that the person may not decide about, and those that the act does not fit, are left out.
     """
-    user.drift_actions.filter(started_at=None, asked_at__lt=now - FORGOTTEN_AFTER).delete()
+    bulk.forget_unconfirmed(user.drift_actions, now)
     found = _fitting(act, drifts.filter(pk__in=drift_for(user, "write").values("pk")))
     action = DriftAction.objects.create(asked_by=user, asked_at=now, act=act, narrowed=narrowed[:500])
     DriftActionItem.objects.bulk_create(
         (
             DriftActionItem(action=action, drift=drift, looked_like=service.looks_like(drift))
-            for drift in found.order_by("linked_ticket", "pk")[:MOST]
+            for drift in found.order_by("linked_ticket", "pk")[: bulk.MOST]
         ),
         batch_size=1000,
     )
@@ -79,15 +66,14 @@ def plan(user: User, act: str, drifts: QuerySet[Drift], *, narrowed: str, now: d
 
 def carry_on(user: User, action: DriftAction, *, now: datetime, step: int = STEP) -> bool:
     """Do the next ones; whether that was the last of it.  Interrupted or called twice, nothing is done twice."""
-    if action.started_at is None:
-        DriftAction.objects.filter(pk=action.pk, started_at=None).update(started_at=now)
+    bulk.begin(action, now)
     rows = list(action.items.filter(outcome=Outcome.TO_DO).order_by("pk")[:step])
     allowed = drift_for(user, "write").in_bulk([row.drift_id for row in rows])
     for row in rows:
         _do(user, action, row, allowed.get(row.drift_id), now)
     if len(rows) == step and action.items.filter(outcome=Outcome.TO_DO).exists():
         return False
-    DriftAction.objects.filter(pk=action.pk, ended_at=None).update(ended_at=now)
+    bulk.end(action, now)
     return True
 
 
@@ -104,18 +90,6 @@ def hits_of(action: DriftAction) -> list[Hit]:
         )
     )
     return sorted((Hit(*row) for row in rows), key=lambda one: (-one.count, one.system))
-
-
-def told_of(action: DriftAction) -> list[Told]:
-    """What came of it, by answer, the most frequent first.  One query."""
-    rows = action.items.exclude(outcome=Outcome.TO_DO).order_by().values_list("outcome", "message")
-    counted = rows.annotate(count=Count("pk")).order_by("-count", "message")
-    return [Told(Outcome(outcome).label, message, count) for outcome, message, count in counted[:20]]
-
-
-def unfinished_of(user: User) -> QuerySet[DriftAction]:
-    """Actions of this person that began and did not come to their end."""
-    return user.drift_actions.filter(started_at__isnull=False, ended_at=None).order_by("-pk")
 
 
 def _fitting(act: str, drifts: QuerySet[Drift]) -> QuerySet[Drift]:

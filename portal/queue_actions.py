@@ -8,29 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import Count, F, Q
 
 from integrations.models import Connection, Delivery, Lane
 from integrations.services import queue as service
 from integrations.services.conflicts import take_newest
-from portal import audit
+from portal import audit, bulk
 from portal.conflicts import decidable
 from portal.models import QueueAction, QueueActionLane, User
 from portal.queue import actable
 
 Act, Outcome = QueueAction.Act, QueueActionLane.Outcome
 
-# More than anybody can mean; what is left over is acted on by asking again.
-MOST = 10_000
 # Lanes of one step: a person waits for it a few seconds at most.
 STEP = 500
 # Up to here every matter has its own entry in the trail.
 FEW = 20
-# What nobody has confirmed is forgotten after a day.
-FORGOTTEN_AFTER = timedelta(days=1)
 RIGHTS: Mapping[str, str] = {Act.SKIP: "full"}
 PAST: Mapping[str, str] = {
     Act.RETRY: "retried",
@@ -52,15 +48,6 @@ class Hit:
     unknown: int
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """How often something was the answer."""
-
-    outcome: str
-    message: str
-    count: int
-
-
 def right_for(act: str) -> str:
     """The right on the queue that an act takes: leaving something out takes full control."""
     return RIGHTS.get(act, "write")
@@ -72,8 +59,8 @@ def plan(user: User, act: str, lanes: Iterable[int], *, narrowed: str, now: date
 
     Lanes that the person may not act on and those in which nothing waits are left out.
     """
-    user.queue_actions.filter(started_at=None, asked_at__lt=now - FORGOTTEN_AFTER).delete()
-    keys = actable(user, list(lanes)[:MOST], right_for(act))
+    bulk.forget_unconfirmed(user.queue_actions, now)
+    keys = actable(user, list(lanes)[: bulk.MOST], right_for(act))
     waiting = Lane.objects.waiting().filter(pk__in=keys).order_by("waits_since", "pk")
     action = QueueAction.objects.create(asked_by=user, asked_at=now, act=act, narrowed=narrowed[:500])
     QueueActionLane.objects.bulk_create(
@@ -88,8 +75,7 @@ def plan(user: User, act: str, lanes: Iterable[int], *, narrowed: str, now: date
 
 def carry_on(user: User, action: QueueAction, *, now: datetime, step: int = STEP) -> bool:
     """Do the next lanes; whether that was the last of it.  Interrupted or called twice, no lane is acted on twice."""
-    if action.started_at is None:
-        QueueAction.objects.filter(pk=action.pk, started_at=None).update(started_at=now)
+    bulk.begin(action, now)
     rows = list(action.lanes.filter(outcome=Outcome.TO_DO).order_by("pk")[:step])
     allowed = set(actable(user, [row.lane_id for row in rows], right_for(action.act)))
     numbers = {row.lane_id: row.number for row in rows if row.lane_id in allowed}
@@ -103,7 +89,7 @@ def carry_on(user: User, action: QueueAction, *, now: datetime, step: int = STEP
         write_trail(user, action.act, [one for one in results.values() if one.is_done], reason=action.reason)
     if len(rows) == step and action.lanes.filter(outcome=Outcome.TO_DO).exists():
         return False
-    QueueAction.objects.filter(pk=action.pk, ended_at=None).update(ended_at=now)
+    bulk.end(action, now)
     return True
 
 
@@ -150,18 +136,6 @@ def hits_of(action: QueueAction) -> list[Hit]:
     )
     found = [Hit(name, count, parked, held, unknown.get(pk, 0)) for pk, name, count, parked, held in rows]
     return sorted(found, key=lambda one: (-one.count, one.system))
-
-
-def told_of(action: QueueAction) -> list[Told]:
-    """What came of it, by answer, the most frequent first.  One query."""
-    rows = action.lanes.exclude(outcome=Outcome.TO_DO).order_by().values_list("outcome", "message")
-    counted = rows.annotate(count=Count("pk")).order_by("-count", "message")
-    return [Told(Outcome(outcome).label, message, count) for outcome, message, count in counted[:20]]
-
-
-def unfinished_of(user: User) -> QuerySet[QueueAction]:
-    """Actions of this person that began and did not come to their end."""
-    return user.queue_actions.filter(started_at__isnull=False, ended_at=None).order_by("-pk")
 
 
 _ACTS = {Act.RETRY: service.retry_lanes, Act.HOLD: service.hold_lanes, Act.RESUME: service.resume_lanes}

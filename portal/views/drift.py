@@ -15,8 +15,8 @@ from integrations.models import Drift
 from integrations.services import drift as services
 from portal.access import may, requires
 from portal.acting import act, signed_in, trail_of
+from portal.bulk import unfinished
 from portal.drift import RUNS, counts_for, drift_for, drift_rows, runs_for
-from portal.drift_actions import unfinished_of
 from portal.exports import Cell, csv_response
 from portal.forms.drift import AcceptForm, DriftFilter, ExceptionFilter
 from portal.listing import Column, in_order, listing
@@ -59,7 +59,7 @@ def drift_list(request: HttpRequest) -> HttpResponse:
         "rows": drift_rows(found.page, viewer),
         "runs": runs_for(request.user).distinct()[:RUNS],
         "counts": counts_for(request.user),
-        "unfinished": list(unfinished_of(signed_in(request))[:3]),
+        "unfinished": list(unfinished(signed_in(request).drift_actions)[:3]),
     }
     return render_live(request, "portal/drift/list.html", "portal/drift/_runs.html", page)
 

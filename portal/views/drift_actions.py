@@ -14,8 +14,9 @@ from django.views.decorators.http import require_POST, require_safe
 
 from portal.access import requires
 from portal.acting import signed_in
+from portal.bulk import MOST, told_of, unfinished
 from portal.drift import drift_for, drift_rows
-from portal.drift_actions import MOST, Act, Outcome, carry_on, hits_of, plan, told_of, unfinished_of
+from portal.drift_actions import Act, Outcome, carry_on, hits_of, plan
 from portal.forms.drift import AcceptForm, DriftActForm, DriftFilter, ExceptionFilter
 from portal.keyset import key_page
 from portal.live import render_live
@@ -81,7 +82,7 @@ def drift_action_drop(request: HttpRequest, pk: int) -> HttpResponse:
         action.delete()
         messages.info(request, "Nothing was done.")
     else:
-        unfinished_of(signed_in(request)).filter(pk=action.pk).update(ended_at=timezone.now())
+        unfinished(signed_in(request).drift_actions).filter(pk=action.pk).update(ended_at=timezone.now())
         messages.info(request, "Stopped. What was not done yet is left as it is.")
     return redirect(back)
 
@@ -103,7 +104,7 @@ def _page(request: HttpRequest, action: DriftAction) -> dict[str, Any]:
     return {
         "action": action,
         "hits": hits_of(action) if action.started_at is None else [],
-        "told": told_of(action),
+        "told": told_of(action.items),
         "total": total,
         "finished": total - to_do,
         "is_more": total >= MOST,

@@ -25,6 +25,7 @@ from integrations.services.waiting import is_outcome_unknown, reason_of, verifie
 from knowledgebase.search import article_for
 from portal import audit
 from portal.access import may, require, requires
+from portal.bulk import MOST, told_of, unfinished
 from portal.conflicts import answers_of, questions_of
 from portal.exports import Cell, csv_response
 from portal.forms.conflicts import DecisionForm
@@ -45,18 +46,7 @@ from portal.queue import (
     lane_rows,
     lanes_for,
 )
-from portal.queue_actions import (
-    MOST,
-    Act,
-    Outcome,
-    carry_on,
-    do,
-    hits_of,
-    plan,
-    right_for,
-    told_of,
-    unfinished_of,
-)
+from portal.queue_actions import Act, Outcome, carry_on, do, hits_of, plan, right_for
 from portal.tickets import viewer_of
 
 EXPORT_HEADER = (
@@ -94,7 +84,7 @@ def delivery_list(request: HttpRequest) -> HttpResponse:
         "count": groups.count,
         "most": MOST,
         "codes": codes_for(request.user),
-        "unfinished": list(unfinished_of(_who(request))[:3]),
+        "unfinished": list(unfinished(_who(request).queue_actions)[:3]),
         "may_skip": may(request.user, "full", "queue"),
     }
     return render_live(request, "portal/queue/list.html", "portal/queue/_rows.html", page)
@@ -209,7 +199,7 @@ def _action_page(request: HttpRequest, action: QueueAction) -> dict:
     return {
         "action": action,
         "hits": hits_of(action) if action.started_at is None else [],
-        "told": told_of(action),
+        "told": told_of(action.lanes),
         "total": total,
         "to_do": to_do,
         "finished": total - to_do,
