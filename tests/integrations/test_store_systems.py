@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from integrations.connectors.errors import RateLimited, Unavailable
+from integrations.connectors.errors import RateLimited, Unauthorized, Unavailable
 from integrations.engine.effects import NoteSystemAnswer, NoteSystemFailure
+from integrations.engine.timing import FAILURES_TO_OPEN
 from integrations.models import System
 from integrations.store import systems
 from tests.factories import make_system
@@ -29,7 +30,10 @@ def test_an_answer_does_not_end_the_pause_that_a_system_asked_for() -> None:
     fail(system, Unavailable("It is busy."), NOW + timedelta(seconds=1))
     systems.note_answer(NoteSystemAnswer(system.pk), NOW + timedelta(seconds=2))
     system.refresh_from_db()
-    assert (system.fail_streak, system.paused_until) == (0, NOW + timedelta(seconds=60))
+    assert (system.failure_code, system.paused_until) == (RateLimited.code, NOW + timedelta(seconds=60))
+    systems.note_answer(NoteSystemAnswer(system.pk), NOW + timedelta(seconds=61))
+    system.refresh_from_db()
+    assert (system.fail_streak, system.failure_code, system.paused_until) == (0, "", None)
 
 
 def test_nothing_that_was_under_way_ends_the_pause_that_a_system_asked_for() -> None:
@@ -54,3 +58,26 @@ def test_an_answer_ends_the_pause_that_we_took_by_ourselves() -> None:
     systems.note_answer(NoteSystemAnswer(system.pk), NOW + timedelta(seconds=2))
     system.refresh_from_db()
     assert (system.fail_streak, system.failure_code, system.paused_until) == (0, "", None)
+
+
+def test_the_calls_that_one_outage_cuts_off_grow_the_pause_once() -> None:
+    system = make_system()
+    for _ in range(20):
+        fail(system, Unavailable("The connection broke."))
+    system.refresh_from_db()
+    assert system.fail_streak == FAILURES_TO_OPEN
+    assert system.paused_until is not None
+    assert timedelta(seconds=2) <= system.paused_until - NOW <= timedelta(seconds=30)
+
+
+def test_an_answer_that_was_under_way_does_not_hide_why_a_system_was_stopped() -> None:
+    system = make_system()
+    fail(system, Unauthorized("The password is wrong."))
+    fail(system, Unavailable("It is busy."), NOW + timedelta(seconds=1))
+    systems.note_answer(NoteSystemAnswer(system.pk), NOW + timedelta(seconds=2))
+    system.refresh_from_db()
+    assert (system.state, system.failure_code, system.failure_message) == (
+        System.State.STOPPED,
+        Unauthorized.code,
+        "The password is wrong.",
+    )

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from integrations.connectors.errors import HeldBack, RateLimited, Refused
+from integrations.connectors.errors import HeldBack, Refused
 from integrations.engine import effects
 from integrations.simulation.memory.claims import Claims
 from integrations.simulation.memory.picture import FRESH_FOR
@@ -61,17 +61,9 @@ class MemoryStore(Claims, Readings, Systems):
                 row.is_refused = row.is_refused or isinstance(request.error, Refused)
                 return None
             case effects.NoteSystemFailure():
-                self._failing.add(request.system_id)
                 return self._note_failure(request, now)
             case effects.NoteSystemAnswer():
-                self._failing.discard(request.system_id)
-                system = self.memory.tables.systems[request.system_id]
-                if system.fail_streak:
-                    is_paused = system.paused_until is not None and system.paused_until > now
-                    if not (is_paused and system.failure_code == RateLimited.code):
-                        system.paused_until, system.failure_code = None, ""
-                    system.fail_streak = 0
-                return None
+                return self._note_answer(request, now)
             case _:
                 raise TypeError(f"The store does not know {type(request).__name__}.")
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from integrations.connectors.errors import HeldBack, NotSent, RateLimited, Refused, Stale, Unauthorized
-from integrations.engine import effects, timing
+from integrations.engine import effects, health
 from integrations.engine.budget import Budget, answered
 from integrations.simulation.memory.picture import Picture
 from integrations.simulation.rows import SystemRow
@@ -15,22 +14,15 @@ class Systems(Picture):
     """Counts failures, and leaves systems alone."""
 
     def _note_failure(self, request: effects.NoteSystemFailure, now: datetime) -> None:
-        error = request.error
-        if isinstance(error, NotSent | Stale | Refused | HeldBack):
-            return
-        if isinstance(error, RateLimited) and error.is_for_ticket:
-            return
-        system = self.memory.tables.systems[request.system_id]
-        system.fail_streak += 1
-        is_paused = system.paused_until is not None and system.paused_until > now
-        if not (is_paused and system.failure_code == RateLimited.code):
-            system.failure_code = error.code
-        if isinstance(error, Unauthorized):
-            system.is_active = False
-        elif isinstance(error, RateLimited) and error.retry_after_s:
-            _pause(system, now + timedelta(seconds=error.retry_after_s))
-        elif pause_s := timing.breaker_pause_s(system.fail_streak, self._random):
-            _pause(system, now + timedelta(seconds=pause_s))
+        self._failing.add(request.system_id)
+        row = self.memory.tables.systems[request.system_id]
+        _keep(row, health.after_failure(_health_of(row), request.error, now, self._random))
+
+    def _note_answer(self, request: effects.NoteSystemAnswer, now: datetime) -> None:
+        self._failing.discard(request.system_id)
+        row = self.memory.tables.systems[request.system_id]
+        if row.fail_streak:
+            _keep(row, health.after_answer(_health_of(row), now))
 
     def _share(self, request: effects.ShareBudget, now: datetime) -> effects.Shared:
         """Note what was called and told, and allow the worker its share."""
@@ -40,6 +32,10 @@ class Systems(Picture):
         return answer
 
 
-def _pause(system: SystemRow, until: datetime) -> None:
-    if system.paused_until is None or system.paused_until < until:
-        system.paused_until = until
+def _health_of(row: SystemRow) -> health.Health:
+    return health.Health(row.fail_streak, row.paused_until, row.failure_code, is_stopped=not row.is_active)
+
+
+def _keep(row: SystemRow, after: health.Health) -> None:
+    row.fail_streak, row.paused_until, row.failure_code = after.streak, after.paused_until, after.code
+    row.is_active = not after.is_stopped
