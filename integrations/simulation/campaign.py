@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 from integrations.simulation.checks import judge
 from integrations.simulation.journal import Violation
@@ -13,7 +14,7 @@ from integrations.simulation.minimise import minimised
 from integrations.simulation.mutants import BY_NAME, Mutant
 from integrations.simulation.profiles import schedule_of
 from integrations.simulation.schedule import Schedule
-from integrations.simulation.stage import Stage
+from integrations.simulation.stage import MemoryStage, Stage
 from integrations.simulation.world import Options, World
 
 
@@ -24,6 +25,8 @@ class Outcome:
     seed: int
     figures: Counter[str]
     violations: list[Violation] = field(default_factory=list)
+    # Where another store took another course than the one in memory; empty when it took the same.
+    difference: str = ""
 
 
 def run_one(schedule: Schedule, *, stage: Stage | None = None, mutant: str = "") -> Outcome:
@@ -42,6 +45,27 @@ def _outcome(schedule: Schedule, world: World) -> Outcome:
     figures["deliveries"] = len(world.stage.tables().deliveries)
     figures["simulated s"] = world.clock.ms // 1000
     return Outcome(schedule.seed, figures, violations)
+
+
+def run_on_both(schedule: Schedule, stage: Stage) -> Outcome:
+    """Live through one schedule on this stage and on the one in memory, judge the former and compare their courses.
+
+    Keys of the stage's rows have to count from one, as those in memory do.
+    """
+    stored = World(schedule, stage, Options(trace=True))
+    remembered = World(schedule, MemoryStage(), Options(trace=True))
+    outcome = _outcome(schedule, stored)
+    remembered.run()
+    outcome.difference = first_difference(stored.journal.trace or [], remembered.journal.trace or [])
+    return outcome
+
+
+def first_difference(stored: Sequence[str], remembered: Sequence[str]) -> str:
+    """The first line in which two courses differ, of both."""
+    for number, (one, other) in enumerate(zip_longest(stored, remembered, fillvalue="its end"), start=1):
+        if one != other:
+            return f"line {number}: {one}\n  in memory: {other}"
+    return ""
 
 
 def run_many(

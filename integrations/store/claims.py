@@ -156,7 +156,7 @@ def _free_lanes(is_bulk: bool) -> tuple[Question, Question]:
     """The question for lanes that are due in all systems but some, and the one for those of one system."""
 
     def found(rows: QuerySet[Lane], limit: int) -> QuerySet:
-        rows = _skip_locked(rows.filter(is_bulk=is_bulk)).order_by("next_at")
+        rows = _skip_locked(rows.filter(is_bulk=is_bulk)).order_by("next_at", "pk")
         return rows.values_list("pk", "fence", "system_id")[:limit]
 
     return (
@@ -187,7 +187,7 @@ def _free_readings(is_bulk: bool) -> tuple[Question, Question]:
         rows = Ticket.objects.read_due(now).filter(system__in=systems, read_is_bulk=is_bulk)
         return (
             _skip_locked(rows)
-            .order_by("read_due_at")
+            .order_by("read_due_at", "pk")
             .values_list("pk", "system_id", "remote_id", "cursor", "version", "read_failures")[:limit]
         )
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 import pytest
 
 from integrations.services.simulated_stage import DjangoStage
-from integrations.simulation.checks import judge
+from integrations.simulation.campaign import first_difference, run_on_both
 from integrations.simulation.profiles import schedule_of
-from integrations.simulation.stage import MemoryStage, Stage
-from integrations.simulation.world import Options, World
 
 # Keys count from one on every database, so that the names of things come out alike.
 pytestmark = pytest.mark.django_db(transaction=True, reset_sequences=True)
@@ -28,22 +26,24 @@ LIVED = [
 ]
 
 
-def course(profile: str, seed: int, stage: Stage) -> tuple[list[str], list[str]]:
-    """Every claim, call and transaction of a world, and the promises that it broke."""
-    world = World(schedule_of(seed, profile), stage, Options(trace=True))
-    world.run()
-    return world.journal.trace or [], [str(violation) for violation in judge(world)]
-
-
 @pytest.mark.parametrize(("profile", "seed"), LIVED)
 def test_both_stores_give_the_same_answers_to_every_request(profile: str, seed: int) -> None:
     stage = DjangoStage()
     try:
-        stored, broken = course(profile, seed, stage)
+        outcome = run_on_both(schedule_of(seed, profile), stage)
     finally:
         stage.close()
-    remembered, _ = course(profile, seed, MemoryStage())
-    for number, (one, other) in enumerate(zip(stored, remembered, strict=False)):
-        assert one == other, f"line {number}"
-    assert len(stored) == len(remembered)
-    assert broken == []
+    assert (outcome.difference, outcome.violations) == ("", [])
+
+
+@pytest.mark.parametrize(
+    ("stored", "difference"),
+    [
+        (["claim 1", "read 1"], ""),
+        (["claim 1", "read 2"], "line 2: read 2\n  in memory: read 1"),
+        (["claim 1"], "line 2: its end\n  in memory: read 1"),
+        (["claim 1", "read 1", "read 2"], "line 3: read 2\n  in memory: its end"),
+    ],
+)
+def test_the_first_line_in_which_two_courses_differ_is_told(stored: list[str], difference: str) -> None:
+    assert first_difference(stored, ["claim 1", "read 1"]) == difference
