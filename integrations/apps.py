@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
-from django.db.backends.signals import connection_created
 
 
 class IntegrationsConfig(AppConfig):
@@ -16,9 +15,6 @@ class IntegrationsConfig(AppConfig):
         """Connect what notes events for endpoints; it needs the models, which are loaded only now."""
         from integrations import events
         from integrations.services import outgoing
-        from integrations.statements.cursors import plan_for_the_values
-
-        connection_created.connect(plan_for_the_values, dispatch_uid="plan_for_the_values")
 
         events.alert_told.connect(outgoing.hear_alert, dispatch_uid="outgoing_alerts")
         events.lane_parked.connect(outgoing.hear_parked, dispatch_uid="outgoing_parked")

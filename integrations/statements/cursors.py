@@ -7,6 +7,7 @@ may hold expressions whose types the server could not infer.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -32,17 +33,6 @@ def run_for_each(statement: str, rows: Sequence[Sequence[Any]]) -> list[tuple[An
         return cursor.returned() if is_postgres() and "RETURNING" in statement else []
 
 
-def plan_for_the_values(connection: Any, **_: object) -> None:
-    """Have a new connection of PostgreSQL plan each run for its values: hears Django's `connection_created`.
-
-    A plan for any values is kept until the statistics are renewed.  One that was made while a table was small would
-    go through it row by row for the minute in which it fills.
-    """
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SET plan_cache_mode = force_custom_plan")
-
-
 def is_postgres() -> bool:
     """Whether the default database is PostgreSQL, which takes lists as arrays and prepares statements."""
     return connections[DEFAULT_DB_ALIAS].vendor == "postgresql"
@@ -65,6 +55,7 @@ class _Kept:
             kept = getattr(database, "binding_cursor", None)
             if kept is None or kept.connection is not database.connection:
                 kept = database.binding_cursor = _open(database.connection)
+            kept.renew_plans(time.monotonic())
             return database._prepare_cursor(kept)
 
     def __exit__(self, *_: object) -> None:

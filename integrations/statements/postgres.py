@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from enum import Enum
 from typing import Any
@@ -9,8 +10,13 @@ from typing import Any
 import psycopg
 from psycopg import sql
 from psycopg.postgres import types
-from psycopg.pq import Format
+from psycopg.pq import Format, TransactionStatus
 from psycopg.types.numeric import Int8
+
+# Planning a statement for its values at every run takes as long as running it.  A plan for any values is kept by
+# PostgreSQL until the statistics are renewed: one that was made while a table was small would go through it row by row
+# for the minute in which it fills.
+PLANS_KEPT_S = 10.0
 
 
 class BindingCursor(psycopg.Cursor[Any]):
@@ -18,10 +24,19 @@ class BindingCursor(psycopg.Cursor[Any]):
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         super().__init__(connection)
+        # In seconds of the monotonic clock; the first plans are made from now on.
+        self.plans_renewed_at = time.monotonic()
         # Django's own reads a moment in Python, to set its zone; the connection speaks UTC, which psycopg reads in C.
         loader = psycopg.adapters.get_loader(types["timestamptz"].oid, Format.TEXT)
         if loader is not None:
             self.adapters.register_loader("timestamptz", loader)
+
+    def renew_plans(self, now: float) -> None:
+        """Have the server plan anew what it planned too long ago; it need not parse anything again.  May be repeated."""
+        is_refused = self.connection.info.transaction_status == TransactionStatus.INERROR
+        if now - self.plans_renewed_at >= PLANS_KEPT_S and not is_refused:
+            self.plans_renewed_at = now
+            self.execute("DISCARD PLANS", prepare=False)
 
     def executemany(self, query: Any, params_seq: Iterable[Any], *, returning: bool = False) -> None:
         """Run it for each of these values, in one round trip."""

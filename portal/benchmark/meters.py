@@ -53,6 +53,17 @@ def _proportional_bytes(smaps_rollup: str) -> int:
     return sum(int(line.split()[1]) * 1024 for line in smaps_rollup.splitlines() if line.startswith("Pss:"))
 
 
+def machine_cpu_s() -> float | None:
+    """CPU seconds that the whole machine has spent since it was started, all processes and the kernel; None elsewhere."""
+    try:
+        line = (PROC / "stat").read_text().splitlines()[0].split()
+    except OSError:
+        return None
+    # `man proc_stat`: user, nice, system, idle, iowait, irq, softirq, steal; what guests take is in user already.
+    user, nice, system, _, _, irq, softirq = (int(value) for value in line[1:8])
+    return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
+
+
 def machine() -> str:
     """The machine in a few words, for the line above the figures."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

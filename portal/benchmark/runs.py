@@ -18,7 +18,11 @@ PATIENCE_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Throughput:
-    """What a burst came to.  CPU is the worker's alone; memory the worker group's."""
+    """What a burst came to.
+
+    CPU of the worker, of the web server, and of the whole machine with database, sandboxes and what makes the changes;
+    memory of the worker group.
+    """
 
     remote_ms: int
     tickets: int
@@ -28,6 +32,7 @@ class Throughput:
     calls_a_change: float
     worker_cpu_ms: float | None
     web_cpu_ms: float | None
+    machine_cpu_ms: float | None
     worker_memory_mb: float | None
     linked: int
     lost: int
@@ -60,7 +65,9 @@ def throughput(field: Field, tickets: int, remote_ms: int) -> Throughput:
     after = _costs(field)
     changes = tickets * CHANGES_A_TICKET
     made = _count(field) - issues_before
-    worker, web = (_spent(one, two, changes) for one, two in zip(before, after, strict=True))
+    worker, web, machine = (
+        _spent(one, two, changes) for one, two in zip(before.cpu_s, after.cpu_s, strict=True)
+    )
     return Throughput(
         remote_ms=remote_ms,
         tickets=tickets,
@@ -70,7 +77,8 @@ def throughput(field: Field, tickets: int, remote_ms: int) -> Throughput:
         calls_a_change=round(field.calls() / changes, 2),
         worker_cpu_ms=worker,
         web_cpu_ms=web,
-        worker_memory_mb=round(after[0].memory_bytes / 1e6) if after[0] else None,
+        machine_cpu_ms=machine,
+        worker_memory_mb=round(after.memory_bytes / 1e6) if after.memory_bytes else None,
         linked=LinkedTicket.objects.count() - linked_before,
         lost=max(0, tickets - made) + _unequal(field, done),
         doubled=max(0, made - tickets),
@@ -150,11 +158,19 @@ def _unequal(field: Field, done: load.Done) -> int:
     return sum(last_title(id_) not in arrived for id_ in done.tickets)
 
 
-def _costs(field: Field) -> tuple[meters.Cost | None, meters.Cost | None]:
-    return meters.cost_of_group(field.group("worker")), meters.cost_of_group(field.group("web"))
+@dataclass(frozen=True, slots=True)
+class _Costs:
+    """What the worker, the web server and the machine have cost so far; None where /proc does not tell."""
+
+    cpu_s: tuple[float | None, float | None, float | None]
+    memory_bytes: int
 
 
-def _spent(before: meters.Cost | None, after: meters.Cost | None, changes: int) -> float | None:
-    if before is None or after is None:
-        return None
-    return round((after.cpu_s - before.cpu_s) / changes * 1000, 2)
+def _costs(field: Field) -> _Costs:
+    worker, web = (meters.cost_of_group(field.group(name)) for name in ("worker", "web"))
+    cpu_s = (worker.cpu_s if worker else None, web.cpu_s if web else None, meters.machine_cpu_s())
+    return _Costs(cpu_s, worker.memory_bytes if worker else 0)
+
+
+def _spent(before: float | None, after: float | None, changes: int) -> float | None:
+    return None if before is None or after is None else round((after - before) / changes * 1000, 2)

@@ -8,12 +8,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import DataError, InternalError, connection, transaction
 
 from integrations.models import Lane, Ticket
 from integrations.statements import Question, insert_many, update_many
+from integrations.statements.cursors import run
 from integrations.statements.places import for_any_values
-from integrations.statements.postgres import array, bound, literal
+from integrations.statements.postgres import PLANS_KEPT_S, array, bound, literal
+from tests.costs import cost_of
 from tests.factories import make_system
 
 AT = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -130,8 +132,38 @@ def test_a_connection_that_was_opened_anew_is_asked_like_the_one_before_which_no
 
 
 @pytest.mark.django_db
-def test_each_run_is_planned_for_its_values_and_for_the_table_as_it_is() -> None:
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SHOW plan_cache_mode")
-            assert cursor.fetchone() == ("force_custom_plan",)
+def test_a_plan_that_was_made_while_a_table_was_small_is_not_kept_while_it_fills() -> None:
+    if connection.vendor != "postgresql":
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TEMPORARY TABLE filling (name text PRIMARY KEY)")
+        cursor.execute("INSERT INTO filling VALUES ('0')")
+        # A table of one row is gone through whatever is asked.
+        cursor.execute("ANALYZE filling")
+    for _ in range(10):
+        run("SELECT 1 FROM filling WHERE name = %s", ["0"])
+    with connection.cursor() as cursor:
+        cursor.execute("INSERT INTO filling SELECT generate_series(1, 20000)::text")
+
+    assert cost_of(lambda: run("SELECT 1 FROM filling WHERE name = %s", ["7"])) >= 20000
+    connection.binding_cursor.plans_renewed_at -= PLANS_KEPT_S  # type: ignore[attr-defined]
+    assert cost_of(lambda: run("SELECT 1 FROM filling WHERE name = %s", ["7"])) < 10
+
+
+@pytest.mark.django_db
+def test_a_statement_after_one_that_failed_is_told_the_reason_and_not_of_the_plans() -> None:
+    if connection.vendor != "postgresql":
+        return
+    by_key = Question(lambda keys: Ticket.objects.filter(pk__in=keys))
+    by_key(keys=[1])
+    connection.binding_cursor.plans_renewed_at -= PLANS_KEPT_S  # type: ignore[attr-defined]
+
+    def ask_after_a_failure() -> None:
+        with transaction.atomic():
+            with pytest.raises(DataError), connection.cursor() as cursor:
+                cursor.execute("SELECT 1 / 0")
+            by_key(keys=[1])
+
+    with pytest.raises(InternalError, match="current transaction is aborted"):
+        ask_after_a_failure()
+    assert by_key(keys=[1]) == []
