@@ -29,7 +29,7 @@ class Carrying:
         self.system_id = head.side.system_id
         self.send_by = timing.send_by(lane.leased_until, context.request_timeout_s)
         # When the latest look at the other system began: what it does not show was not there by then.
-        self.looked_at = context.clock.now()
+        self.looked_at = self.started_at = context.clock.now()
 
     def _pull(self, target: TicketState) -> Generator[effects.Effect, Any, HeadView | None]:
         """Read the target's history now and load the head anew; None when that failed or the claim was lost."""
@@ -184,7 +184,7 @@ class Carrying:
                 error=error,
             ),
             effects.NoteSystemFailure(
-                self.head.source_system_id if error.is_of_source else self.system_id, error, now
+                self.head.source_system_id if error.is_of_source else self.system_id, error, self.started_at
             ),
         )
         return None

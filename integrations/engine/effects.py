@@ -269,11 +269,14 @@ class Park(Request):
 
 @dataclass(frozen=True, slots=True)
 class NoteSystemFailure(Request):
-    """-> None.  Counts towards the breaker; `Unauthorized` stops the system until a person has looked."""
+    """-> None.  Counts towards the breaker; `Unauthorized` stops the system until a person has looked.
+
+    `started_at` is when what failed began: what was under way when a pause began does not count.
+    """
 
     system_id: int
     error: ConnectorError
-    at: datetime
+    started_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,13 +44,19 @@ class Health:
 
 
 def after_failure(
-    before: Health, error: ConnectorError, now: datetime, random: random_module.Random
+    before: Health,
+    error: ConnectorError,
+    now: datetime,
+    random: random_module.Random,
+    *,
+    started_at: datetime,
 ) -> Health:
     """The health after this failure; the same one when the failure says nothing of it.
 
-    A refusal, a conflict and our own guard or budget say nothing.  Nor does a failure that comes in while the system
-    is stopped or left alone already: its call was under way when that began.  Counted, a dozen calls that one short outage
-    cuts off would grow the pause as an outage of hours does.  To be noted once for each call.
+    A refusal, a conflict and our own guard or budget say nothing.  Nor does the failure of what started before the
+    system was stopped, or before a pause was over: it was under way when that began, even if nobody answered it until
+    after the pause.  Counted, a dozen calls that one short outage cuts off would grow the pause as an outage of hours
+    does.  To be noted once for each call.
     """
     if before.is_stopped or isinstance(error, NotSent | Stale | Refused | HeldBack):
         return before
@@ -61,9 +67,10 @@ def after_failure(
     if isinstance(error, Unauthorized):
         return Health(before.streak + 1, before.paused_until, error.code, message, is_stopped=True)
     asked_s = error.retry_after_s if isinstance(error, RateLimited) else None
-    if before.is_paused(now) and not asked_s:
+    was_under_way = before.is_paused(started_at)
+    if was_under_way and not asked_s:
         return before
-    streak = before.streak + 1
+    streak = before.streak + (0 if was_under_way else 1)
     # Everybody who shares this account waits, not only the lane that was told to.
     pause_s = asked_s or timing.breaker_pause_s(streak, random)
     until = before.paused_until

@@ -21,7 +21,7 @@ def read_ticket(reading: ClaimedReading, context: Context) -> Steps:
             reading.system_id, remote_id=reading.remote_id, since=reading.cursor
         )
     except ConnectorError as error:
-        yield from _failed(reading, context, error)
+        yield from _failed(reading, context, error, started_at)
         return
     # More pages, or another reading that got there first, leave the ticket due at once: the store sees to it.
     yield (effects.StoreReading(reading.ticket_id, reading.version, history, started_at),)
@@ -33,7 +33,7 @@ def refused(ticket_id: int, error: Refused, now: datetime) -> effects.NoteReadFa
     return effects.NoteReadFailure(ticket_id, error, retry_at=retry_at)
 
 
-def _failed(reading: ClaimedReading, context: Context, error: ConnectorError) -> Steps:
+def _failed(reading: ClaimedReading, context: Context, error: ConnectorError, started_at: datetime) -> Steps:
     now = context.clock.now()
     if isinstance(error, Gone):
         yield (refused(reading.ticket_id, error, now),)
@@ -46,5 +46,5 @@ def _failed(reading: ClaimedReading, context: Context, error: ConnectorError) ->
         wait_s = timing.backoff_s(reading.failures, error, context.random)
     yield (
         effects.NoteReadFailure(reading.ticket_id, error, retry_at=now + timedelta(seconds=wait_s)),
-        effects.NoteSystemFailure(reading.system_id, error, now),
+        effects.NoteSystemFailure(reading.system_id, error, started_at),
     )

@@ -201,6 +201,10 @@ class DjangoStage:
         stopped = System.objects.filter(state=System.State.STOPPED)
         return list(stopped.order_by("pk").values_list("pk", flat=True))
 
+    def paused_until(self, system_id: int) -> datetime | None:
+        """Until when a system is left alone."""
+        return System.objects.values_list("paused_until", flat=True).get(pk=system_id)
+
     def parked_lanes(self) -> list[rows.LaneRow]:
         """Lanes that wait for a person."""
         return [_lane(lane) for lane in Lane.objects.filter(state=Lane.State.PARKED).order_by("pk")]

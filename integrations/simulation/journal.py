@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from integrations.canonical import Change
+from integrations.connectors.errors import ConnectorError
 from integrations.connectors.rates import Told
 from integrations.engine import effects
 from integrations.mapping.rules import RuleSet
@@ -48,6 +49,8 @@ class Sent:
     answered_ms: int | None = None
     is_too_late: bool = False
     outcome: str = ""
+    # What the step was told instead of an answer.
+    error: ConnectorError | None = None
     told: Told | None = None
     # Whether the step that asked for it can wait.
     is_bulk: bool = False
@@ -96,6 +99,19 @@ class Happened:
     number: int
 
 
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """What one transaction stored of a system's health: these failures, or an answer when there are none.
+
+    `until_ms` is until when the system is left alone from then on; None when it is not.
+    """
+
+    ms: int
+    place: int
+    errors: tuple[ConnectorError, ...]
+    until_ms: int | None
+
+
 @dataclass(slots=True)
 class Journal:
     """The record of one world."""
@@ -106,6 +122,7 @@ class Journal:
     happened: list[Happened] = field(default_factory=list)
     # (ms, place, until ms, worker): a system asked for a pause, and that was stored.
     pauses: list[tuple[int, int, int, int]] = field(default_factory=list)
+    health: list[Noted] = field(default_factory=list)
     hints: list[tuple[int, int, str]] = field(default_factory=list)
     published: list[tuple[int, int, str, RuleSet]] = field(default_factory=list)
     skipped: list[tuple[int, int]] = field(default_factory=list)

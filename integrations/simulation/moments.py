@@ -15,6 +15,8 @@ from integrations.simulation.vocabulary import WORDS
 
 # A late write turns up this long after it left, the longest that is still within everything we wait for.
 LATEST_MS = 59 * SECOND
+# How many matters there are to be edited at once.
+MATTERS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +65,24 @@ def stale_end(random: random_module.Random, systems: tuple[SystemSetup, ...], at
     return Moment(tuple(found), ops, (stands,))
 
 
+def cut_off(random: random_module.Random, systems: tuple[SystemSetup, ...], at_ms: int) -> Moment:
+    """Many tickets are edited within a few seconds, and the system that all of it goes to is away for a moment."""
+    place = random.randrange(len(systems) - 1)
+    here, there = random.sample((place, place + 1), 2)
+    ops = tuple(
+        Op(at_ms + random.randint(0, 4 * SECOND), "set", (here, matter, "title", f"m{at_ms}-{matter}"))
+        for matter in range(MATTERS)
+    )
+    kind = random.choice(("outage", "silence"))
+    begins_ms = at_ms + random.randint(500, 2 * SECOND)
+    away = Fault(begins_ms, kind, there, random.randint(2, 12) * SECOND)
+    return Moment(systems, ops, (away,))
+
+
 MOMENTS: dict[str, Callable[[random_module.Random, tuple[SystemSetup, ...], int], Moment]] = {
     "stale look": stale_look,
     "stale end": stale_end,
+    "cut off": cut_off,
 }
 
 

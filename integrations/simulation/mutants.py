@@ -8,10 +8,21 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 from unittest import mock
 
-from integrations.engine import conflicts, deliver, echo, effects, reading, setting_fields, timing, undoing
+from integrations.engine import (
+    conflicts,
+    deliver,
+    echo,
+    effects,
+    health,
+    reading,
+    setting_fields,
+    timing,
+    undoing,
+)
 from integrations.engine.values import DeliveryState, HeadView, Stamp, Winner
 from integrations.mapping import plan as mapping
 from integrations.simulation import workers
@@ -214,6 +225,14 @@ def _for_ever(streak: int, random: Any) -> float:
     return 1e8 if streak >= timing.FAILURES_TO_OPEN else 0.0
 
 
+_after_failure = health.after_failure
+
+
+def _counts_every_failure(*given: Any, started_at: datetime) -> health.Health:
+    """Whatever fails counts, as if it had been begun when all pauses were over."""
+    return _after_failure(*given, started_at=datetime.max.replace(tzinfo=UTC))
+
+
 MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "write-ahead",
@@ -399,6 +418,13 @@ MUTANTS: tuple[Mutant, ...] = (
         "base",
         frozenset({"I13"}),
         ((timing, "breaker_pause_s", _for_ever),),
+    ),
+    Mutant(
+        "one failure for all",
+        "what was under way when a pause began counts once for all",
+        "cut off",
+        frozenset({"I13"}),
+        ((health, "after_failure", _counts_every_failure),),
     ),
     Mutant(
         "pinned versions",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from integrations.simulation.clock import HOUR, MINUTE, SECOND
-from integrations.simulation.moments import arranged
+from integrations.simulation.moments import MATTERS, arranged
 from integrations.simulation.schedule import Fault, LinkSetup, Op, Schedule, SystemSetup
 from integrations.simulation.vocabulary import WORDS
 
@@ -198,6 +198,17 @@ PROFILES = {
             refusals=0.0,
             systems=(2, 3),
             keeps_own=True,
+        ),
+        # Short outages in the middle of many edits: all that is under way is cut off.
+        Profile(
+            "cut off",
+            span_ms=5 * MINUTE,
+            ops=10,
+            workers=(1, 2, 3),
+            matters=MATTERS,
+            calls_in_flight=(16, 32),
+            moments=("cut off",) * 2,
+            **_QUIET,
         ),
         # Rules of two systems' own undo each other's changes through us.
         Profile(

@@ -84,6 +84,10 @@ class Stage(Protocol):
         """Systems that wait for such a person."""
         ...
 
+    def paused_until(self, system_id: int) -> datetime | None:
+        """Until when a system is left alone; None, or a moment that has passed, when it is not."""
+        ...
+
     def parked_lanes(self) -> list[LaneRow]:
         """Lanes that wait for a person."""
         ...
@@ -232,6 +236,10 @@ class MemoryStage:
     def stopped_systems(self) -> list[int]:
         """Systems that wait for such a person."""
         return [row.id for row in self.memory.tables.systems.values() if not row.is_active]
+
+    def paused_until(self, system_id: int) -> datetime | None:
+        """Until when a system is left alone."""
+        return self.memory.tables.systems[system_id].paused_until
 
     def parked_lanes(self) -> list[LaneRow]:
         """Lanes that wait for a person."""

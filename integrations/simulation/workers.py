@@ -267,6 +267,7 @@ class Worker:
         def go_on() -> None:
             world = self.world
             sent.answered_ms = world.clock.ms
+            sent.error = result if isinstance(result, ConnectorError) else None
             self.flying.pop(fiber, None)
             world.answered(sent, result)
             if self.purse and sent.left_ms is not None:

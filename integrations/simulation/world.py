@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from integrations.canonical import Change, ChangeKind, Value
-from integrations.connectors.errors import HeldBack, RateLimited
+from integrations.connectors.errors import ConnectorError, HeldBack, RateLimited
 from integrations.connectors.protocol import Capabilities
 from integrations.engine import effects
 from integrations.engine.ports import ClaimedLane, Context
 from integrations.engine.values import ConnectionView
 from integrations.simulation.clock import HOUR, MINUTE, SECOND, Agenda, VirtualClock, milliseconds
-from integrations.simulation.journal import Happened, Journal, Sent
+from integrations.simulation.journal import Happened, Journal, Noted, Sent
 from integrations.simulation.limits import CallLimit
 from integrations.simulation.mishaps import Mishaps
 from integrations.simulation.names import Names
@@ -245,6 +245,7 @@ class World:
         """A transaction is stored."""
         now = self.clock.ms
         self.journal.committed(now, worker.number, requests, results)
+        self._note_health(requests)
         for request, result in zip(requests, results, strict=True):
             match request:
                 case effects.Release() | effects.Park():
@@ -273,6 +274,18 @@ class World:
             self.journal.claims.append(claimed(worker, lane, 0, was_held=was_held))
             self.journal.fences[lane.id] = lane.fence
             self._held[lane.id] = milliseconds(lane.leased_until)
+
+    def _note_health(self, requests: Sequence[effects.Request]) -> None:
+        told: dict[int, list[ConnectorError]] = {}
+        for request in requests:
+            if isinstance(request, effects.NoteSystemFailure):
+                told.setdefault(request.system_id, []).append(request.error)
+            elif isinstance(request, effects.NoteSystemAnswer):
+                told.setdefault(request.system_id, [])
+        for system_id, errors in told.items():
+            until = self.stage.paused_until(system_id)
+            until_ms = milliseconds(until) if until else None
+            self.journal.health.append(Noted(self.clock.ms, self.places[system_id], tuple(errors), until_ms))
 
     def broke(self, fiber: Fiber, error: Exception) -> None:
         """A step raised what no step may raise."""

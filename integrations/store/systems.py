@@ -18,7 +18,7 @@ def note_failure(request: NoteSystemFailure, random: random_module.Random, now: 
     """Count towards the breaker what says something about the system's health."""
     system = _locked().get(pk=request.system_id)
     before = _health_of(system)
-    after = health.after_failure(before, request.error, now, random)
+    after = health.after_failure(before, request.error, now, random, started_at=request.started_at)
     if after != before:
         system.failed_at = now
         _save(system, after, "failed_at")

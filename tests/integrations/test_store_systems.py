@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from integrations.connectors.errors import RateLimited, Unauthorized, Unavailable
+from integrations.connectors.errors import ConnectorError, RateLimited, TimedOut, Unauthorized, Unavailable
 from integrations.engine.effects import NoteSystemAnswer, NoteSystemFailure
 from integrations.engine.timing import FAILURES_TO_OPEN
 from integrations.models import System
@@ -19,8 +19,10 @@ pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
 
-def fail(system: System, error: Exception, now: datetime = NOW) -> None:
-    systems.note_failure(NoteSystemFailure(system.pk, error, now), random.Random(1), now)  # type: ignore[arg-type]
+def fail(
+    system: System, error: ConnectorError, now: datetime = NOW, *, started_at: datetime | None = None
+) -> None:
+    systems.note_failure(NoteSystemFailure(system.pk, error, started_at or now), random.Random(1), now)
 
 
 def test_an_answer_does_not_end_the_pause_that_a_system_asked_for() -> None:
@@ -81,3 +83,15 @@ def test_an_answer_that_was_under_way_does_not_hide_why_a_system_was_stopped() -
         Unauthorized.code,
         "The password is wrong.",
     )
+
+
+def test_what_was_under_way_when_a_pause_began_does_not_count_when_it_fails_after_that() -> None:
+    system = make_system()
+    for _ in range(FAILURES_TO_OPEN):
+        fail(system, Unavailable("It is down."))
+    fail(system, TimedOut("It does not answer."), NOW + timedelta(minutes=1), started_at=NOW)
+    system.refresh_from_db()
+    assert system.fail_streak == FAILURES_TO_OPEN
+    fail(system, TimedOut("It does not answer."), NOW + timedelta(minutes=1))
+    system.refresh_from_db()
+    assert system.fail_streak == FAILURES_TO_OPEN + 1

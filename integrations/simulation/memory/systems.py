@@ -16,7 +16,8 @@ class Systems(Picture):
     def _note_failure(self, request: effects.NoteSystemFailure, now: datetime) -> None:
         self._failing.add(request.system_id)
         row = self.memory.tables.systems[request.system_id]
-        _keep(row, health.after_failure(_health_of(row), request.error, now, self._random))
+        before, started_at = _health_of(row), request.started_at
+        _keep(row, health.after_failure(before, request.error, now, self._random, started_at=started_at))
 
     def _note_answer(self, request: effects.NoteSystemAnswer, now: datetime) -> None:
         self._failing.discard(request.system_id)

@@ -24,8 +24,11 @@ NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 DOWN = Unavailable("It is down.")
 
 
-def failed(health: Health, error: ConnectorError = DOWN, *, at_s: float = 0) -> Health:
-    return after_failure(health, error, NOW + timedelta(seconds=at_s), random.Random(1))
+def failed(health: Health, error: ConnectorError = DOWN, *, at_s: float = 0, after_s: float = 0) -> Health:
+    """What is left of a health when something fails that was begun `after_s` before."""
+    now = NOW + timedelta(seconds=at_s)
+    started_at = now - timedelta(seconds=after_s)
+    return after_failure(health, error, now, random.Random(1), started_at=started_at)
 
 
 def opened() -> Health:
@@ -65,14 +68,27 @@ def test_what_was_under_way_when_a_pause_began_neither_counts_nor_makes_it_longe
     assert health == opened()
 
 
+def test_what_was_under_way_does_not_count_either_when_its_answer_fails_to_come_after_the_pause() -> None:
+    health = opened()
+    assert health.paused_until
+    pause_s = (health.paused_until - NOW).total_seconds()
+    assert failed(health, at_s=pause_s + 1, after_s=pause_s + 2) == health
+    assert failed(health, at_s=pause_s + 2, after_s=1).streak == health.streak + 1
+
+
+def test_a_pause_that_is_asked_for_by_what_was_under_way_is_no_further_failure() -> None:
+    asked = RateLimited("Slower, please.", retry_after_s=400)
+    assert failed(opened(), asked, at_s=1, after_s=2).streak == opened().streak
+
+
 def test_each_try_in_vain_after_a_pause_makes_the_next_one_grow_up_to_five_minutes() -> None:
     health, now_s, longest = Health(), 0.0, []
     for _ in range(FAILURES_TO_OPEN):
         health = failed(health)
     for _ in range(6):
+        later = NOW + timedelta(seconds=now_s + 1000)
         found = [
-            after_failure(health, DOWN, NOW + timedelta(seconds=now_s + 1000), random.Random(seed))
-            for seed in range(200)
+            after_failure(health, DOWN, later, random.Random(seed), started_at=later) for seed in range(200)
         ]
         pauses = [
             (one.paused_until - NOW).total_seconds() - now_s - 1000 for one in found if one.paused_until

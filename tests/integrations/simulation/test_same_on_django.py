@@ -23,6 +23,7 @@ LIVED = [
     ("fights", 2),
     ("limits", 5),
     ("own edits", 1),
+    ("cut off", 0),
 ]
 
 

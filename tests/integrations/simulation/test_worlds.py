@@ -31,6 +31,7 @@ LIVED = {
     "fights": 6,
     "limits": 8,
     "own edits": 10,
+    "cut off": 8,
 }
 
 
