@@ -133,10 +133,15 @@ def icon(name: str, label: str = "", css: str = "") -> SafeString:
 
 @register.simple_tag
 def local_time(value: datetime | None, style: str = "minute") -> SafeString:
-    """A moment in the reader's zone, as a <time> whose title is complete; a dash for None."""
+    """A moment in the reader's zone, as a <time> whose title is complete; a dash for None.
+
+    "time" is the hour alone, and says the day where that is not today.
+    """
     if value is None:
         return SafeString('<span class="text-secondary">–</span>')
     here = timezone.localtime(value)
+    if style == "time" and here.date() != timezone.localdate():
+        style = "minute"
     return format_html(
         '<time datetime="{}" title="{}">{}</time>',
         value.astimezone(UTC).isoformat(timespec="seconds"),

@@ -61,8 +61,21 @@ def test_times_are_in_the_readers_zone_and_complete_in_their_title() -> None:
         assert render("{% local_time at %}", at=MOMENT) == (
             '<time datetime="2026-11-23T09:12:30+00:00" title="23 Nov 2026, 10:12:30 CET">23 Nov 2026, 10:12</time>'
         )
-        assert ">10:12</time>" in render("{% local_time at 'time' %}", at=MOMENT)
     assert "–" in render("{% local_time at %}", at=None)
+
+
+@pytest.mark.parametrize(
+    ("hours", "words"), [(0, "23:12"), (-10, "13:12"), (1, "24 Nov 2026, 00:12"), (-24, "22 Nov 2026, 23:12")]
+)
+def test_an_hour_tells_its_day_unless_that_is_today_where_the_reader_is(
+    monkeypatch: pytest.MonkeyPatch, hours: int, words: str
+) -> None:
+    now = datetime(2026, 11, 23, 22, 12, tzinfo=UTC)
+    monkeypatch.setattr(timezone, "now", lambda: now)
+    with timezone.override(ZoneInfo("Europe/Berlin")):
+        shown = render("{% local_time at 'time' %}", at=now + timedelta(hours=hours))
+
+    assert shown.endswith(f">{words}</time>")
 
 
 @pytest.mark.parametrize(
