@@ -122,7 +122,7 @@ class _Looking:
 
     def _cannot(self, lane: Lane, delivery: Delivery) -> UndoItem:
         item = self._item(lane, delivery, "", State.CANNOT)
-        item.label, item.reason = what_of(delivery).capitalize()[:200], instead_of_undoing(delivery)
+        item.label, item.reason = _with_capital(what_of(delivery))[:200], instead_of_undoing(delivery)
         return item
 
     def _item(
@@ -161,6 +161,11 @@ def _write(delivery: Delivery) -> Write:
         wrote,
         {} if is_made else {n: delivery.pre_image[n] for n in wrote},
     )
+
+
+def _with_capital(words: str) -> str:
+    """Not capitalize(), which would change the name of a file."""
+    return words[:1].upper() + words[1:]
 
 
 def note_who(item: UndoItem) -> None:

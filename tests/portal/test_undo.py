@@ -190,3 +190,19 @@ def test_a_field_that_a_ticket_was_made_with_tells_what_stands_there(
     item = UndoItem.objects.get(field="priority")
     assert (item.state, item.stands) == ("cannot", "Low")
     assert ">Low<" in client.get(reverse("undo_detail", args=[item.undo_id])).content.decode()
+
+
+def test_a_file_is_named_as_it_is_called(client: Client, matter: Matter, delivery: Delivery) -> None:
+    event = scenes.seen(matter.left_ticket, attachments=[scenes.file("Invoice NOV.PDF")])
+    scenes.arrived(
+        matter.to_right,
+        event,
+        operation="file",
+        envelope={"file": scenes.file("Invoice NOV.PDF")},
+        target=matter.right_ticket,
+        incoming=delivery.incoming,
+    )
+
+    staff(client).post(reverse("mapping_undo", args=[delivery.incoming_id]))
+
+    assert "File Invoice NOV.PDF" in [item.label for item in UndoItem.objects.all()]
