@@ -74,7 +74,8 @@ _CAME = frozenset({End.ARRIVED, End.EQUAL, End.NOT_TAKEN, End.UNDONE})
 class Step:
     """One step in a sentence.  `at` is when it happened; `delivery_id` and `mapping_set_id` lead to what it speaks of.
 
-    `partner_id` is the company whose matter it is: its values, its rules, or what its system answered.
+    `partner_id` is the company whose matter it is: its values, its rules, or what its system answered.  `code` is the
+    handbook's, of a failure.
     """
 
     partner_id: int
@@ -82,6 +83,7 @@ class Step:
     at: datetime | None = None
     delivery_id: int | None = None
     mapping_set_id: int | None = None
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +212,8 @@ class _Telling:
         elif delivery.event is not None:
             steps.append(self._happened(delivery.event, _rule_to(_rules(delivery.outgoing), self.field.name)))
         if delivery.problem:
-            steps.append(Step(self.own, str(delivery.problem.get("message", "")), delivery_id=delivery.pk))
+            text, code = str(delivery.problem.get("message", "")), str(delivery.problem.get("code", ""))
+            steps.append(Step(self.own, text, delivery_id=delivery.pk, code=code))
             return End.STUCK, steps
         sent = text_of(delivery.envelope.get("fields", {}).get(self.field.name))
         text = f"{self.here} released it as “{sent}”{_version(delivery.outgoing)}."
@@ -283,18 +286,18 @@ class _Telling:
         return End.EQUAL, Step(self.other, text, delivery.done_at, delivery.pk, key)
 
     def _waits(self, delivery: Delivery) -> tuple[End, Step]:
-        lane = delivery.lane
+        lane, code = delivery.lane, ""
         if delivery.number > lane.head:
             ahead = delivery.number - lane.head
             text = f"It waits behind {ahead} earlier change{'s' if ahead > 1 else ''} of this ticket; order is kept."
         elif lane.failure_message:
-            text = lane.failure_message
+            text, code = lane.failure_message, lane.failure_code
         elif delivery.state == Delivery.State.SENT:
             text = f"It was sent, and whether it arrived is being verified in {self.there}'s own history."
         else:
             text = _standstill(lane, self.sender.side, self.receiver.side) or "It is about to be written."
         end = End.STUCK if lane.state != Lane.State.READY else End.UNDER_WAY
-        return end, Step(STAFF, text, delivery.queued_at, delivery.pk)
+        return end, Step(STAFF, text, delivery.queued_at, delivery.pk, code=code)
 
     # Looking things up.
 

@@ -110,7 +110,9 @@ def test_a_lane_that_waits_for_a_person_says_why(matter: Matter) -> None:
     raised(matter)
     scenes.park(matter.to_right, "invalid", "Jira does not take “Highest”.")
 
-    assert told(directions(matter)[0]) == (End.STUCK, [SET, RELEASED, "Jira does not take “Highest”."])
+    there = directions(matter)[0]
+    assert told(there) == (End.STUCK, [SET, RELEASED, "Jira does not take “Highest”."])
+    assert [step.code for step in there.steps] == ["", "", "invalid"]
 
 
 def test_a_change_behind_others_says_how_many(matter: Matter) -> None:
