@@ -224,6 +224,11 @@ def systems_met_by(user: Someone) -> QuerySet[System]:
     return System.objects.filter(pk__in=ends.values("system"))
 
 
+def lanes_to(user: Someone, system: System) -> int:
+    """How many lanes that the person may see wait for a system.  One query."""
+    return reachable(user).waiting().filter(system=system).count()
+
+
 def trouble_of(system: System, now: datetime) -> str:
     """Why nothing can be delivered to a system now; empty when it takes calls."""
     if system.state != System.State.ACTIVE:

@@ -23,12 +23,13 @@ from integrations.services.hook_registration import hook_place
 from integrations.services.mappings import files_taken
 from integrations.services.refusals import NotPossible
 from portal import audit
-from portal.access import partners_for, require, requires
+from portal.access import may, partners_for, require, requires
 from portal.acting import act, trail_of
 from portal.exports import csv_response
 from portal.forms.base import attempt, succeeds
 from portal.forms.systems import CeilingForm, FieldFilter, KindForm, SystemFilter, SystemForm, shown_of
 from portal.listing import WIDE, Column, in_order, listing
+from portal.queue import lanes_to
 
 COLUMNS = (
     Column("Name", "name", "name"),
@@ -123,12 +124,19 @@ def system_detail(request: HttpRequest, pk: int) -> HttpResponse:
         .filter(system=system)
         .order_by("-state", "grade", "-found_at"),
         "now": timezone.now(),
+        "waiting": _waiting(request, system),
         "hooks": hook_health(system, now=timezone.now()),
         "place": hook_place(system),
         "budget": budgets.standing(system, now=timezone.now()),
         "trail": trail_of(system, request.user),
     }
     return render(request, "portal/systems/detail.html", page)
+
+
+def _waiting(request: HttpRequest, system: System) -> int:
+    """The lanes that wait for a system which takes no calls, or fails; of one that does well they are gone in a moment."""
+    is_well = system.state == System.State.ACTIVE and not system.failure_code
+    return 0 if is_well or not may(request.user, "read", "queue") else lanes_to(request.user, system)
 
 
 @require_safe

@@ -26,6 +26,7 @@ from tests.factories import (
     mercuri,
     stranger,
 )
+from tests.integrations import scenes
 
 pytestmark = pytest.mark.django_db
 
@@ -171,6 +172,23 @@ def test_how_a_system_does_is_told_in_sentences(
     system = make_system(mercuri(), **values)
 
     assert sentence in client.get(at("system_detail", system)).content.decode()
+
+
+def test_a_system_in_trouble_leads_to_the_lanes_that_wait_for_it(client: Client, owner: User) -> None:
+    left, right = scenes.mercuri_and_infinity()
+    matter = scenes.matter(left, right, right_fields={})
+    scenes.queued(matter.to_left, scenes.seen(matter.right_ticket))
+    scenes.queued(matter.to_right, scenes.seen(matter.left_ticket))
+    system, link = left.system, f"{reverse('delivery_list')}?system={left.system_id}"
+    assert link not in client.get(at("system_detail", system)).content.decode()
+
+    failing = {"failure_code": "unavailable", "failure_message": "It does not answer."}
+    for trouble in (failing, {"failure_code": "", "state": "paused"}):
+        System.objects.filter(pk=system.pk).update(**trouble)
+        assert (
+            f'href="{link}">1 lane waits for it</a>'
+            in client.get(at("system_detail", system)).content.decode()
+        )
 
 
 def test_fields_are_shown_with_what_they_take(client: Client, owner: User, zendesk: System) -> None:
