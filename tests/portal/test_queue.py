@@ -97,6 +97,30 @@ def test_a_lane_tells_what_waits_and_why_and_leads_to_the_handbook(
     assert reverse("handbook_detail", args=[row.article.pk]) in text
 
 
+def test_since_when_a_lane_waits_is_told_in_the_readers_zone(
+    client: Client, matter: Matter, staff: User
+) -> None:
+    User.objects.filter(pk=staff.pk).update(time_zone="Asia/Kolkata")
+    wait(matter)
+
+    assert listed(client, staff) == [matter.to_right.pk]
+    assert 'title="23 Nov 2026, 17:30:01 IST">' in client.get(QUEUE).content.decode()
+
+
+def test_what_the_senders_rules_cannot_tell_is_not_blamed_on_the_receiver(
+    client: Client, matter: Matter, staff: User
+) -> None:
+    problem = {"code": "unmapped_value", "field": "priority", "message": "No row for it."}
+    delivery = wait(matter, envelope={}, problem=problem)
+    client.force_login(staff)
+
+    page = client.get(reverse("delivery_detail", args=[delivery.pk])).content.decode()
+
+    assert "Nothing yet: the sender's rules cannot tell what to send." in page
+    assert "Not known until the sender's rules can tell what to send." in page
+    assert "the receiver's rules write none of it" not in page
+
+
 def test_the_longest_wait_stands_first(client: Client, matter: Matter, staff: User) -> None:
     other = scenes.matter(matter.left, matter.right, number=2, right_fields={})
     wait(matter)
@@ -235,6 +259,7 @@ def test_a_dead_systems_lanes_do_not_hide_the_others(client: Client, matter: Mat
     (group,) = page.context["groups"].shown
     assert (group.system, group.count, group.parked, group.is_folded) == (system, len(dead), 1, True)
     assert f"{len(dead)} lanes</strong>" in page.content.decode()
+    assert "1 needs a person. The others go on by themselves" in page.content.decode()
     assert [row.lane.pk for row in page.context["page"].rows] == [alive.to_right.pk]
     assert listed(client, staff, unfolded=str(system.pk)) == sorted(
         [alive.to_right.pk, *(lane.pk for lane in dead)]
@@ -311,6 +336,18 @@ def test_a_row_leads_to_the_field_by_its_name_in_the_dictionary_or_nowhere(
     found = re.findall(r"/why/([^/]*)/", client.get(QUEUE).content.decode())
 
     assert found == ([name] if name else [])
+
+
+def test_why_a_value_did_not_move_leads_to_the_handbook(client: Client, matter: Matter, staff: User) -> None:
+    scenes.publish(matter.left, "outgoing", {"priority": "priority"})
+    wait(matter)
+    scenes.park(matter.to_right, "invalid", "Jira does not take “Highest”.")
+    client.force_login(staff)
+
+    why = client.get(reverse("ticket_why", args=[matter.linked.pk, "priority"])).content.decode()
+
+    assert "Jira does not take “Highest”." in why
+    assert f'href="{reverse("handbook_list")}?q=invalid">What to do</a>' in why
 
 
 def test_nothing_is_dropped_by_age_or_number_of_tries(client: Client, matter: Matter, staff: User) -> None:
