@@ -158,6 +158,10 @@ def test_a_drill_that_is_over_shows_every_change_and_hands_over_its_record(
     client: Client, staff: User, sides: tuple[Side, Side], settings: Any
 ) -> None:
     drill = factories.make_drill(sides[1])
+    (event,) = drill.record["document"]["tickets"][0]["events"]
+    longer = factories.make_drill(sides[1])
+    longer.record["document"]["tickets"][0]["events"] = [{**event, "waited_s": 7260}]
+    longer.save()
 
     page = text(client, "drill_detail", drill.pk)
     record = json.loads(text(client, "drill_record", drill.pk))
@@ -166,6 +170,7 @@ def test_a_drill_that_is_over_shows_every_change_and_hands_over_its_record(
     assert "Everything arrived in order" in page
     assert "comment “Drill 1, change 1.”" in page
     assert "115 s" in page
+    assert '<span title="7260 s">2 h 1 min</span>' in text(client, "drill_detail", longer.pk)
     assert "hx-trigger" not in page.split('id="live"')[1][:80]
     assert Signer(settings.CREDENTIAL_KEYS).is_ours(record)
     assert record["signature"]["fingerprint"] in page
