@@ -18,7 +18,9 @@ from integrations.mapping.rules import RuleSet
 from integrations.models import LinkedTicket, MappingSet, Side, SyncEvent, System, TicketSide
 from integrations.services.comparison import compare, settled_by
 from integrations.services.mappings import rules_of
-from integrations.services.timeline import Entry, Timeline, Viewer, place_of, timeline
+from integrations.services.timeline.entries import Entry, Timeline
+from integrations.services.timeline.timelines import place_of, timeline
+from integrations.services.timeline.viewers import Viewer
 from portal.access import Someone
 from portal.clocks import Card, clocks_of
 from portal.drawing import BOTTOM, LEFT, ROW, TOP, WIDTH, Bar, Drawing, Line, Mark, Scale

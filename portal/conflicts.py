@@ -19,7 +19,7 @@ from integrations.richtext import blocks
 from integrations.richtext.blocks import Document
 from integrations.richtext.merge import merge
 from integrations.services.conflicts import Case, Version, case_of, is_own_newest
-from integrations.services.timeline import Viewer
+from integrations.services.timeline.viewers import Viewer
 from portal.access import Someone
 from portal.forms.conflicts import DecisionForm
 from portal.tickets import may_at_one, name_for, require_at_one

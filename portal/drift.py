@@ -13,7 +13,7 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
 from integrations.models import Drift, PartnerTicket, Reconciliation, Side, TicketSide
 from integrations.querysets import partners_of
-from integrations.services.timeline import Viewer
+from integrations.services.timeline.viewers import Viewer
 from portal.access import Someone, rights_of
 from portal.tickets import name_for, title_for
 

@@ -28,7 +28,8 @@ from integrations.models import (
 from integrations.querysets import LaneQuerySet
 from integrations.services.budgets import Holding, holding_of, holdings
 from integrations.services.conflicts import CODE as CONFLICT
-from integrations.services.timeline import Viewer, what_of
+from integrations.services.timeline.fates import what_of
+from integrations.services.timeline.viewers import Viewer
 from integrations.services.waiting import Reason, is_outcome_unknown, reason_of
 from integrations.watch.conditions import (
     FAILING_STREAK,

@@ -11,7 +11,10 @@ from django.db.models import F, QuerySet
 from integrations.models import Delivery, Lane, LinkedTicket, TicketSide
 from integrations.services.comparison import Comparison, agreed_values, compare, settled_by
 from integrations.services.fights import AMPLIFICATION, Explanation, explain
-from integrations.services.timeline import Timeline, Viewer, timeline, what_of
+from integrations.services.timeline.entries import Timeline
+from integrations.services.timeline.fates import what_of
+from integrations.services.timeline.timelines import timeline
+from integrations.services.timeline.viewers import Viewer
 from integrations.services.waiting import Reason, by_an_end
 from portal.access import Someone
 from portal.acting import trail_of

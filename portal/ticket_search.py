@@ -14,7 +14,7 @@ from typing import Any
 from django.db.models import OuterRef, Q, QuerySet
 
 from integrations.models import System, Ticket, TicketSide, TicketTitle
-from integrations.services.timeline import Viewer
+from integrations.services.timeline.viewers import Viewer
 
 # Tickets with the words up to which they are looked at one by one.
 FEW = 5000

@@ -17,7 +17,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.shortcuts import get_object_or_404
 
 from integrations.models import Connection, Lane, LinkedTicket, Partner, PartnerTicket, TicketSide
-from integrations.services.timeline import Viewer
+from integrations.services.timeline.viewers import Viewer
 from portal import ticket_search as search
 from portal.access import RESOURCES, Level, Someone, rights_of
 from portal.keyset import KeyPage, key_page

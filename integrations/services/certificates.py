@@ -26,7 +26,7 @@ from integrations.models import (
     SyncEvent,
     TicketSide,
 )
-from integrations.services.timeline import Viewer
+from integrations.services.timeline.viewers import Viewer
 from integrations.signatures import Signer
 
 KIND = "certificate"

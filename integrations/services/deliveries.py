@@ -14,7 +14,8 @@ from integrations.mapping.rules import NO_RULES
 from integrations.models import Conflict, Delivery, DictionaryField, MappingSet, Side, TicketSide
 from integrations.richtext import blocks
 from integrations.richtext.blocks import Document
-from integrations.services.timeline import field_labels, losses_of
+from integrations.services.timeline.changes import field_labels
+from integrations.services.timeline.fates import losses_of
 from integrations.store.configuration import rule_set_of
 
 

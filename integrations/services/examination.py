@@ -34,7 +34,7 @@ from integrations.models import (
     TicketSide,
     Withheld,
 )
-from integrations.services.timeline import file_trace
+from integrations.services.timeline.fates import file_trace
 from integrations.services.undone import standing
 from integrations.store.configuration import Configuration
 from integrations.store.tickets import note_hints, winners_from

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from integrations.mapping.plan import text_of
 from integrations.models import Delivery, LinkedTicket, Side, SyncEvent, System
-from integrations.services.timeline import field_labels
+from integrations.services.timeline.changes import field_labels
 from integrations.store.guard import CODE as AMPLIFICATION
 from integrations.store.guard import fight_on
 

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from integrations.models import Delivery, LinkedTicket, SyncEvent
-from integrations.services.timeline import file_trace, stand_in_of
+from integrations.services.timeline.fates import file_trace, stand_in_of
 
 
 class FileVerdict(StrEnum):

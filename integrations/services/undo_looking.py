@@ -11,7 +11,8 @@ from integrations.engine.undoing import Undone
 from integrations.engine.values import DeliveryState, TicketState, stamp_from
 from integrations.models import Delivery, Lane, SyncEvent, Ticket, TicketSide, Undo, UndoItem
 from integrations.services.comparison import settled_by
-from integrations.services.timeline import field_labels, what_of
+from integrations.services.timeline.changes import field_labels
+from integrations.services.timeline.fates import what_of
 from integrations.store import tickets
 
 State = UndoItem.State

@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from integrations.services.timeline import Remark
+from integrations.services.timeline.entries import Remark
 
 
 class EndSerializer(serializers.Serializer[Any]):

@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from integrations.services.timeline import timeline
+from integrations.services.timeline.timelines import timeline
 from portal.api.permissions import MayReadTickets
 from portal.api.serializers import EntrySerializer, TicketSerializer
 from portal.forms.tickets import TicketFilter

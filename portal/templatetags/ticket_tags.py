@@ -18,7 +18,7 @@ from integrations.richtext.html import to_html
 from integrations.services.budgets import LIMIT_CODES
 from integrations.services.explaining import End
 from integrations.services.file_comparison import FileVerdict
-from integrations.services.timeline import Entry, Fate
+from integrations.services.timeline.entries import Entry, Fate
 from integrations.services.waiting import Cause, Reason
 from integrations.watch.conditions import Severity
 from knowledgebase.rendering import render_markdown

@@ -19,7 +19,7 @@ from integrations.services import queue as service
 from integrations.services.budgets import holding_of, holdings
 from integrations.services.comparison import settled_by
 from integrations.services.deliveries import Contents, contents_of, preview
-from integrations.services.timeline import what_of
+from integrations.services.timeline.fates import what_of
 from integrations.services.undo_looking import instead_of_undoing, undone_fields
 from integrations.services.waiting import is_outcome_unknown, reason_of, verified_until
 from knowledgebase.search import article_for

@@ -15,7 +15,7 @@ from integrations.models import DictionaryField, LinkedTicket, TicketSide
 from integrations.services import tickets as service
 from integrations.services.explaining import explain
 from integrations.services.tickets import Answer
-from integrations.services.timeline import Viewer
+from integrations.services.timeline.viewers import Viewer
 from portal import audit
 from portal.access import may, partners_for, requires
 from portal.case import case_of, parties_of

@@ -13,7 +13,7 @@ from django.core.management import call_command
 from integrations.models import Delivery, Drift, LinkedTicket, SyncEvent
 from integrations.services import drift as drift_service
 from integrations.services.certificates import Certificate, certificate_of, signer
-from integrations.services.timeline import Viewer
+from integrations.services.timeline.viewers import Viewer
 from tests.integrations.test_reconciliation import Linked, undone
 
 pytestmark = pytest.mark.django_db

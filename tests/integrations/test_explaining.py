@@ -6,7 +6,7 @@ import pytest
 
 from integrations.models import Delivery, DictionaryField, FieldRule, LinkedTicket, Side
 from integrations.services.explaining import Direction, End, explain
-from integrations.services.timeline import Viewer
+from integrations.services.timeline.viewers import Viewer
 from tests.integrations import scenes
 from tests.integrations.scenes import Matter
 

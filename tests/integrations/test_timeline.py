@@ -9,7 +9,9 @@ import pytest
 
 from integrations.models import Lane, Side, Undo
 from integrations.richtext import blocks
-from integrations.services.timeline import Entry, Fate, FieldChange, File, Remark, Sent, Viewer, timeline
+from integrations.services.timeline.entries import Entry, Fate, FieldChange, File, Remark, Sent
+from integrations.services.timeline.timelines import timeline
+from integrations.services.timeline.viewers import Viewer
 from tests import factories
 from tests.integrations import scenes
 from tests.integrations.scenes import NOW, Matter

@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import reverse
 
 from integrations.models import LinkedTicket, PartnerTicket, Ticket, TicketSide
-from integrations.services.timeline import Viewer
+from integrations.services.timeline.viewers import Viewer
 from portal.case import Case, case_of, links_of
 from portal.models import User
 from tests import factories

@@ -8,7 +8,8 @@ import pytest
 from django.utils import timezone
 
 from integrations.models import LinkedTicket
-from integrations.services.timeline import Viewer, timeline
+from integrations.services.timeline.timelines import timeline
+from integrations.services.timeline.viewers import Viewer
 from tests.scenarios.test_pairs import opened
 
 pytestmark = pytest.mark.django_db(transaction=True)

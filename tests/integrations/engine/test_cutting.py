@@ -11,7 +11,7 @@ from integrations.models import Delivery, FieldRule, MappingSet
 from integrations.richtext.blocks import Block, CodeBlock, Document, Paragraph, Run, from_value
 from integrations.richtext.cutting import LINE_MARK, MARK, fitted, fitted_line
 from integrations.richtext.losses import CUT
-from integrations.services.timeline import losses_of
+from integrations.services.timeline.fates import losses_of
 from tests.integrations.engine.fakes import FakeSystem
 from tests.integrations.engine.world import World
 

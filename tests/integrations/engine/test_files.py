@@ -12,7 +12,8 @@ from integrations.mapping.files import PROGRAMS
 from integrations.models import Attempt, Delivery, LinkedTicket, MappingSet, System, Withheld
 from integrations.services.comparison import compare
 from integrations.services.file_comparison import compare_files
-from integrations.services.timeline import Viewer, timeline
+from integrations.services.timeline.timelines import timeline
+from integrations.services.timeline.viewers import Viewer
 from integrations.store.django import DjangoStore
 from tests.integrations.engine.world import World, writes
 

@@ -23,7 +23,7 @@ from integrations.richtext.blocks import (
     from_value,
 )
 from integrations.richtext.words import words_of
-from integrations.services.timeline import losses_of
+from integrations.services.timeline.fates import losses_of
 from tests.integrations.engine.fakes import FakeSystem
 from tests.integrations.engine.world import World, writes
 
