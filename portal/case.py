@@ -19,6 +19,7 @@ from integrations.models import LinkedTicket, MappingSet, Side, SyncEvent, Syste
 from integrations.services.comparison import compare, settled_by
 from integrations.services.mappings import rules_of
 from integrations.services.timeline.entries import Entry, Timeline
+from integrations.services.timeline.onward import tell_onward
 from integrations.services.timeline.timelines import place_of, timeline
 from integrations.services.timeline.viewers import Viewer
 from portal.access import Someone
@@ -160,7 +161,10 @@ def _systems(linked: LinkedTicket, sides: Sequence[TicketSide]) -> list[System]:
 
 
 def _merged(links: Sequence[LinkedTicket], viewer: Viewer, now: datetime, older_than: str) -> Timeline:
-    """The timelines of all links as one, every change once with all the deliveries that followed from it."""
+    """The timelines of all links as one, every change once with all the deliveries that followed from it.
+
+    Those over the next connection, too: a case says where the matter waits, however far it has come.
+    """
     case = [one.pk for one in links]
     found: dict[int, Entry] = {}
     has_more = False
@@ -173,6 +177,7 @@ def _merged(links: Sequence[LinkedTicket], viewer: Viewer, now: datetime, older_
                 known.sent += entry.sent
     entries = sorted(found.values(), key=lambda entry: (entry.at, entry.event_id), reverse=True)
     shown = entries[:ENTRIES]
+    tell_onward(shown, case, viewer, now=now)
     goes_on = shown and (has_more or len(entries) > ENTRIES)
     return Timeline(shown, place_of(shown[-1].at, shown[-1].event_id) if goes_on else "")
 

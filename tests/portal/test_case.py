@@ -123,8 +123,39 @@ def test_a_change_is_told_once_with_everything_that_followed_from_it(
 
     assert [(entry.event_id, sorted(sent.partner for sent in entry.sent)) for entry in entries] == [
         (said.pk, ["Global Pvt Ltd", "Mercuri Inc"]),
-        (raised.pk, ["Infinity Solutions"]),
+        (raised.pk, ["Global Pvt Ltd", "Infinity Solutions"]),
     ]
+
+
+def test_a_change_that_waits_at_the_second_connection_is_told_where_it_began(
+    client: Client, first: Matter, second: LinkedTicket
+) -> None:
+    raised = scenes.seen(first.left_ticket, minute=-20, fields={"priority": "urgent"})
+    written = scenes.arrived(first.to_right, raised, envelope={"fields": {"priority": "critical"}})
+    echo = scenes.seen(first.right_ticket, minute=-19, fields={"priority": "Highest"}, caused_by=written)
+    onward = second.lanes.exclude(target__system=first.right.system).get()
+    scenes.queued(onward, echo, envelope={"fields": {"priority": "critical"}})
+    scenes.park(onward, "invalid", "Azure DevOps does not take “critical”.")
+
+    def told(viewer: Viewer) -> list[tuple[str, str, str]]:
+        (entry,) = seen(second, viewer).timeline.entries
+        return [(sent.system, sent.fate, sent.failure) for sent in entry.sent]
+
+    waits = "The receiver has to look at it; until then it waits, and what follows waits behind it."
+    assert told(Viewer(sees_all=True)) == [
+        ("Infinity Jira", "delivered", ""),
+        ("Global Azure DevOps", "needs a person", "Azure DevOps does not take “critical”."),
+    ]
+    # Infinity is told of what left its Jira; Mercuri, whose change it was, of its own connection alone.
+    assert told(Viewer(frozenset({factories.infinity().pk}))) == [
+        ("Infinity Jira", "delivered", ""),
+        ("Azure DevOps", "needs a person", waits),
+    ]
+    (entry,) = seen(first.linked, Viewer(frozenset({factories.mercuri().pk}))).timeline.entries
+    assert [(sent.system, sent.fate) for sent in entry.sent] == [("Jira", "delivered")]
+    client.force_login(ines())
+    page = client.get(reverse("ticket_case", args=[first.linked.pk])).content.decode()
+    assert "Global Pvt Ltd · Global Azure DevOps: needs a person" in page
 
 
 def test_a_company_sees_its_own_links_only_and_no_stretches(first: Matter, second: LinkedTicket) -> None:

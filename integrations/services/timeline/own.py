@@ -10,8 +10,6 @@ from integrations.models import Delivery, DictionaryField, SyncEvent
 from integrations.services.timeline.changes import field_changes, file_of, left_company, remark_of
 from integrations.services.timeline.entries import Entry, Fate, Sent
 from integrations.services.timeline.fates import (
-    OVER,
-    fate_of,
     file_trace,
     losses_of,
     stand_in_of,
@@ -19,6 +17,7 @@ from integrations.services.timeline.fates import (
     what_of,
 )
 from integrations.services.timeline.projections import Projection, by_event
+from integrations.services.timeline.sendings import sent_in_brief, with_lanes
 from integrations.services.undo_traces import Undoing, undoings_of
 
 
@@ -42,7 +41,7 @@ class Own(Projection):
         full = SyncEvent.objects.filter(pk__in=[event.pk for event in events if event.ticket_id in own])
         full_by_id = {event.pk: event for event in full.select_related("caused_by__lane")}
         deliveries = self._deliveries().filter(event__in=[event.pk for event in events])
-        sent = by_event(deliveries.select_related("lane").order_by("number"))
+        sent = by_event(with_lanes(deliveries).order_by("number"))
         labels = dict(
             DictionaryField.objects.filter(connection=self.linked_ticket.connection_id).values_list(
                 "name", "label"
@@ -59,7 +58,7 @@ class Own(Projection):
                 outward = [
                     one for one in sent.get(event.pk, []) if one.lane.target_id not in self._own_sides()
                 ]
-                entry.sent = [self.passed_on(one) for one in outward]
+                entry.sent = [sent_in_brief(one) for one in outward]
                 if self.viewer.is_borrowed:
                     stayed = withheld.get(event.pk, {})
                     entry.remarks = [
@@ -77,30 +76,6 @@ class Own(Projection):
         own_entries = [(entry, full_by_id[entry.event_id]) for entry in found if entry.event_id in full_by_id]
         self.name_origins(own_entries)
         return found
-
-    def passed_on(self, delivery: Delivery) -> Sent:
-        """What the sender's own people may know of a delivery: arrived, under way, left out, or stopped and by whom.
-
-        That the receiver does not take it must not stay hidden from who sent it; what it said about it is its own matter.
-        """
-        system = self.by_side[delivery.lane.target_id].side.system
-        fate, failure = fate_of(delivery, delivery.lane), ""
-        if fate is Fate.PARKED:
-            who = "The sender" if delivery.problem else "The receiver"
-            failure = f"{who} has to look at it; until then it waits, and what follows waits behind it."
-        elif fate not in OVER:
-            fate = Fate.UNDER_WAY
-        return Sent(
-            system.partner.name,
-            system.kind_label,
-            what_of(delivery),
-            fate,
-            at=delivery.done_at,
-            failure=failure,
-            file=file_trace(delivery),
-            stand_in=stand_in_of(delivery),
-            lost=losses_of(delivery),
-        )
 
     def received(
         self,
