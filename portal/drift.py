@@ -6,8 +6,9 @@ matter; the other partner learns which field differs, and why.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
@@ -64,11 +65,18 @@ def drift_rows(drifts: Iterable[Drift], viewer: Viewer) -> list[DriftRow]:
     """Drift as rows.  One query."""
     found = list(drifts)
     sides: dict[int, list[TicketSide]] = {}
-    for one in TicketSide.objects.filter(
-        linked_ticket__in={drift.linked_ticket_id for drift in found}
-    ).select_related("side__system__partner", "ticket"):
+    rows = TicketSide.objects.filter(linked_ticket__in={drift.linked_ticket_id for drift in found})
+    # A system's list of fields is long, and no row tells it.
+    for one in rows.select_related("side__system__partner", "ticket").defer("side__system__metadata"):
         sides.setdefault(one.linked_ticket_id, []).append(one)
     return [_row(drift, sides[drift.linked_ticket_id], viewer) for drift in found]
+
+
+def drift_rows_of_all(drifts: QuerySet[Drift], viewer: Viewer, size: int = 500) -> Iterator[DriftRow]:
+    """All of them as rows.  A query for each so many: memory does not grow with their number."""
+    found = drifts.iterator(chunk_size=size)
+    while some := list(islice(found, size)):
+        yield from drift_rows(some, viewer)
 
 
 def runs_for(user: Someone) -> QuerySet[Reconciliation]:

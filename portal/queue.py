@@ -56,6 +56,8 @@ ORDERS = {
 }
 # The steps at which alerts are raised.
 AGES = {"15m": timedelta(minutes=15), "1h": timedelta(hours=1), "24h": timedelta(hours=24)}
+# What a row does not tell: the list of its system's fields is long, and would be read again with every row.
+UNREAD = ("side__system__metadata",)
 # Lanes whose tickets are named one by one when words are looked for that many tickets have.
 MOST_BY_KEY = 30_000
 # A system's lanes are folded into one row when there are more than so many: while it takes no calls, and in any case.
@@ -187,18 +189,15 @@ def lanes_for(user: Someone, criteria: QueueCriteria, *, now: datetime) -> LaneQ
     return lanes.filter(failure_code=criteria.code) if criteria.code else lanes
 
 
-def groups_for(
-    user: Someone, criteria: QueueCriteria, unfolded: Collection[int] = (), *, now: datetime
+def groups_of(
+    lanes: LaneQuerySet, criteria: QueueCriteria, unfolded: Collection[int] = (), *, now: datetime
 ) -> Groups:
-    """How many lanes wait for each system, the most first, and which of them are folded into a row.  Two queries.
+    """How many of these lanes wait for each system, the most first, and which of them are folded into a row.  Two queries.
 
     Whoever asks for one system wants to see its lanes; otherwise a dead one, or one with very many, would hide the rest.
     """
     counted = (
-        lanes_for(user, criteria, now=now)
-        .order_by()
-        .values_list("system", "state")
-        .annotate(count=Count("pk"), oldest=Min("waits_since"))
+        lanes.order_by().values_list("system", "state").annotate(count=Count("pk"), oldest=Min("waits_since"))
     )
     rows = list(counted)
     systems = System.objects.select_related("partner").in_bulk({row[0] for row in rows})
@@ -239,8 +238,9 @@ def trouble_of(system: System, now: datetime) -> str:
 
 
 def lane_page(
-    user: Someone,
-    criteria: QueueCriteria,
+    lanes: LaneQuerySet,
+    viewer: Viewer,
+    order: str,
     token: str,
     *,
     now: datetime,
@@ -248,18 +248,17 @@ def lane_page(
     size: int = 50,
 ) -> KeyPage:
     """One page of them as rows, in the order asked for; those of the systems `without` stand elsewhere."""
-    lanes = lanes_for(user, criteria, now=now)
     if without:
         lanes = lanes.exclude(system__in=[one.system.pk for one in without])
-    page = key_page(lanes, ORDERS.get(criteria.order, ORDERS[OLDEST]), token, size)
-    return KeyPage(lane_rows(page.rows, viewer_of(user, "queue"), now=now), page.previous, page.next)
+    page = key_page(lanes, ORDERS.get(order, ORDERS[OLDEST]), token, size)
+    return KeyPage(lane_rows(page.rows, viewer, now=now), page.previous, page.next)
 
 
 def find_all(user: Someone, criteria: QueueCriteria, *, now: datetime, size: int = 500) -> Iterator[LaneRow]:
     """Every lane that waits, page after page: memory does not grow with their number."""
-    token = ""
+    lanes, viewer, token = lanes_for(user, criteria, now=now), viewer_of(user, "queue"), ""
     while True:
-        page = lane_page(user, criteria, token, now=now, size=size)
+        page = lane_page(lanes, viewer, criteria.order, token, now=now, size=size)
         yield from page.rows
         token = page.next
         if not token:
@@ -271,9 +270,11 @@ def lane_rows(lanes: Sequence[Lane], viewer: Viewer, *, now: datetime) -> list[L
     keys = [lane.pk for lane in lanes]
     heads = {one.lane_id: one for one in Delivery.objects.filter(lane__in=keys, number=F("lane__head"))}
     sides: dict[int, list[TicketSide]] = {}
-    for one in TicketSide.objects.filter(
-        linked_ticket__in={lane.linked_ticket_id for lane in lanes}
-    ).select_related("side__system__partner", "ticket", "linked_ticket__connection"):
+    for one in (
+        TicketSide.objects.filter(linked_ticket__in={lane.linked_ticket_id for lane in lanes})
+        .select_related("side__system__partner", "ticket", "linked_ticket__connection")
+        .defer(*UNREAD)
+    ):
         sides.setdefault(one.linked_ticket_id, []).append(one)
     articles = articles_for(lane.failure_code for lane in lanes)
     held = holdings({lane.system_id for lane in lanes}, now=now)

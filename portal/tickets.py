@@ -197,6 +197,8 @@ def rows_for(keys: Sequence[int], viewer: Viewer) -> list[Row]:
     for one in (
         TicketSide.objects.filter(linked_ticket__in=keys)
         .select_related("side__system__partner", "ticket")
+        # A system's list of fields is long, and no row tells it.
+        .defer("side__system__metadata")
         .order_by("side__position")
     ):
         sides.setdefault(one.linked_ticket_id, []).append(one)

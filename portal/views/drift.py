@@ -16,7 +16,7 @@ from integrations.services import drift as services
 from portal.access import may, requires
 from portal.acting import act, signed_in, trail_of
 from portal.bulk import unfinished
-from portal.drift import RUNS, counts_for, drift_for, drift_rows, runs_for
+from portal.drift import RUNS, counts_for, drift_for, drift_rows, drift_rows_of_all, runs_for
 from portal.exports import Cell, csv_response
 from portal.forms.drift import AcceptForm, DriftFilter, ExceptionFilter
 from portal.listing import Column, in_order, listing
@@ -101,8 +101,8 @@ def _file(request: HttpRequest, name: str, found: QuerySet[Drift]) -> StreamingH
     viewer = viewer_of(request.user, "queue")
 
     def rows() -> Iterator[tuple[Cell, ...]]:
-        for drift in found.iterator(chunk_size=500):
-            (row,) = drift_rows([drift], viewer)
+        for row in drift_rows_of_all(found, viewer):
+            drift = row.drift
             yield (
                 drift.linked_ticket.number,
                 drift.connection.name,

@@ -40,7 +40,7 @@ from portal.queue import (
     delivery_for,
     ends_of,
     find_all,
-    groups_for,
+    groups_of,
     known_failure,
     lane_page,
     lane_rows,
@@ -73,14 +73,16 @@ def delivery_list(request: HttpRequest) -> HttpResponse:
     form = QueueFilter(request.GET, request.user)
     criteria = form.criteria()
     unfolded = [int(key) for key in request.GET.getlist("unfolded") if key.isdecimal() and len(key) < 19]
-    groups = groups_for(request.user, criteria, unfolded, now=now)
-    token = request.GET.get("page", "")
+    # Looking for words may take a moment: once for both.
+    lanes = lanes_for(request.user, criteria, now=now)
+    groups = groups_of(lanes, criteria, unfolded, now=now)
+    viewer, token = viewer_of(request.user, "queue"), request.GET.get("page", "")
     page = {
         "form": form,
         "criteria": criteria,
         "groups": groups,
         "unfolded": unfolded,
-        "page": lane_page(request.user, criteria, token, now=now, without=groups.folded),
+        "page": lane_page(lanes, viewer, criteria.order, token, now=now, without=groups.folded),
         "count": groups.count,
         "most": MOST,
         "codes": codes_for(request.user),

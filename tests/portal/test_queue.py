@@ -9,7 +9,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -382,10 +384,42 @@ def test_the_queue_costs_the_same_whatever_its_length(
     client.get(QUEUE)
 
     # Session, user and whose; memberships, matrix; connections, partners and systems to choose from (counted, listed);
-    # groups with the partners seen and their systems; page: partners seen, lanes, heads, sides, articles, budgets,
-    # the dictionary; codes with the partners seen, their articles; unfinished actions.
-    with django_assert_num_queries(25):
+    # partners seen; groups and their systems; page: lanes, heads, sides, articles, budgets, the dictionary; codes with
+    # the partners seen, their articles; unfinished actions.
+    with django_assert_num_queries(24):
         client.get(QUEUE)
+
+
+@pytest.mark.parametrize(
+    "name", ["delivery_list", "delivery_export", "ticket_list", "ticket_export", "drift_list", "drift_export"]
+)
+def test_a_row_does_not_load_all_the_fields_of_its_systems(
+    client: Client, matter: Matter, staff: User, name: str
+) -> None:
+    wait(matter)
+    scenes.drifted(matter, "Priority", expected="High", found="Low")
+    client.force_login(staff)
+
+    with CaptureQueriesContext(connection) as asked:
+        answer = client.get(reverse(name))
+        assert matter.linked.number in answer.getvalue().decode()
+
+    sides = [one["sql"] for one in asked if 'FROM "integrations_ticketside"' in one["sql"]]
+    assert [sql for sql in sides if '"integrations_system"."name"' in sql]
+    assert not [sql for sql in sides if '"integrations_system"."metadata"' in sql]
+
+
+@pytest.mark.parametrize("name", ["delivery_list", "delivery_export"])
+def test_words_are_looked_for_once(
+    client: Client, matter: Matter, staff: User, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    asked, find = [], ticket_search.find
+    monkeypatch.setattr(ticket_search, "find", lambda *given: asked.append(given[0]) or find(*given))
+    wait(matter)
+    client.force_login(staff)
+
+    assert "Orders are charged twice" in client.get(reverse(name), {"q": "charged"}).getvalue().decode()
+    assert asked == ["charged"]
 
 
 # --- Acting on several ---
