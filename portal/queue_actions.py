@@ -14,7 +14,9 @@ from django.db import transaction
 from django.db.models import Count, F, Q
 
 from integrations.models import Connection, Delivery, Lane
+from integrations.querysets import LaneQuerySet
 from integrations.services import queue as service
+from integrations.services.conflicts import CODE as CONFLICT
 from integrations.services.conflicts import take_newest
 from portal import audit, bulk
 from portal.conflicts import decidable
@@ -51,6 +53,23 @@ class Hit:
 def right_for(act: str) -> str:
     """The right on the queue that an act takes: leaving something out takes full control."""
     return RIGHTS.get(act, "write")
+
+
+def meant(lanes: LaneQuerySet, act: str, *, now: datetime) -> LaneQuerySet:
+    """Those on which an act has something to do.
+
+    Otherwise whoever asks again for the rest of more than one action takes would be shown the same lanes again.
+    """
+    match act:
+        case Act.RETRY:
+            return lanes.exclude(state=Lane.State.READY, next_at__lte=now)
+        case Act.HOLD:
+            return lanes.exclude(state=Lane.State.HELD)
+        case Act.RESUME:
+            return lanes.filter(state=Lane.State.HELD)
+        case Act.NEWEST:
+            return lanes.filter(state=Lane.State.PARKED, failure_code=CONFLICT)
+    return lanes
 
 
 @transaction.atomic

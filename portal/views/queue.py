@@ -46,7 +46,7 @@ from portal.queue import (
     lane_rows,
     lanes_for,
 )
-from portal.queue_actions import Act, Outcome, carry_on, do, hits_of, plan, right_for
+from portal.queue_actions import Act, Outcome, carry_on, do, hits_of, meant, plan, right_for
 from portal.tickets import viewer_of
 
 EXPORT_HEADER = (
@@ -130,7 +130,8 @@ def delivery_act(request: HttpRequest) -> HttpResponse:
     if form.cleaned_data["scope"] == "all":
         chosen = QueueFilter(request.POST, request.user)
         narrowed = chosen.in_words() or "The whole queue"
-        found = lanes_for(request.user, chosen.criteria(), now=now).order_by("waits_since", "pk")
+        fitting = lanes_for(request.user, chosen.criteria(), now=now)
+        found = meant(fitting, act, now=now).order_by("waits_since", "pk")
         lane_ids = list(found.values_list("pk", flat=True)[: MOST + 1])
     return redirect("queue_action", plan(_who(request), act, lane_ids, narrowed=narrowed, now=now).pk)
 

@@ -119,6 +119,30 @@ def test_many_lanes_share_an_entry_in_the_trail(
     assert (entry.action, entry.changes) == ("held", {"lanes": 3, "tickets": numbers})
 
 
+@pytest.mark.parametrize(("act", "before"), [("hold", "parked"), ("retry", "parked"), ("resume", "held")])
+def test_what_is_more_than_one_action_takes_is_found_by_asking_again(
+    client: Client,
+    matters: list[Matter],
+    staff: User,
+    monkeypatch: pytest.MonkeyPatch,
+    act: str,
+    before: str,
+) -> None:
+    monkeypatch.setattr("portal.bulk.MOST", 2)
+    Lane.objects.waiting().update(state=before)
+
+    taken = []
+    for _ in range(3):
+        action = chosen(client, staff, act, scope="all")
+        run(client, action)
+        taken.append(
+            [lane for lane, outcome in action.lanes.values_list("lane", "outcome") if outcome == "done"]
+        )
+
+    first, second, third = (one.to_right.pk for one in matters)
+    assert taken == [[first, second], [third], []]
+
+
 def test_an_action_goes_on_where_it_stopped(
     client: Client, matters: list[Matter], staff: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
