@@ -17,10 +17,10 @@ from django.db import transaction
 
 from integrations.canonical import Value
 from integrations.engine import conflicts as rules
-from integrations.engine import texts
-from integrations.engine.values import ConnectionView, SideView, Stamp, Winner, stamp_from
+from integrations.engine import decisions, texts
+from integrations.engine.decisions import Dispute, Waiting
+from integrations.engine.values import ConnectionView, Question, SideView, Stamp, stamp_from
 from integrations.mapping import plan as mapping
-from integrations.mapping.rules import FieldRule, RuleSet
 from integrations.models import Conflict, Delivery, Lane, SyncEvent, System, Ticket, TicketSide
 from integrations.richtext import blocks
 from integrations.services import queue
@@ -67,19 +67,20 @@ class _Place:
     conflict: Conflict
     lane: Lane
     back: Lane | None
-    here: SideView
-    there: SideView
     target: Ticket
     source: Ticket | None
-    rule: FieldRule | None
     queued: list[Delivery]
+    dispute: Dispute
 
     @property
-    def winner(self) -> Winner:
-        """What should stand at the receiver."""
-        winners = tickets.winners_from(self.target.winners, self.target.actual)
-        name = self.conflict.field
-        return winners.get(name) or Winner(self.target.actual.get(name), Stamp(0, 0))
+    def here(self) -> SideView:
+        """The receiver."""
+        return self.dispute.here
+
+    @property
+    def there(self) -> SideView:
+        """The sender."""
+        return self.dispute.there
 
     @property
     def source_id(self) -> int:
@@ -91,20 +92,9 @@ class _Place:
         """The sender's last word: the change queued last that carries the field."""
         return self.queued[-1]
 
-    def carried(self) -> tuple[Value, str]:
-        """The sender's last value in the receiver's words, or why there is none."""
-        if self.rule is None:
-            return None, "The rules do not write this field any more. Retry the delivery."
-        one = RuleSet(id=None, version=0, rules=(self.rule,))
-        fields = self.latest.envelope["fields"]
-        mapped = mapping.receive(one, fields, current=self.target.actual, is_new=False)
-        if mapped.problem:
-            return None, mapped.problem.message
-        return mapped.fields.get(self.conflict.field), ""
-
     def merged(self) -> Value:
         """Both texts in one, the receiver's where both changed the same paragraph; else its own value."""
-        own, (came, problem) = self.winner.value, self.carried()
+        own, (came, problem) = self.dispute.winner.value, self.dispute.carried()
         base = (self.latest.envelope.get("base") or {}).get(self.conflict.shared)
         if problem or not (blocks.is_document(own) and blocks.is_document(came) and blocks.is_document(base)):
             return own
@@ -118,11 +108,6 @@ class _Place:
         )
         return made[self.conflict.field].value if self.conflict.field in made else own
 
-    def token(self) -> str:
-        """Which two values a person was shown."""
-        stamp = self.winner.stamp
-        return f"{stamp.ms}.{stamp.system_id}.{self.latest.number}"
-
 
 def case_of(conflict: Conflict, *, now: datetime) -> Case | None:
     """An open conflict with both values; None when it is not open any more.  Reads only."""
@@ -131,15 +116,15 @@ def case_of(conflict: Conflict, *, now: datetime) -> Case | None:
     place = _place(conflict, configuration.load(now), locks=False)
     if place is None:
         return None
-    came_here, problem = place.carried()
+    came_here, problem = place.dispute.carried()
     own_shared = mapping.release(
-        place.here.outgoing, {**place.target.actual, conflict.field: place.winner.value}
+        place.here.outgoing, {**place.target.actual, conflict.field: place.dispute.winner.value}
     ).fields.get(conflict.shared)
     return Case(
         conflict,
         _came(place),
         _own(place, own_shared),
-        place.token(),
+        place.dispute.token(),
         place.merged(),
         came_here,
         problem,
@@ -167,16 +152,16 @@ def decide_conflict(
         if place is None:
             return Result(conflict.delivery.lane_id, False, _too_late(conflict))
         lane = place.lane
-        if token and token != place.token():
+        if token and token != place.dispute.token():
             return Result(
                 lane.pk, False, "One of the two values has changed meanwhile. Look at them once more."
             )
         value, refusal = _chosen(place, choice, text)
         if refusal:
             return Result(lane.pk, False, refusal)
-        _decide(place, choice, value, by=by, now=now, reason=reason)
-        if place.back and (twin := _twin(place)):
-            _close_twin(twin, choice, config, by=by, now=now, reason=reason)
+        is_told = _decide(place, choice, value, by=by, now=now, reason=reason)
+        if is_told and (twin := _twin(place)):
+            _close_twin(twin, conflict, choice, config, by=by, now=now, reason=reason)
         left = Conflict.objects.open().filter(delivery=conflict.delivery_id).count()
         if left:
             return Result(lane.pk, True, f"Decided. {left} more to decide about this change.")
@@ -230,22 +215,26 @@ def _place(conflict: Conflict, config: Configuration, *, locks: bool) -> _Place 
     target = found.get(by_side.get(here.id, 0))
     if target is None:
         return None
-    rule = next((one for one in here.incoming.rules if one.target == conflict.field), None)
+    question = Question(conflict.field, conflict.shared)
     queued = [
         one
         for one in lane.deliveries.filter(number__gte=lane.head, operation=Delivery.Op.UPDATE)
         .select_related("event")
         .order_by("number")
-        if one.pk == delivery.pk or _carries(one, conflict, rule)
+        if one.pk == delivery.pk or decisions.carries(here, question, one.envelope)
     ]
     back = next((one for one in rows if one.pk != lane.pk), None)
     source = found.get(by_side.get(there.id, 0))
-    return _Place(conflict, lane, back, here, there, target, source, rule, queued)
-
-
-def _carries(delivery: Delivery, conflict: Conflict, rule: FieldRule | None) -> bool:
-    names = mapping.fields_read(rule) if rule else (conflict.shared,)
-    return any(name in delivery.envelope.get("fields", {}) for name in names)
+    dispute = Dispute(
+        question,
+        here,
+        there,
+        target.actual,
+        tickets.winners_from(target.winners, target.actual),
+        tickets.winners_from(source.winners, source.actual) if source else {},
+        [Waiting(one.number, stamp_from(one.stamp), one.envelope) for one in queued],
+    )
+    return _Place(conflict, lane, back, target, source, queued, dispute)
 
 
 def _state(ticket: Ticket) -> Any:
@@ -279,7 +268,7 @@ def _came(place: _Place) -> Version:
 
 def _own(place: _Place, shared: Value) -> Version:
     """The receiver's value and who set it: the last change of the field that was not a delivery of this very lane."""
-    value = place.winner.value
+    value = place.dispute.winner.value
     events = SyncEvent.objects.filter(ticket=place.target.pk, fields__has_key=place.conflict.field)
     event = events.exclude(caused_by__lane=place.lane.pk).order_by("-position").first()
     return Version(
@@ -306,76 +295,51 @@ def _too_late(conflict: Conflict) -> str:
 def _chosen(place: _Place, choice: str, text: Value) -> tuple[Value, str]:
     """The value that is to stand at the receiver, or why it cannot."""
     if choice == Choice.CAME:
-        return place.carried()
+        return place.dispute.carried()
     if choice == Choice.OWN:
-        return place.winner.value, ""
+        return place.dispute.winner.value, ""
     if choice == Choice.TEXT and blocks.is_document(text):
         return text, ""
     return None, "Choose which value is to stand."
 
 
-def _decide(place: _Place, choice: str, value: Value, *, by: Any, now: datetime, reason: str) -> None:
-    conflict, name = place.conflict, place.conflict.field
-    own, (came, _) = place.winner, place.carried()
-    known = _known_stamps(place)
-    stamp = Stamp(max(one.ms for one in known) + 1, place.here.system_id)
-    target = place.target
-    winners = tickets.winners_from(target.winners, target.actual)
-    target.winners = tickets.winners_value({**winners, name: Winner(value, stamp)}, target.actual)
+def _decide(place: _Place, choice: str, value: Value, *, by: Any, now: datetime, reason: str) -> bool:
+    """Store the decision; whether the sender is told of it: its rules of today may release nothing."""
+    conflict, name, target = place.conflict, place.conflict.field, place.target
+    own, (came, _) = place.dispute.winner, place.dispute.carried()
+    decision = decisions.decided(place.dispute, value)
+    winners = {**place.dispute.winners, name: decision.winner}
+    target.winners = tickets.winners_value(winners, target.actual)
     target.save(update_fields=["winners"])
     _leave_out(place.queued, name)
+    if place.back and decision.answer:
+        _leave_out(_queued_back(place.back, conflict), *decisions.asked_back(place.dispute))
     conflict.decided_at, conflict.decided_by, conflict.choice = now, by, choice
     conflict.reason = reason.strip()[:300]
     conflict.came, conflict.own, conflict.stands = came, own.value, value
     conflict.save(update_fields=["decided_at", "decided_by", "choice", "reason", "came", "own", "stands"])
-    if target.actual.get(name) != value:
-        fields = {name: value}
+    stamp, answer = decision.winner.stamp, decision.answer
+    if decision.repair is not None:
+        _put(place.lane, place, "repair", decision.repair, stamp, now)
+    if place.back and answer:
         _put(
-            place.lane,
-            place,
-            "repair",
-            {"fields": fields, **texts.as_bases(target.actual, fields)},
-            stamp,
-            now,
+            *(place.back, place, "update", answer.envelope, stamp, now),
+            problem=answer.problem,
+            outgoing_id=answer.outgoing_id,
         )
-    if place.back:
-        _tell(place, place.back, value, stamp, max(known), now)
+    return bool(place.back and answer)
 
 
-def _known_stamps(place: _Place) -> list[Stamp]:
-    """Of everything that either side holds of the field, or that is under way to here."""
-    known = [place.winner.stamp, *(stamp_from(one.stamp) for one in place.queued)]
-    if place.source:
-        winners = place.source.winners
-        shared = place.conflict.shared
-        sent = [r for r in place.there.outgoing.rules if r.target == shared]
-        names = {name for rule in sent for name in mapping.fields_read(rule)}
-        names |= {r.target for r in place.there.incoming.rules if shared in mapping.fields_read(r)}
-        known += [stamp_from(winners[name]) for name in sorted(names) if name in winners]
-    return known
-
-
-def _leave_out(queued: Sequence[Delivery], name: str) -> None:
-    for delivery in queued:
-        decided = list(dict.fromkeys([*delivery.envelope.get("decided", ()), name]))
-        delivery.envelope = {**delivery.envelope, "decided": decided}
+def _leave_out(queued: Sequence[Delivery], *names: str) -> None:
+    for delivery in queued if names else ():
+        delivery.envelope = decisions.without(delivery.envelope, *names)
         delivery.save(update_fields=["envelope"])
 
 
-def _tell(place: _Place, back: Lane, value: Value, stamp: Stamp, known: Stamp, now: datetime) -> None:
-    """To the sender what stands, in the words that the receiver's rules release."""
-    name = place.conflict.field
-    fields = {**place.target.actual, name: value}
-    mapped = mapping.release(place.here.outgoing, fields, changed=[name])
-    if not mapped.fields and not mapped.problem:
-        return
-    envelope: dict[str, Any] = {
-        "fields": mapped.fields,
-        "changed": [name],
-        **rules.seen_by_answer(place.here, place.there, mapped.fields, known),
-    }
-    problem = mapped.problem.as_value() if mapped.problem else {}
-    _put(back, place, "update", envelope, stamp, now, problem=problem, outgoing_id=place.here.outgoing.id)
+def _queued_back(back: Lane, conflict: Conflict) -> list[Delivery]:
+    """The receiver's own changes of the field that have not come to the sender yet."""
+    queued = back.deliveries.filter(number__gte=back.head, operation=Delivery.Op.UPDATE).order_by("number")
+    return [one for one in queued if conflict.shared in one.envelope["fields"]]
 
 
 def _put(
@@ -393,7 +357,7 @@ def _put(
         event=place.conflict.delivery.event,
         operation=operation,
         marker=queues.new_marker(),
-        origin=f"conflict:{place.conflict.pk}",
+        origin=_origin(place.conflict),
         stamp=stamp.as_value(),
         envelope=dict(envelope),
         problem=dict(problem or {}),
@@ -402,6 +366,11 @@ def _put(
     queues.put(lane, delivery, now)
     lane.save(update_fields=list(queues.QUEUED))
     delivery.save()
+
+
+def _origin(conflict: Conflict) -> str:
+    """By what its decision is known in both lanes."""
+    return f"conflict:{conflict.pk}"
 
 
 # --- Where both sides ask ---
@@ -415,15 +384,22 @@ def _twin(place: _Place) -> Conflict | None:
 
 
 def _close_twin(
-    twin: Conflict, choice: str, config: Configuration, *, by: Any, now: datetime, reason: str
+    twin: Conflict,
+    decided: Conflict,
+    choice: str,
+    config: Configuration,
+    *,
+    by: Any,
+    now: datetime,
+    reason: str,
 ) -> None:
     """One answer is enough: what was decided here comes there as a change that had seen both."""
     place = _place(twin, config, locks=True)
     if place is None:
         return
     mirrored = {Choice.CAME.value: Choice.OWN.value, Choice.OWN.value: Choice.CAME.value}
-    # What was decided is queued there already, and stands.
-    earlier = [one for one in place.queued if not one.origin.startswith("conflict:")]
+    # What was decided just now is queued there already, and stands; an earlier decision may be in question itself.
+    earlier = [one for one in place.queued if one.origin != _origin(decided)]
     _leave_out(earlier, twin.field)
     twin.decided_at, twin.decided_by, twin.reason = now, by, reason.strip()[:300]
     twin.choice = mirrored.get(str(choice), Choice.TEXT.value)

@@ -11,6 +11,7 @@ from django.db import transaction
 
 from integrations.engine import effects
 from integrations.models import Conflict, Delivery, FieldRule, Lane
+from integrations.services import queue
 from integrations.services.conflicts import Choice, case_of, decide_conflict, take_newest
 from tests.integrations.engine.world import World, writes
 
@@ -215,6 +216,43 @@ def test_where_both_sides_ask_a_person_one_answer_is_enough() -> None:
     assert pair.subjects() == ("from the board", "from the board")
     assert pair.world.waiting() == []
     assert sorted(Conflict.objects.values_list("choice", flat=True)) == ["came", "own"]
+
+
+def test_a_decision_that_is_itself_in_question_by_then_gives_way_to_the_next_one() -> None:
+    pair = Pair(board="person", desk="person")
+    pair.both_change()
+    pair.world.run()
+    at_board = Conflict.objects.open().get(delivery__lane__system=pair.world.board_row)
+    now = pair.world.clock.now()
+    assert decide_conflict(at_board, Choice.OWN, by=None, now=now).is_done
+    # Before the decision gets there, by a clock that is far behind.
+    pair.world.clock.advance(-600)
+    pair.world.desk.person_sets(pair.raised, subject="once more")
+    pair.world.clock.advance(600)
+    pair.world.hint(pair.world.desk_row, pair.raised)
+    pair.world.run()
+    assert pair.world.waiting() == [("parked", "conflict")] * 2
+    again = Conflict.objects.open().get(delivery__lane__system=pair.world.board_row)
+    assert decide_conflict(again, Choice.CAME, by=None, now=pair.world.clock.now()).is_done
+    pair.world.run()
+    assert pair.subjects() == ("once more", "once more")
+    assert pair.world.waiting() == []
+
+
+@pytest.mark.parametrize(("desk", "first"), [("person", "board"), ("own", "desk")])
+def test_what_was_decided_is_not_judged_again_by_the_rules_of_the_other_side(desk: str, first: str) -> None:
+    pair = Pair(board="person", desk=desk)
+    to_desk = Lane.objects.get(system=pair.world.desk_row)
+    queue.hold_lanes([to_desk.pk], now=pair.world.clock.now())
+    pair.both_change(first=first)
+    pair.world.run()
+    pair.decide(Choice.OWN)
+    # Only now the board's edit comes to the desk, and the decision behind it.
+    queue.resume_lanes([to_desk.pk], now=pair.world.clock.now())
+    pair.world.run()
+    assert pair.subjects() == ("from the board", "from the board")
+    assert pair.world.waiting() == []
+    assert Conflict.objects.count() == 1
 
 
 def test_the_newest_of_both_is_taken_for_many_at_once() -> None:
