@@ -28,6 +28,7 @@ from integrations.events import News, histories_read
 from integrations.mapping.rules import RuleSet
 from integrations.models import (
     Attempt,
+    Conflict,
     Connection,
     Delivery,
     Effect,
@@ -46,7 +47,7 @@ from integrations.models import (
     ValueMap,
     ValuePair,
 )
-from integrations.services import queue, undo
+from integrations.services import conflicts, queue, undo
 from integrations.services.refusals import NotPossible
 from integrations.simulation import rows
 from integrations.simulation.stage import Subject
@@ -221,6 +222,20 @@ class DjangoStage:
             return False
         return queue.skip_delivery(head, reason, now=now, even_if_unverified=True).is_done
 
+    def open_conflicts(self) -> list[rows.ConflictRow]:
+        """What a person is asked about now, the oldest first."""
+        return [_conflict(one) for one in Conflict.objects.open().select_related("delivery")]
+
+    def token_of(self, conflict_id: int) -> str:
+        """Which two values a person is shown who looks at it; empty when there is nothing to decide any more."""
+        case = conflicts.case_of(Conflict.objects.get(pk=conflict_id), now=datetime.now(UTC))
+        return case.token if case else ""
+
+    def decide(self, conflict_id: int, choice: str, now: datetime, *, token: str = "") -> bool:
+        """A person lets one value stand on both sides."""
+        asked = Conflict.objects.get(pk=conflict_id)
+        return conflicts.decide_conflict(asked, choice, by=None, now=now, token=token).is_done
+
     def set_ceiling(self, system_id: int, calls: int) -> None:
         """Staff limit the calls to a system, in a minute."""
         SystemBudget.objects.create(system_id=system_id, ceiling=calls)
@@ -299,8 +314,27 @@ class DjangoStage:
                 for one in Attempt.objects.order_by("pk")
             ],
             effects={(one.ticket_id, one.origin): one.delivery_id for one in Effect.objects.all()},
+            conflicts={one.pk: _conflict(one) for one in _conflicts()},
             facts=self._facts,
         )
+
+
+def _conflicts() -> Iterable[Conflict]:
+    return Conflict.objects.select_related("delivery").order_by("pk")
+
+
+def _conflict(one: Conflict) -> rows.ConflictRow:
+    return rows.ConflictRow(
+        id=one.pk,
+        delivery_id=one.delivery_id,
+        lane_id=one.delivery.lane_id,
+        field=one.field,
+        shared=one.shared,
+        asked_at=one.asked_at,
+        decided_at=one.decided_at,
+        choice=one.choice,
+        stands=one.stands,
+    )
 
 
 def _ticket(one: Ticket) -> rows.TicketRow:

@@ -16,6 +16,9 @@ from integrations.simulation.rows import DeliveryRow, EventRow, LaneRow, LinkedR
 from integrations.simulation.systems import OUR_ACCOUNT, SimulatedTicket
 from integrations.simulation.world import World
 
+# How the origin of what a person has decided begins.
+DECIDED = "conflict:"
+
 
 class Evidence:
     """One world at rest."""
@@ -85,7 +88,7 @@ class Evidence:
     def answers(self) -> set[int]:
         """Deliveries that tell a sender what overtook its change."""
         told = {
-            (self._lane_back(one.request.lane_id), answer.stamp, _text(answer.envelope))
+            (self._lane_back(one.request.lane_id), answer.stamp, _told(answer.envelope))
             for one in self.journal.commits
             if isinstance(one.request, effects.Finish) and one.result
             for answer in one.request.answers
@@ -100,7 +103,7 @@ class Evidence:
             for row in self.tables.deliveries.values()
             if row.operation is Operation.UPDATE
             and (
-                (row.lane_id, row.stamp, _text(row.envelope)) in told
+                (row.lane_id, row.stamp, _told(row.envelope)) in told
                 or (row.event_id, self.lane_of(row).linked_id, row.stamp) in repaired
             )
         }
@@ -114,8 +117,25 @@ class Evidence:
         )
 
     def is_answer(self, delivery: DeliveryRow) -> bool:
-        """Whether it tells a sender what overtook its change."""
-        return delivery.id in self.answers
+        """Whether it tells a sender what overtook its change or what was decided, or asks about one once more."""
+        return delivery.id in self.answers or delivery.origin.startswith(DECIDED) or self.asks_again(delivery)
+
+    def asks_again(self, delivery: DeliveryRow) -> bool:
+        """Whether it brings a change once more that was written over an edit of the receiver's."""
+        event = self.tables.events.get(delivery.event_id or 0)
+        target = self.target(self.lane_of(delivery))
+        is_update = delivery.operation is Operation.UPDATE
+        return is_update and event is not None and target is not None and event.ticket_id == target.id
+
+    def was_decided(self, delivery: DeliveryRow, name: str) -> bool:
+        """Whether what it wrote there is what a person had let stand on that ticket."""
+        return any(
+            (one.field, one.stands) == (name, delivery.wanted.get(name))
+            and one.decided_at is not None
+            and (delivery.done_at is None or one.decided_at <= delivery.done_at)
+            and self.target(self.tables.lanes[one.lane_id]) is self.target(self.lane_of(delivery))
+            for one in self.tables.conflicts.values()
+        )
 
     # What is excused.
 
@@ -208,6 +228,10 @@ def last_line(body: Mapping) -> str:
     return blocks.from_value(body).plain().split("\n")[-1]
 
 
-def _text(envelope: Mapping[str, object]) -> str:
-    """What an envelope holds, in one order: a database keeps an object's names in an order of its own."""
-    return json.dumps(envelope, sort_keys=True, default=str)
+def _told(envelope: Mapping[str, object]) -> str:
+    """What an envelope tells, in one order: a database keeps an object's names in an order of its own.
+
+    In which of its fields it has no say any more was decided later.
+    """
+    told = {name: value for name, value in envelope.items() if name != "decided"}
+    return json.dumps(told, sort_keys=True, default=str)

@@ -126,8 +126,8 @@ class Journal:
     hints: list[tuple[int, int, str]] = field(default_factory=list)
     published: list[tuple[int, int, str, RuleSet]] = field(default_factory=list)
     skipped: list[tuple[int, int]] = field(default_factory=list)
-    # (ms, lane, code): somebody found it stopped.
-    parked: list[tuple[int, int, str]] = field(default_factory=list)
+    # (ms, lane, code, whether anything is to be decided in it): somebody found it stopped.
+    parked: list[tuple[int, int, str, bool]] = field(default_factory=list)
     violations: list[Violation] = field(default_factory=list)
     figures: Counter[str] = field(default_factory=Counter)
     fences: dict[int, int] = field(default_factory=dict)

@@ -6,7 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from integrations.simulation.schedule import LinkSetup, Schedule, SystemSetup
+from integrations.simulation.schedule import LinkSetup, Op, Schedule, SystemSetup
+
+# What people do to a connection: these name it first.
+OF_LINKS = frozenset({"publish", "pause side", "pause connection", "hold", "undo version"})
 
 StillFails = Callable[[Schedule], bool]
 
@@ -66,7 +69,8 @@ def _simpler(schedule: Schedule) -> list[Schedule]:
     found = [replace(schedule, workers=workers) for workers in range(1, schedule.workers)]
     if len(schedule.systems) > 2:
         # Places that are gone leave their edits without a ticket, which is why those go first.
-        found.append(replace(schedule, systems=schedule.systems[:-1], links=schedule.links[:-1]))
+        ops = tuple(op for op in schedule.ops if not _is_of(op, len(schedule.links) - 1))
+        found.append(replace(schedule, systems=schedule.systems[:-1], links=schedule.links[:-1], ops=ops))
     for place, system in enumerate(schedule.systems):
         usual = SystemSetup(system.kind)
         for name in SystemSetup.__dataclass_fields__:
@@ -79,3 +83,8 @@ def _simpler(schedule: Schedule) -> list[Schedule]:
             links = (*schedule.links[:place], LinkSetup(), *schedule.links[place + 1 :])
             found.append(replace(schedule, links=links))
     return found
+
+
+def _is_of(op: Op, link: int) -> bool:
+    """Whether somebody does something to this connection."""
+    return op.kind in OF_LINKS and op.args[0] == link

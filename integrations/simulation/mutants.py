@@ -14,6 +14,7 @@ from unittest import mock
 
 from integrations.engine import (
     conflicts,
+    decisions,
     deliver,
     echo,
     effects,
@@ -225,6 +226,30 @@ def _for_ever(streak: int, random: Any) -> float:
     return 1e8 if streak >= timing.FAILURES_TO_OPEN else 0.0
 
 
+_found_in = conflicts.found_in
+
+
+def _asks_nobody(*given: Any, **named: Any) -> conflicts.Found:
+    return replace(_found_in(*given, **named), asked=())
+
+
+_decided = decisions.decided
+
+
+def _tells_nobody(*given: Any) -> decisions.Decision:
+    return replace(_decided(*given), answer=None)
+
+
+def _takes_none_back(envelope: Any, *fields: str) -> dict:
+    """What was decided about still has its say."""
+    return dict(envelope)
+
+
+def _leaves_the_sender_its_say(dispute: Any) -> list[str]:
+    """The sender's rules judge by themselves what comes to it."""
+    return []
+
+
 _after_failure = health.after_failure
 
 
@@ -404,6 +429,34 @@ MUTANTS: tuple[Mutant, ...] = (
         "own edits",
         frozenset({"I5"}),
         ((conflicts, "found_in", _finds_no_conflict),),
+    ),
+    Mutant(
+        "a person decides",
+        "where the receiver's rules ask, nothing is written over its own edit before somebody has decided",
+        "conflicts",
+        frozenset({"I5"}),
+        ((conflicts, "found_in", _asks_nobody),),
+    ),
+    Mutant(
+        "decisions are told",
+        "what was decided goes to the sender as well",
+        "conflicts",
+        frozenset({"I5"}),
+        ((decisions, "decided", _tells_nobody),),
+    ),
+    Mutant(
+        "decisions are final",
+        "a change that was decided about has no say in the field any more",
+        "conflicts",
+        frozenset({"I5", "I13"}),
+        ((decisions, "without", _takes_none_back),),
+    ),
+    Mutant(
+        "one answer is enough",
+        "the other side's rules do not judge once more what a person has decided",
+        "conflicts",
+        frozenset({"I5"}),
+        ((decisions, "asked_back", _leaves_the_sender_its_say),),
     ),
     Mutant(
         "room for others",

@@ -29,6 +29,7 @@ KEYS = {
 
 
 UNDOING = re.compile(r"undo:(\w+):(\d+):(.*)")
+CONFLICT = re.compile(r"conflict:(\d+)")
 FACT = re.compile(r"(\d+):(\w+:h\d+:.*)")
 
 
@@ -83,6 +84,8 @@ class Names:
             return repr(
                 f"undo:{self._key('undo', undoing[1])}:{self._key('system', int(undoing[2]))}:{undoing[3]}"
             )
+        if conflict := CONFLICT.fullmatch(value):
+            return repr(f"conflict:{self._key('conflict', int(conflict[1]))}")
         if fact := FACT.match(value):
             # What names a fact begins with the key of its system.
             return repr(f"{self._key('system', int(fact[1]))}:{fact[2]}")

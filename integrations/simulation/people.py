@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from integrations.canonical import Value
+from integrations.engine.conflicts import CODE
 from integrations.richtext import blocks
 from integrations.simulation.clock import MINUTE, SECOND
 from integrations.simulation.schedule import Op
@@ -23,6 +24,8 @@ TRIES = 12
 ROUND_MS = 3 * MINUTE
 RETRIES = 3
 
+# Which value a person may let stand.
+CHOICES = ("came", "own")
 DIRECTIONS = ("outgoing", "incoming")
 
 
@@ -196,7 +199,23 @@ class People:
         confirmed = world.stage.confirm_undoing(number, world.clock.now())
         world.journal.figures["undone" if confirmed else "nothing to undo"] += 1
 
-    def _later(self, ms: int, act: Callable[[], None]) -> None:
+    def _decide(self, pick: int, choice: str, ms: int) -> bool:
+        """Somebody looks at one of the conflicts that are open, and decides it a while later as it was shown."""
+        stage = self.world.stage
+        asked = stage.open_conflicts()
+        if asked:
+            one = asked[pick % len(asked)].id
+            token = stage.token_of(one)
+            self._later(ms, partial(self._answer, one, choice, token))
+        return bool(asked)
+
+    def _answer(self, conflict_id: int, choice: str, token: str = "") -> bool:
+        world = self.world
+        is_done = world.stage.decide(conflict_id, choice, world.clock.now(), token=token)
+        world.journal.figures["decided" if is_done else "not decided"] += 1
+        return is_done
+
+    def _later(self, ms: int, act: Callable[[], object]) -> None:
         """Let somebody end what was begun, once the portal can be reached."""
         world = self.world
         self.open_ops += 1
@@ -221,17 +240,29 @@ class People:
         for system_id in world.stage.stopped_systems():
             world.stage.start_system(system_id)
             world.journal.figures["systems started"] += 1
-        for lane in world.stage.parked_lanes():
-            world.journal.parked.append((world.clock.ms, lane.id, lane.failure_code))
+        parked = world.stage.parked_lanes()
+        asked = {one.lane_id for one in world.stage.open_conflicts()} if parked else set()
+        for lane in parked:
+            world.journal.parked.append((world.clock.ms, lane.id, lane.failure_code, lane.id in asked))
             tried = self._tried.get((lane.id, lane.head), 0)
             self._tried[lane.id, lane.head] = tried + 1
-            if tried < RETRIES:
+            if lane.failure_code == CODE and tried:
+                self._decide_all(lane.id)
+            elif tried < RETRIES:
                 world.stage.retry(lane.id, world.clock.now())
             elif world.stage.skip(lane.id, "It cannot be mended.", world.clock.now()):
                 world.journal.figures["skipped"] += 1
                 world.journal.skipped.append((lane.id, lane.head))
                 world.journal.fences[lane.id] = world.journal.fences.get(lane.id, 0) + 1
         world.nudge()
+
+    def _decide_all(self, lane_id: int) -> None:
+        """Whoever looks after the lane decides what it asks, the one way or the other."""
+        for one in self.world.stage.open_conflicts():
+            if one.lane_id == lane_id:
+                first, other = CHOICES if one.id % 2 else reversed(CHOICES)
+                # Where the rules have no word for the sender's value, the own one stands.
+                _ = self._answer(one.id, first) or self._answer(one.id, other)
 
 
 _ON_TICKETS: dict[str, Callable[..., bool]] = {
@@ -250,4 +281,5 @@ _ON_STORE: dict[str, Callable[..., bool]] = {
     "hold": People._hold,
     "undo write": People._undo_write,
     "undo version": People._undo_version,
+    "decide": People._decide,
 }

@@ -41,6 +41,8 @@ class Profile:
     fights: bool = False
     # Some sides keep their own edits where both changed a field.
     keeps_own: bool = False
+    # Some sides ask a person there, and so often somebody answers before the round that looks after everything.
+    decisions: int = 0
     # Systems take so many calls a minute, or staff allow so many.
     limits: tuple[int, ...] = ()
     systems: tuple[int, ...] = (2, 3, 4)
@@ -199,6 +201,24 @@ PROFILES = {
             systems=(2, 3),
             keeps_own=True,
         ),
+        # The same, where some sides ask a person: lanes wait, and go on as it is decided.
+        Profile(
+            "conflicts",
+            span_ms=4 * MINUTE,
+            ops=30,
+            call_faults=8,
+            hint_faults=16,
+            kills=10,
+            freezes=2,
+            outages=0.3,
+            database_outages=0.1,
+            rule_edits=0.2,
+            pauses=0.4,
+            deletions=0.0,
+            refusals=0.0,
+            systems=(2, 3),
+            decisions=8,
+        ),
         # Short outages in the middle of many edits: all that is under way is cut off.
         Profile(
             "cut off",
@@ -331,6 +351,8 @@ class _Writer:
             flags += [tuple(shared), ("heading",) if self._chance(0.3) else ()]
         if self.profile.keeps_own:
             flags = self._own_edits(flags)
+        if self.profile.decisions:
+            flags = self._asking(flags)
         return LinkSetup(self._chance(0.4), tuple(flags))
 
     def _own_edits(self, flags: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
@@ -339,6 +361,16 @@ class _Writer:
         for name in ("title", "status", "priority"):
             for place in self.random.choice(((), (1,), (3,), (1, 3))):
                 kept[place].append(f"own {name}")
+        return [tuple(one) for one in kept]
+
+    def _asking(self, flags: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
+        """Of each field one side, both or neither asks a person; the other side may keep its own edit."""
+        kept: list[list[str]] = [list(one) for one in flags]
+        for name in ("title", "status", "priority"):
+            one, other = self.random.sample((1, 3), 2)
+            asks, others = self.random.choice((("ask", ""), ("ask", "ask"), ("ask", "own"), ("", "")))
+            kept[one] += [f"{asks} {name}"] if asks else []
+            kept[other] += [f"{others} {name}"] if others else []
         return [tuple(one) for one in kept]
 
     # People.
@@ -361,6 +393,7 @@ class _Writer:
         if self._chance(profile.pauses):
             ops += self._pause(len(links))
         ops += [op for _ in range(profile.undoings) for op in self._undoing(systems, links)]
+        ops += [self._decision() for _ in range(profile.decisions)]
         if self._chance(profile.deletions):
             at, place = self._at(), self.random.randrange(len(systems))
             ops.append(Op(at, "delete", (place, 0)))
@@ -434,6 +467,12 @@ class _Writer:
                 (random.randrange(len(links)), place, random.randrange(2), ms),
             )
         ]
+
+    def _decision(self) -> Op:
+        """Somebody decides what is asked then, at once or after having thought about it."""
+        random = self.random
+        ms = random.choice((0, 0, random.randint(SECOND, 40 * SECOND)))
+        return Op(self._at(), "decide", (random.randrange(4), random.choice(("came", "own")), ms))
 
     def _pause(self, links: int) -> list[Op]:
         link, ms = self.random.randrange(links), self.random.randint(10 * SECOND, 5 * MINUTE)

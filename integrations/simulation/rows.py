@@ -140,6 +140,22 @@ class AttemptRow:
 
 
 @dataclass(slots=True)
+class ConflictRow:
+    """A field of the receiver about which a person is asked before a delivery goes on, and the answer."""
+
+    id: int
+    delivery_id: int
+    lane_id: int
+    field: str
+    shared: str
+    asked_at: datetime
+    decided_at: datetime | None = None
+    choice: str = ""
+    # The value that is to stand at the receiver; None as well where the same was decided at the other side.
+    stands: Value = None
+
+
+@dataclass(slots=True)
 class FactRow:
     """A change that counts for a linked ticket's clocks, as the service levels are told of it."""
 
@@ -164,5 +180,6 @@ class Tables:
     attempts: list[AttemptRow] = field(default_factory=list)
     # The delivery that made a source fact take effect on a ticket.
     effects: dict[tuple[int, str], int] = field(default_factory=dict)
+    conflicts: dict[int, ConflictRow] = field(default_factory=dict)
     facts: list[FactRow] = field(default_factory=list)
     budgets: dict[int, Budget] = field(default_factory=dict)

@@ -20,8 +20,8 @@ from integrations.engine.values import (
 )
 from integrations.mapping.plan import release
 from integrations.mapping.rules import RuleSet
-from integrations.simulation.memory import Memory, MemoryStore, undoing
-from integrations.simulation.rows import DeliveryRow, LaneRow, SystemRow, Tables
+from integrations.simulation.memory import Memory, MemoryStore, conflicts, undoing
+from integrations.simulation.rows import ConflictRow, DeliveryRow, LaneRow, SystemRow, Tables
 
 # What is to be undone: ("delivery", its key) or ("version", the key of a rule set).
 Subject = tuple[str, int]
@@ -98,6 +98,18 @@ class Stage(Protocol):
 
     def skip(self, lane_id: int, reason: str, now: datetime) -> bool:
         """A person leaves out what stands at the head of a lane, even if it may have arrived."""
+        ...
+
+    def open_conflicts(self) -> list[ConflictRow]:
+        """What a person is asked about now, the oldest first."""
+        ...
+
+    def token_of(self, conflict_id: int) -> str:
+        """Which two values a person is shown who looks at it; empty when there is nothing to decide any more."""
+        ...
+
+    def decide(self, conflict_id: int, choice: str, now: datetime, *, token: str = "") -> bool:
+        """A person lets one value stand on both sides; false where nothing was decided."""
         ...
 
     def set_ceiling(self, system_id: int, calls: int) -> None:
@@ -273,6 +285,22 @@ class MemoryStage:
         lane.owner, lane.leased_until = "", None
         self._set_going(lane, now, keep_held=True)
         return True
+
+    def open_conflicts(self) -> list[ConflictRow]:
+        """What a person is asked about now, the oldest first."""
+        return [row for row in self.memory.tables.conflicts.values() if conflicts.is_open(self.memory, row)]
+
+    def token_of(self, conflict_id: int) -> str:
+        """Which two values a person is shown who looks at it."""
+        return conflicts.token_of(self.memory, self.memory.tables.conflicts[conflict_id])
+
+    def decide(self, conflict_id: int, choice: str, now: datetime, *, token: str = "") -> bool:
+        """A person lets one value stand on both sides."""
+        row = self.memory.tables.conflicts[conflict_id]
+        lanes = conflicts.decide(self.memory, row, choice, now, token=token)
+        for lane in lanes or ():
+            self.retry(lane.id, now)
+        return lanes is not None
 
     def set_ceiling(self, system_id: int, calls: int) -> None:
         """Staff limit the calls to a system, in a minute."""

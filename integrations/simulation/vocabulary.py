@@ -82,7 +82,7 @@ def rules_of(kind: str, direction: str, flags: Collection[str], *, id: int, vers
 
     Flags: `no title` shares no title; `gap` has no row for the lowest priority; `internal` shares internal comments;
     `no files` shares none; `heading` writes the author above a comment; `own title` and so on keep the own edit of a
-    field where neither side had seen the other's.
+    field where neither side had seen the other's; `ask title` and so on ask a person there.
     """
     words = WORDS[kind]
     outgoing = direction == "outgoing"
@@ -102,9 +102,7 @@ def rules_of(kind: str, direction: str, flags: Collection[str], *, id: int, vers
                 target=name if outgoing else own,
                 transform=Transform.VALUE_MAP if values else Transform.COPY,
                 values=values,
-                conflict=ConflictPolicy.OWN
-                if f"own {name}" in flags and not outgoing
-                else ConflictPolicy.NEWEST,
+                conflict=ConflictPolicy.NEWEST if outgoing else _policy(name, flags),
             )
         )
     return RuleSet(
@@ -115,3 +113,9 @@ def rules_of(kind: str, direction: str, flags: Collection[str], *, id: int, vers
         shares_files="no files" not in flags,
         comment_heading="{author}" if "heading" in flags else "",
     )
+
+
+def _policy(name: str, flags: Collection[str]) -> ConflictPolicy:
+    if f"ask {name}" in flags:
+        return ConflictPolicy.PERSON
+    return ConflictPolicy.OWN if f"own {name}" in flags else ConflictPolicy.NEWEST

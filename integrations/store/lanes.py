@@ -432,10 +432,11 @@ def _take_stamps(accepted: Sequence[tuple[_Held, Stamp, Finish]]) -> None:
             # What was only told beside a write has not been looked at again.
             if not request.written or held.actual.get(name) == value
         }
+        # By the same stamp it is the same value, as the system has settled it.
         newer = {
             name: winner
             for name, winner in came.items()
-            if name not in winners or winners[name].stamp < winner.stamp
+            if name not in winners or winners[name].stamp <= winner.stamp
         }
         if newer:
             held.winners = tickets.winners_value({**winners, **newer}, held.actual)

@@ -70,7 +70,9 @@ def nothing_comes_back(evidence: Evidence) -> Iterator[str]:
             # Several deliveries may share one change, which names one of them: each part tells by its origin whose it is.
             brought = [evidence.tables.deliveries[event.caused_by]]
         for cause in brought:
-            if evidence.lane_of(cause).connection_id == lane.connection_id:
+            # Where its own value stands by the receiver's rules, the sender is told.
+            kept = any(evidence.was_decided(cause, name) for name in cause.wanted)
+            if evidence.lane_of(cause).connection_id == lane.connection_id and not kept:
                 yield f"delivery {row.id} returns what delivery {cause.id} brought"
         target = evidence.target(lane)
         if row.operation in (Operation.COMMENT, Operation.FILE) and target is not None:

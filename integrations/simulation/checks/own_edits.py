@@ -15,9 +15,11 @@ from integrations.simulation.journal import Happened
 from integrations.simulation.rows import DeliveryRow, EventRow
 from integrations.simulation.systems import OUR_ACCOUNT
 
+OWN, PERSON = ConflictPolicy.OWN, ConflictPolicy.PERSON
+
 
 def own_edits_stand(evidence: Evidence) -> Iterator[str]:
-    """I5: where the receiver's rules keep its own edit, a change made without having seen that does not cover it."""
+    """I5: where the receiver's rules keep its own edit, or ask, no change made without having seen that covers it."""
     last: dict[tuple[int, str, str], Happened] = {}
     for one in evidence.journal.happened:
         for name in one.change.fields:
@@ -29,40 +31,46 @@ def own_edits_stand(evidence: Evidence) -> Iterator[str]:
                 continue
             for pk in one.sent.deliveries:
                 row = evidence.tables.deliveries[pk]
-                if name in row.wanted and _covers_unseen(evidence, row, name, own):
-                    yield f"delivery {pk} covered {name} of {own.change.id} in {own.place}, which stays by its rules"
+                if name not in row.wanted or evidence.was_decided(row, name):
+                    continue
+                if policy := _covers_unseen(evidence, row, name, own):
+                    why = "about which a person is asked" if policy is PERSON else "which stays by its rules"
+                    yield f"delivery {pk} covered {name} of {own.change.id} in {own.place}, {why}"
 
 
 def _is_edit(one: Happened) -> bool:
     return one.sent is None and one.change.actor.id != OUR_ACCOUNT and one.change.kind is ChangeKind.UPDATED
 
 
-def _covers_unseen(evidence: Evidence, row: DeliveryRow, name: str, own: Happened) -> bool:
+def _covers_unseen(evidence: Evidence, row: DeliveryRow, name: str, own: Happened) -> ConflictPolicy | None:
+    """The policy by which a write should not have covered an edit; None where it may."""
     event = evidence.tables.events.get(row.event_id or 0)
     incoming = evidence.rules.get(row.incoming_id or 0)
     if row.operation is not Operation.UPDATE or event is None or event.caused_by is not None:
-        return False
+        return None
     if incoming is None or evidence.is_answer(row):
-        return False
-    rule = _keeping(incoming[3], name)
-    lane = evidence.lane_of(row)
-    sender = evidence.sender(lane)
-    if rule is None or any(
-        _keeps(one) and set(fields_read(one)) & set(fields_read(rule)) for one in sender.incoming.rules
-    ):
-        return False
+        return None
+    rule = _asking(incoming[3], name)
+    sender = evidence.sender(evidence.lane_of(row))
+    if rule is None or (rule.conflict is OWN and _keeps_too(sender.incoming, rule)):
+        return None
     change = evidence.happened_by_change.get((evidence.world.places[sender.system_id], event.change.id))
     if change is None or not _is_edit(change) or _was_seen(evidence, row, own, change):
-        return False
-    return own.change.fields[name] not in _same(evidence, row, rule, event, name)
+        return None
+    if _was_decided_between(evidence, row, rule, event):
+        return None
+    is_same = own.change.fields[name] in _same(evidence, row, rule, event, name)
+    return None if is_same else rule.conflict
 
 
-def _keeping(rules: RuleSet, name: str) -> FieldRule | None:
-    return next((one for one in rules.rules if one.target == name and _keeps(one)), None)
+def _asking(rules: RuleSet, name: str) -> FieldRule | None:
+    return next((one for one in rules.rules if one.target == name and one.conflict in (OWN, PERSON)), None)
 
 
-def _keeps(rule: FieldRule) -> bool:
-    return rule.conflict is ConflictPolicy.OWN
+def _keeps_too(rules: RuleSet, rule: FieldRule) -> bool:
+    """Whether the sender keeps its own edits of the same as well: then neither gives way, and the newest stands."""
+    read = set(fields_read(rule))
+    return any(one.conflict is OWN and read & set(fields_read(one)) for one in rules.rules)
 
 
 def _was_seen(evidence: Evidence, row: DeliveryRow, own: Happened, change: Happened) -> bool:
@@ -80,6 +88,18 @@ def _was_seen(evidence: Evidence, row: DeliveryRow, own: Happened, change: Happe
             )
     # It was never told there at all.
     return True
+
+
+def _was_decided_between(evidence: Evidence, row: DeliveryRow, rule: FieldRule, event: EventRow) -> bool:
+    """Whether a person decided about the field before the change was known: it counts as made after that."""
+    linked = evidence.lane_of(row).linked_id
+    return any(
+        one.decided_at is not None
+        and one.decided_at <= event.seen_at
+        and one.shared in fields_read(rule)
+        and evidence.tables.lanes[one.lane_id].linked_id == linked
+        for one in evidence.tables.conflicts.values()
+    )
 
 
 def _landed(evidence: Evidence, back: DeliveryRow, change: Happened) -> bool:

@@ -9,6 +9,7 @@ from integrations.canonical import Written
 from integrations.connectors.errors import HeldBack
 from integrations.engine import effects
 from integrations.engine.values import Answer, DeliveryState, LaneState, Operation, Outcome, Winner
+from integrations.simulation.memory import conflicts
 from integrations.simulation.memory.heads import ADDITIONS
 from integrations.simulation.memory.writes import Writes
 from integrations.simulation.rows import DeliveryRow, LaneRow, TicketRow
@@ -49,7 +50,8 @@ class Lanes(Writes):
                 if end.written and held.actual.get(name) != value:
                     # What was only told beside a write has not been looked at again.
                     continue
-                if name not in held.winners or held.winners[name].stamp < stamp:
+                # By the same stamp it is the same value, as the system has settled it.
+                if name not in held.winners or held.winners[name].stamp <= stamp:
                     held.winners[name] = Winner(value, stamp)
         for pk, request in ended.items():
             overtaken = memory.tables.deliveries[pk]
@@ -128,6 +130,7 @@ class Lanes(Writes):
         if row and is_over and row.state is DeliveryState.SENT:
             self._undo_mark(row)
         self._end_attempts([request.delivery_id], Outcome.REFUSED, request.at)
+        conflicts.ask(self.memory, lane, request.delivery_id, request.questions, request.at)
         return True
 
 

@@ -24,6 +24,8 @@ LIVED = [
     ("limits", 5),
     ("own edits", 1),
     ("cut off", 0),
+    ("conflicts", 5),
+    ("conflicts", 1131),
 ]
 
 

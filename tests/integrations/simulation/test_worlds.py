@@ -32,6 +32,7 @@ LIVED = {
     "limits": 8,
     "own edits": 10,
     "cut off": 8,
+    "conflicts": 20,
 }
 
 
