@@ -309,7 +309,9 @@ def _judge_lanes(group: LaneGroup, now: datetime) -> Standing | None:
     if group.state == "parked":
         code, ages, what = Condition.LANES_PARKED, PARKED_AGES, f"{verb} for a person"
     elif group.state == "held":
-        code, ages, what = Condition.LANES_HELD, HELD_AGES, "held for more than a day"
+        # Of several only the oldest is known to be held so long.
+        whose = "" if group.count == 1 else ", the oldest"
+        code, ages, what = Condition.LANES_HELD, HELD_AGES, f"held{whose} for more than a day"
     elif group.is_explained:
         return None
     else:

@@ -235,6 +235,17 @@ def test_a_thousand_lanes_are_one_alert_that_counts_them(count: int, words: str)
     )
 
 
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [
+        (1, "1 lane to Jira of Infinity held for more than a day."),
+        (3, "3 lanes to Jira of Infinity held, the oldest for more than a day."),
+    ],
+)
+def test_of_many_held_lanes_only_the_oldest_is_said_to_be_held_for_a_day(count: int, words: str) -> None:
+    assert [one.message for one in judge_lanes([group("held", DAY, count=count)], NOW)] == [words]
+
+
 # --- All together ---
 
 
