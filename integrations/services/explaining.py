@@ -16,7 +16,6 @@ from integrations.mapping.plan import text_of
 from integrations.mapping.rules import ConflictPolicy, FieldRule, RuleSet, Transform, UpdateMode
 from integrations.models import (
     Conflict,
-    Connection,
     Delivery,
     DictionaryField,
     Lane,
@@ -28,6 +27,7 @@ from integrations.models import (
 )
 from integrations.services.timeline.viewers import Viewer
 from integrations.services.undone import standing
+from integrations.services.waiting import by_an_end
 from integrations.store.configuration import rule_set_of
 
 # Changes looked at for the latest one of a field: older ones say nothing about what stands there now.
@@ -43,6 +43,7 @@ class End(StrEnum):
     EQUAL = "stood there already"
     UNDER_WAY = "on its way"
     STUCK = "waits for a person"
+    HELD = "held"
     OVERTAKEN = "overtaken"
     NOT_SENT = "not sent"
     NOT_TAKEN = "not taken"
@@ -59,6 +60,7 @@ _TOLD = frozenset(
     {
         End.ARRIVED,
         End.EQUAL,
+        End.STUCK,
         End.OVERTAKEN,
         End.NOT_SENT,
         End.NOT_TAKEN,
@@ -98,17 +100,27 @@ class Direction:
     def seen_by(self, viewer: Viewer) -> Direction:
         """As much of it as this viewer may know: its own company's steps, and of the other's nothing but the end.
 
-        A change that has not come yet is nobody's business but the sender's.
+        A change that has not come yet is nobody's business but the sender's.  That it waits for a person must not stay
+        hidden from who sent it.
         """
         if viewer.sees_all:
             return self
         steps = tuple(step for step in self.steps if step.partner_id in viewer.partner_ids)
         is_sender = self.sender.system.partner_id in viewer.partner_ids
         if is_sender:
+            if self.end is End.STUCK and len(steps) < len(self.steps):
+                steps += (self._for_the_sender(),)
             return replace(self, steps=steps, end=self.end if self.end in _TOLD else End.UNDER_WAY)
         if self.end in _CAME:
             return replace(self, steps=steps)
         return replace(self, steps=(), end=End.NOTHING)
+
+    def _for_the_sender(self) -> Step:
+        """In the place of what only staff are told of a lane that waits for a person."""
+        sender, receiver = self.sender.system.partner_id, self.receiver.system.partner
+        if self.steps[-1].code:
+            return Step(sender, f"{receiver} has to look at it; until then it waits.")
+        return Step(sender, "An earlier change of this ticket waits for a person; order is kept.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +131,7 @@ class Explanation:
     directions: tuple[Direction, ...]
 
 
-def explain(linked: LinkedTicket, field: DictionaryField) -> Explanation:
+def explain(linked: LinkedTicket, field: DictionaryField, *, now: datetime) -> Explanation:
     """What became of the latest change of this field in each direction.  A fixed number of queries; changes nothing."""
     sides = list(
         linked.sides.select_related("side__system__partner", "ticket").order_by("side__position", "pk")
@@ -127,7 +139,8 @@ def explain(linked: LinkedTicket, field: DictionaryField) -> Explanation:
     return Explanation(
         field,
         tuple(
-            _Telling(linked, field, sender, receiver).direction() for sender, receiver in (sides, sides[::-1])
+            _Telling(linked, field, sender, receiver, now).direction()
+            for sender, receiver in (sides, sides[::-1])
         ),
     )
 
@@ -136,10 +149,16 @@ class _Telling:
     """One direction of one field."""
 
     def __init__(
-        self, linked: LinkedTicket, field: DictionaryField, sender: TicketSide, receiver: TicketSide
+        self,
+        linked: LinkedTicket,
+        field: DictionaryField,
+        sender: TicketSide,
+        receiver: TicketSide,
+        now: datetime,
     ) -> None:
         self.linked = linked
         self.field = field
+        self.now = now
         self.sender, self.receiver = sender, receiver
         self.own, self.other = sender.side.system.partner_id, receiver.side.system.partner_id
         self.here, self.there = sender.side.system.partner.name, receiver.side.system.partner.name
@@ -290,14 +309,23 @@ class _Telling:
         if delivery.number > lane.head:
             ahead = delivery.number - lane.head
             text = f"It waits behind {ahead} earlier change{'s' if ahead > 1 else ''} of this ticket; order is kept."
+        elif lane.state == Lane.State.HELD:
+            text = "Somebody holds its lane: nothing leaves until it is resumed."
         elif lane.failure_message:
             text, code = lane.failure_message, lane.failure_code
         elif delivery.state == Delivery.State.SENT:
             text = f"It was sent, and whether it arrived is being verified in {self.there}'s own history."
         else:
-            text = _standstill(lane, self.sender.side, self.receiver.side) or "It is about to be written."
-        end = End.STUCK if lane.state != Lane.State.READY else End.UNDER_WAY
+            text = self._standstill(lane) or "It is about to be written."
+        end = {Lane.State.PARKED: End.STUCK, Lane.State.HELD: End.HELD}.get(
+            Lane.State(lane.state), End.UNDER_WAY
+        )
         return end, Step(STAFF, text, delivery.queued_at, delivery.pk, code=code)
+
+    def _standstill(self, lane: Lane) -> str:
+        """Why nothing of the lane can move at all."""
+        reason = by_an_end(lane, (self.sender.side, self.receiver.side), self.now)
+        return reason.words if reason else lane.system.failure_message
 
     # Looking things up.
 
@@ -332,7 +360,9 @@ class _Telling:
         deliveries = (
             Delivery.objects.filter(lane__linked_ticket=self.linked.pk, lane__target=self.receiver.side_id)
             .exclude(operation__in=(Delivery.Op.COMMENT, Delivery.Op.FILE, *Delivery.OF_RECEIVER))
-            .select_related("event", "lane__system", "lane__connection", "outgoing", "incoming")
+            .select_related(
+                "event", "lane__system", "lane__connection", "lane__linked_ticket", "outgoing", "incoming"
+            )
             .order_by("-number")
         )
         return next((one for one in deliveries[:LOOKED_AT] if self._carries(one)), None)
@@ -382,18 +412,6 @@ def _was_answered(delivery: Delivery) -> bool:
         lane__linked_ticket=delivery.lane.linked_ticket_id, event=delivery.event_id, origin=delivery.origin
     )
     return back.exclude(lane=delivery.lane_id).exists()
-
-
-def _standstill(lane: Lane, sender: Side, receiver: Side) -> str:
-    """Why nothing of the lane can move at all."""
-    if lane.connection.state != Connection.State.ACTIVE:
-        return "The connection is paused."
-    for side in (sender, receiver):
-        if side.is_paused:
-            return f"{side.system.partner} has paused its side: {side.paused_reason}"
-    if lane.system.failure_message:
-        return lane.system.failure_message
-    return ""
 
 
 def _is_later(event: SyncEvent, delivery: Delivery) -> bool:

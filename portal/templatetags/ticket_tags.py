@@ -62,6 +62,7 @@ END_TONES = {
     End.EQUAL: "green",
     End.UNDER_WAY: "azure",
     End.STUCK: "red",
+    End.HELD: "orange",
     End.UNDONE: "orange",
 }
 # Colours of the sides in timelines and bars: left, right.

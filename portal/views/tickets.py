@@ -136,7 +136,7 @@ def ticket_why(request: HttpRequest, pk: int, name: str) -> HttpResponse:
     linked = linked_ticket_for(request.user, pk)
     field = get_object_or_404(DictionaryField, connection=linked.connection_id, name=name)
     viewer = viewer_of(request.user)
-    told = explain(linked, field)
+    told = explain(linked, field, now=timezone.now())
     page = {
         "linked": linked,
         "title": title_for(linked, _sides(linked), viewer),

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
-import pytest
+from datetime import timedelta
 
-from integrations.models import Delivery, DictionaryField, FieldRule, LinkedTicket, Side
+import pytest
+from django.db.models import Model
+
+from integrations.models import (
+    Connection,
+    Delivery,
+    DictionaryField,
+    FieldRule,
+    Lane,
+    LinkedTicket,
+    Side,
+    System,
+)
 from integrations.services.explaining import Direction, End, explain
 from integrations.services.timeline.viewers import Viewer
 from tests.integrations import scenes
@@ -30,7 +42,9 @@ def matter() -> Matter:
 
 
 def directions(matter: Matter) -> tuple[Direction, Direction]:
-    there, back = explain(matter.linked, DictionaryField.objects.get(name="priority")).directions
+    there, back = explain(
+        matter.linked, DictionaryField.objects.get(name="priority"), now=scenes.NOW
+    ).directions
     return there, back
 
 
@@ -125,6 +139,59 @@ def test_a_change_behind_others_says_how_many(matter: Matter) -> None:
         End.UNDER_WAY,
         "It waits behind 1 earlier change of this ticket; order is kept.",
     )
+
+
+@pytest.mark.parametrize(
+    ("of", "values", "text"),
+    [
+        (LinkedTicket, {"state": "paused"}, "This linked ticket is paused. Its changes are collected."),
+        (Connection, {"state": "paused"}, "The connection is paused. Its changes are collected."),
+        (System, {"state": "paused"}, "Infinity Jira is paused. Its changes are collected."),
+        (
+            System,
+            {"paused_until": scenes.NOW + timedelta(minutes=5)},
+            "Infinity Jira does not answer as it should and is left alone for a while.",
+        ),
+        (System, {"paused_until": scenes.NOW}, "It is about to be written."),
+    ],
+)
+def test_what_keeps_everything_from_moving_is_named(
+    matter: Matter, of: type[Model], values: dict, text: str
+) -> None:
+    raised(matter)
+    of._default_manager.update(**values)
+    matter.linked.refresh_from_db()
+
+    assert told(directions(matter)[0]) == (End.UNDER_WAY, [SET, RELEASED, text])
+
+
+def test_a_lane_that_somebody_holds_says_so_to_staff(matter: Matter) -> None:
+    raised(matter)
+    scenes.park(matter.to_right, "invalid", "Jira does not take “Highest”.")
+    Lane.objects.update(state="held")
+
+    there = directions(matter)[0]
+
+    held = "Somebody holds its lane: nothing leaves until it is resumed."
+    assert told(there) == (End.HELD, [SET, RELEASED, held])
+    mercuri = Viewer(frozenset({matter.left.system.partner_id}))
+    assert told(there.seen_by(mercuri)) == (End.UNDER_WAY, [SET, RELEASED])
+
+
+def test_that_a_person_is_waited_for_is_told_to_the_sender_in_brief(matter: Matter) -> None:
+    mercuri = Viewer(frozenset({matter.left.system.partner_id}))
+    infinity = Viewer(frozenset({matter.right.system.partner_id}))
+    raised(matter)
+    scenes.park(matter.to_right, "invalid", "Jira does not take “Highest”.")
+    first = directions(matter)[0]
+    raised(matter)
+    behind = directions(matter)[0]
+
+    brief = "Infinity Solutions has to look at it; until then it waits."
+    assert told(first.seen_by(mercuri)) == (End.STUCK, [SET, RELEASED, brief])
+    assert told(first.seen_by(infinity)) == (End.NOTHING, [])
+    brief = "An earlier change of this ticket waits for a person; order is kept."
+    assert told(behind.seen_by(mercuri)) == (End.STUCK, [SET, RELEASED, brief])
 
 
 def test_a_side_that_is_paused_is_named(matter: Matter) -> None:

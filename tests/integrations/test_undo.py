@@ -230,7 +230,7 @@ def test_the_comparison_and_the_explanation_say_that_a_field_was_undone_until_it
     def told() -> tuple[str, str, list[str]]:
         row = next(one for one in compare(both.linked).rows if one.name == "status")
         field = DictionaryField.objects.get(name="status")
-        there = explain(both.linked, field).directions[0]
+        there = explain(both.linked, field, now=both.world.clock.now()).directions[0]
         return row.verdict.value, there.end.value, [step.text for step in there.steps]
 
     undone(both, by=get_user_model().objects.create_user("ravi"))

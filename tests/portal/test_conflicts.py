@@ -283,7 +283,7 @@ def test_why_a_value_did_not_move_is_told_by_the_decision(
     Delivery.objects.filter(number=1, lane=matter.to_right).update(state="superseded", done_at=NOW)
     field = matter.linked.connection.dictionary.get(name="priority")
 
-    forth, back = explain(matter.linked, field).directions
+    forth, back = explain(matter.linked, field, now=NOW).directions
 
     sentence = (
         "Both sides had changed it, and rosa decided that the value that stood there stands: "
