@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.db.models import Count, Manager, QuerySet
+from django.http import QueryDict
+from django.urls import reverse
 
+from portal.keyset import key_page
 from portal.models import DriftAction, DriftActionItem, QueueAction, QueueActionLane
 
 Action = TypeVar("Action", QueueAction, DriftAction)
@@ -58,3 +61,24 @@ def told_of(rows: Manager[Row]) -> list[Told]:
     answers = rows.exclude(outcome=outcomes.TO_DO).order_by().values_list("outcome", "message")
     counted = answers.annotate(count=Count("pk")).order_by("-count", "message")
     return [Told(outcomes(outcome).label, message, count) for outcome, message, count in counted[:20]]
+
+
+def shared_page(action: Action, rows: Manager[Row], query: QueryDict, name: str) -> dict[str, Any]:
+    """What the page of an action shows whatever it acts on; `name` is its address's, with `_run` and `_drop` beside it."""
+    outcomes = rows.model.Outcome
+    counts = dict(rows.order_by().values_list("outcome").annotate(count=Count("pk")))
+    total, outcome = sum(counts.values()), query.get("outcome", "")
+    narrowed = rows.filter(outcome=outcome) if outcome in outcomes.values else rows.all()
+    return {
+        "action": action,
+        "told": told_of(rows),
+        "total": total,
+        "finished": total - counts.get(outcomes.TO_DO, 0),
+        "is_more": total >= MOST,
+        "outcomes": [(value, label, counts.get(value, 0)) for value, label in outcomes.choices],
+        "outcome": outcome,
+        "page": key_page(narrowed, ("pk",), query.get("page", "")),
+        "here": reverse(name, args=[action.pk]),
+        "run": reverse(f"{name}_run", args=[action.pk]),
+        "drop": reverse(f"{name}_drop", args=[action.pk]),
+    }

@@ -5,20 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import path
+from django.urls import path, reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from portal.access import requires
 from portal.acting import signed_in
-from portal.bulk import MOST, told_of, unfinished
+from portal.bulk import shared_page, unfinished
 from portal.drift import drift_for, drift_rows
-from portal.drift_actions import Act, Outcome, carry_on, hits_of, plan
+from portal.drift_actions import Act, carry_on, hits_of, plan
 from portal.forms.drift import AcceptForm, DriftActForm, DriftFilter, ExceptionFilter
-from portal.keyset import key_page
 from portal.live import render_live
 from portal.models import DriftAction
 from portal.tickets import viewer_of
@@ -77,7 +75,7 @@ def drift_action_run(request: HttpRequest, pk: int) -> HttpResponse:
 def drift_action_drop(request: HttpRequest, pk: int) -> HttpResponse:
     """Forget an action that did not begin; what is left of one that began is left as it is."""
     action = _action(request, pk)
-    back = "drift_exceptions" if action.act == Act.REVOKE else "drift_list"
+    back = _list_of(action)
     if action.started_at is None:
         action.delete()
         messages.info(request, "Nothing was done.")
@@ -92,28 +90,21 @@ def _action(request: HttpRequest, pk: int) -> DriftAction:
 
 
 def _page(request: HttpRequest, action: DriftAction) -> dict[str, Any]:
-    counts = dict(action.items.order_by().values_list("outcome").annotate(count=Count("pk")))
-    total, to_do = sum(counts.values()), counts.get(Outcome.TO_DO, 0)
-    rows = action.items.all()
-    outcome = request.GET.get("outcome", "")
-    if outcome in Outcome.values:
-        rows = rows.filter(outcome=outcome)
-    page = key_page(rows, ("pk",), request.GET.get("page", ""))
-    drifts = drift_for(request.user).filter(pk__in=[one.drift_id for one in page.rows])
+    shared = shared_page(action, action.items, request.GET, "drift_action")
+    drifts = drift_for(request.user).filter(pk__in=[one.drift_id for one in shared["page"].rows])
     shown = {row.drift.pk: row for row in drift_rows(drifts, viewer_of(request.user, "queue"))}
-    return {
-        "action": action,
+    return shared | {
+        "noun": "difference",
+        "list": reverse(_list_of(action)),
         "hits": hits_of(action) if action.started_at is None else [],
-        "told": told_of(action.items),
-        "total": total,
-        "finished": total - to_do,
-        "is_more": total >= MOST,
-        "outcomes": [(value, label, counts.get(value, 0)) for value, label in Outcome.choices],
-        "outcome": outcome,
-        "page": page,
-        "rows": [(one, shown[one.drift_id]) for one in page.rows if one.drift_id in shown],
+        "rows": [(one, shown[one.drift_id]) for one in shared["page"].rows if one.drift_id in shown],
         "accept_form": AcceptForm(),
     }
+
+
+def _list_of(action: DriftAction) -> str:
+    """The list from which its differences were chosen."""
+    return "drift_exceptions" if action.act == Act.REVOKE else "drift_list"
 
 
 urlpatterns = [

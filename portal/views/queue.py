@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Sequence
 
 from django.contrib import messages
-from django.db.models import Count
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
@@ -25,12 +24,11 @@ from integrations.services.waiting import is_outcome_unknown, reason_of, verifie
 from knowledgebase.search import article_for
 from portal import audit
 from portal.access import may, require, requires
-from portal.bulk import MOST, told_of, unfinished
+from portal.bulk import MOST, shared_page, unfinished
 from portal.conflicts import answers_of, questions_of
 from portal.exports import Cell, csv_response
 from portal.forms.conflicts import DecisionForm
 from portal.forms.queue import ActForm, QueueFilter, SkipForm
-from portal.keyset import key_page
 from portal.live import render_live
 from portal.models import QueueAction, User
 from portal.queue import (
@@ -46,7 +44,7 @@ from portal.queue import (
     lane_rows,
     lanes_for,
 )
-from portal.queue_actions import Act, Outcome, carry_on, do, hits_of, meant, plan, right_for
+from portal.queue_actions import Act, carry_on, do, hits_of, meant, plan, right_for
 from portal.tickets import viewer_of
 
 EXPORT_HEADER = (
@@ -187,30 +185,15 @@ def _action(request: HttpRequest, pk: int) -> QueueAction:
 
 
 def _action_page(request: HttpRequest, action: QueueAction) -> dict:
-    counts = dict(action.lanes.order_by().values_list("outcome").annotate(count=Count("pk")))
-    total, to_do = sum(counts.values()), counts.get(Outcome.TO_DO, 0)
-    rows = action.lanes.all()
-    outcome = request.GET.get("outcome", "")
-    if outcome in Outcome.values:
-        rows = rows.filter(outcome=outcome)
-    page = key_page(rows, ("pk",), request.GET.get("page", ""))
-    lanes = Lane.objects.select_related("linked_ticket__connection").in_bulk(
-        [one.lane_id for one in page.rows]
-    )
+    shared = shared_page(action, action.lanes, request.GET, "queue_action")
+    keys = [one.lane_id for one in shared["page"].rows]
+    lanes = Lane.objects.select_related("linked_ticket__connection").in_bulk(keys)
     shown = lane_rows(list(lanes.values()), viewer_of(request.user, "queue"), now=timezone.now())
     by_lane = {row.lane.pk: row for row in shown}
-    return {
-        "action": action,
+    return shared | {
+        "noun": "lane",
         "hits": hits_of(action) if action.started_at is None else [],
-        "told": told_of(action.lanes),
-        "total": total,
-        "to_do": to_do,
-        "finished": total - to_do,
-        "is_more": total >= MOST,
-        "outcomes": [(value, label, counts.get(value, 0)) for value, label in Outcome.choices],
-        "outcome": outcome,
-        "page": page,
-        "rows": [(one, by_lane[one.lane_id]) for one in page.rows if one.lane_id in by_lane],
+        "rows": [(one, by_lane[one.lane_id]) for one in shared["page"].rows if one.lane_id in by_lane],
         "skip_form": SkipForm(may_have_arrived=True),
     }
 
