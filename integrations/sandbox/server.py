@@ -130,13 +130,15 @@ class Server:
         finally:
             loop.close()
 
-    def handle(self, request: Request) -> tuple[Response | None, Fate]:
-        """Answer one request.  None means that the connection is cut."""
+    def handle(self, request: Request) -> tuple[Response | None, Fate, str]:
+        """Answer one request, with the date of the answer.  None means that the connection is cut."""
         if self._is_own(request):
             with self.system.lock:
-                return self._safely(request, lambda: self._handle_own(request)), Fate()
+                date = self.date()
+                return self._safely(request, lambda: self._handle_own(request)), Fate(), date
         started = time.perf_counter()
         with self.system.lock:
+            date = self.date()
             fate = self.system.faults.fate(request.method, request.path)
             response, route = self._handle_vendor(request, fate)
             cut = fate.blow in (Blow.RESET, Blow.ANSWER_LOST, Blow.TRUNCATED)
@@ -150,7 +152,11 @@ class Server:
                 _asked_to_wait_s(response),
             )
             self.calls.note(route, call)
-        return response, fate
+        return response, fate, date
+
+    def date(self) -> str:
+        """The present moment by the system's own clock, as an answer tells it."""
+        return _date(int(self.system.clock.now().timestamp()))
 
     def _is_own(self, request: Request) -> bool:
         return request.path == "/" or request.path.startswith(("/_sandbox/", *self.system.people_paths))
@@ -216,34 +222,35 @@ class _Connection(asyncio.Protocol):
             try:
                 request = self._reader.take()
             except BadRequest as error:
-                self._send(Response(error.status, str(error).encode(), "text/plain"), Fate(), None)
+                refusal = Response(error.status, str(error).encode(), "text/plain")
+                self._send(refusal, Fate(), self._server.date(), None)
                 return
             if request is None:
                 if self._reader.wants_continue:
                     self._reader.wants_continue = False
                     self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
                 return
-            response, fate = self._server.handle(request)
+            response, fate, date = self._server.handle(request)
             delay_s = fate.delay_s + (response.delay_s if response is not None else 0)
             if delay_s:
                 self._busy = True
-                self._loop.call_later(delay_s, self._send_late, response, fate, request)
+                self._loop.call_later(delay_s, self._send_late, response, fate, date, request)
             else:
-                self._send(response, fate, request)
+                self._send(response, fate, date, request)
 
-    def _send_late(self, response: Response | None, fate: Fate, request: Request) -> None:
+    def _send_late(self, response: Response | None, fate: Fate, date: str, request: Request) -> None:
         self._busy = False
         if not self._closed:
-            self._send(response, fate, request)
+            self._send(response, fate, date, request)
             self._pump()
 
-    def _send(self, response: Response | None, fate: Fate, request: Request | None) -> None:
+    def _send(self, response: Response | None, fate: Fate, date: str, request: Request | None) -> None:
         if response is None:
             self.cut()
             return
         keep_alive = request is not None and request.keep_alive
         head_only = request is not None and request.method == "HEAD"
-        data = encode(response, date=_date(int(time.time())), keep_alive=keep_alive, head_only=head_only)
+        data = encode(response, date=date, keep_alive=keep_alive, head_only=head_only)
         if fate.blow is Blow.TRUNCATED:
             self._transport.write(data[: -max(1, len(response.body) // 2)])
             self._close()

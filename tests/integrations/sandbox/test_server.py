@@ -46,6 +46,14 @@ def answer(line: socket.socket, until: bytes) -> bytes:
 # --- Connections ---
 
 
+def test_an_answer_is_dated_by_the_systems_own_clock(zendesk: Vendor) -> None:
+    dates = [zendesk("GET", "/users/me").headers["Date"]]
+    zendesk.clock.advance(90.5)
+    dates.append(zendesk("GET", "/users/me").headers["Date"])
+
+    assert dates == ["Mon, 02 Mar 2026 12:00:00 GMT", "Mon, 02 Mar 2026 12:01:30 GMT"]
+
+
 def test_a_connection_is_kept_and_requests_may_be_sent_ahead(line: socket.socket) -> None:
     line.sendall(
         b"GET /one HTTP/1.1\r\nHost: a\r\n\r\nGET /two HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
