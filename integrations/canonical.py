@@ -111,6 +111,8 @@ class History:
     The cursor is the connector's own text; it never points past a change that is not in `changes`.
     `has_more` is true when the connector stopped at its page limit: ask again with the new cursor.
     `mark` is the state of the ticket that was read, as `Changed.marks` names it; "" where the system does not tell.
+    `as_of` is a time by the system's own clock: what happened before it is told, unless there is more; None where that
+    is not known.
     """
 
     changes: tuple[Change, ...]
@@ -118,6 +120,7 @@ class History:
     head: TicketHead
     has_more: bool = False
     mark: str = ""
+    as_of: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

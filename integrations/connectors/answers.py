@@ -9,23 +9,39 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
 from integrations.connectors import errors
 
 MAX_DETAIL_CHARS = 500
+# How far the clocks of one system's machines may lie apart.
+CLOCKS_DIFFER = timedelta(seconds=1)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer with an expected status.  `wrote` is true for the answer to a write."""
+    """An answer with an expected status.  `wrote` is true for the answer to a write.
+
+    `took_s`: from before the request left until the answer was there; None where that was not measured.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
     wrote: bool = False
+    took_s: float | None = None
+
+    def asked_at(self) -> datetime | None:
+        """When the request left, by the clock that dates the system's answers, or a bit earlier; None without a date.
+
+        The date lies between request and answer; the parts of a second that it leaves out make it earlier.
+        """
+        at = _http_date(self.headers.get("Date") or "")
+        return (
+            None if at is None or self.took_s is None else at - timedelta(seconds=self.took_s) - CLOCKS_DIFFER
+        )
 
     def json(self) -> dict | list:
         """The body as JSON object or array; Garbled when it is something else.
@@ -161,10 +177,16 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
     with contextlib.suppress(ValueError):
         seconds = float(raw)
         return max(0.0, seconds) if math.isfinite(seconds) else None
+    at = _http_date(raw)
+    return None if at is None else max(0.0, (at - datetime.now(UTC)).total_seconds())
+
+
+def _http_date(text: str) -> datetime | None:
+    """A date as HTTP headers have it, in UTC; None when it is none."""
     with contextlib.suppress(ValueError, TypeError, OverflowError):
-        at = email.utils.parsedate_to_datetime(raw)
+        at = email.utils.parsedate_to_datetime(text)
         # "-0000" gives a time without zone, which means UTC.
-        return max(0.0, ((at if at.tzinfo else at.replace(tzinfo=UTC)) - datetime.now(UTC)).total_seconds())
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
     return None
 
 

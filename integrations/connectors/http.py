@@ -202,9 +202,9 @@ class Http:
             headers={**self._headers, **sent_headers},
             auth=self._auth,
         )
-        status, answer_headers, body = self._exchange(request, self._new_call(writes), calls)
+        status, answer_headers, body, took_s = self._exchange(request, self._new_call(writes), calls)
         if status in expect:
-            return Answer(status, answer_headers, body, writes)
+            return Answer(status, answer_headers, body, writes, took_s)
         raise self._error(status, answer_headers, body, writes)
 
     @contextlib.contextmanager
@@ -253,7 +253,7 @@ class Http:
 
     def _exchange(
         self, request: requests.Request, call: Call, calls: int
-    ) -> tuple[int, Mapping[str, str], bytes]:
+    ) -> tuple[int, Mapping[str, str], bytes, float]:
         self.gate.enter(calls)
         started = time.perf_counter()
         status = None
@@ -263,7 +263,7 @@ class Http:
                 status = response.status_code
                 body = b"".join(self._chunks(response, call, MAX_ANSWER_BYTES))
                 received = len(body)
-                return status, response.headers, body
+                return status, response.headers, body, time.perf_counter() - started
         finally:
             sent = len(request.data) if isinstance(request.data, bytes | SizedBody) else 0
             self._note(request.method or "", _split(request.url or "").path, status, started, sent, received)

@@ -105,12 +105,15 @@ class HookRequest:
 class Hook:
     """What a proven web hook hints at: these tickets changed, done by this account.
 
-    `delivery_id` is the same when the vendor sends it again.  Nothing else of the body is ever used.
+    `delivery_id` is the same when the vendor sends it again.  `happened_at` is the system's own time of what it tells,
+    not earlier than it really was; None where it names none, or where `History.as_of` is never known.  Nothing else of
+    the body is ever used.
     """
 
     delivery_id: str
     remote_ids: tuple[str, ...]
     actor_id: str = ""
+    happened_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

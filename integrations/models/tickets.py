@@ -57,6 +57,8 @@ class Ticket(models.Model):
     # Asked for by something that can wait, such as catching up after an outage: read after live work.
     read_is_bulk = models.BooleanField(default=False)
     read_at = models.DateTimeField(null=True, blank=True)
+    # Until when its history was told by the last reading, by its system's own clock; nothing where that is not known.
+    told_until = models.DateTimeField(null=True, blank=True)
     read_failures = models.PositiveIntegerField(default=0)
 
     objects = TicketQuerySet.as_manager()

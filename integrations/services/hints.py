@@ -1,7 +1,8 @@
 """Hints that something changed: a proven web hook, or the answer to asking a system what changed since.
 
-A hint only says which tickets to read; nothing of its body is used.  A lost, doubled, reordered or forged hint is
-harmless, because the ticket's own history is the truth.
+A hint only says which tickets to read; nothing of its body is used but the time of what it tells: a ticket whose history
+was read later is not read again for it.  A lost, doubled, reordered or forged hint is harmless, because the ticket's own
+history is the truth.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from django.db import transaction
 from integrations.connectors.errors import ConnectorError
 from integrations.connectors.protocol import Connector, Hook
 from integrations.engine.effects import NoteSystemAnswer, NoteSystemFailure
+from integrations.engine.hints import latest
 from integrations.models import HookReceipt, System
 from integrations.services.systems import open_connector_for
 from integrations.statements import insert_new
@@ -40,10 +42,11 @@ MOST_LIVE = 50
 
 
 def take_hook(system: System, hook: Hook, now: datetime) -> bool:
-    """Record a proven web hook and mark its tickets for reading; False when there was nothing to record.
+    """Record a proven web hook and mark its tickets for reading; False when there is nothing to read for it.
 
-    One that was taken before changes nothing.  One about a change that our own account made is not stored at all:
-    whatever we write is read back by whoever wrote it, and asking the system finds what others did in our name.
+    One that was taken before changes nothing; one that comes after what it tells was read marks nothing.  One about a
+    change that our own account made is not stored at all: whatever we write is read back by whoever wrote it, and
+    asking the system finds what others did in our name.
     """
     if hook.actor_id and hook.actor_id in (system.account_id, system.account_alias):
         _note_alive(system, now)
@@ -58,13 +61,18 @@ class _Arrival:
     system: System
     hook: Hook
     at: datetime
-    is_new: bool | None = None
+    is_news: bool | None = None
     error: Exception | None = None
 
     @property
     def key(self) -> tuple[int, str]:
         """What it is known by when it comes again."""
         return self.system.pk, self.hook.delivery_id[:200]
+
+    @property
+    def tickets(self) -> list[tuple[int, str]]:
+        """The tickets that it names, by system and its key."""
+        return [(self.system.pk, remote_id) for remote_id in self.hook.remote_ids]
 
 
 class _Desk:
@@ -75,14 +83,14 @@ class _Desk:
         self._arrived: deque[_Arrival] = deque()
 
     def take(self, arrival: _Arrival) -> bool:
-        """Wait until it is stored; whether it is new.  Raises what storing raised."""
+        """Wait until it is stored; whether something is to be read for it.  Raises what storing raised."""
         self._arrived.append(arrival)
         with self._turn:
-            if arrival.is_new is None and arrival.error is None:
+            if arrival.is_news is None and arrival.error is None:
                 self._store([self._arrived.popleft() for _ in range(len(self._arrived))])
         if arrival.error is not None:
             raise arrival.error
-        return bool(arrival.is_new)
+        return bool(arrival.is_news)
 
     def _store(self, arrivals: list[_Arrival]) -> None:
         try:
@@ -107,20 +115,29 @@ def _store_hooks(arrivals: Sequence[_Arrival]) -> None:
     }
     with transaction.atomic():
         fresh = insert_new(list(receipts.values()), ("system_id", "delivery_id"))
-        named = {(one.system.pk, pk) for one in arrivals if one.key in fresh for pk in one.hook.remote_ids}
-        tickets.lock_known((pk for pk, _ in named), {remote_id for _, remote_id in named})
+        untold = tickets.lock_untold(_told([one for one in arrivals if one.key in fresh]))
         for system_id, system in sorted(systems.items()):
             new = [one for one in arrivals if one.key in fresh and one.system.pk == system_id]
-            remote_ids = [remote_id for one in new for remote_id in one.hook.remote_ids]
             if not new:
                 continue
             now = max(one.at for one in new)
-            tickets.mark_hinted(system_id, remote_ids, now)
+            remote_ids = [remote_id for one_system_id, remote_id in untold if one_system_id == system_id]
+            if remote_ids:
+                tickets.mark_hinted(system_id, remote_ids, now)
             _note_alive(system, now)
     for one in arrivals:
-        one.is_new = one.key in fresh
+        one.is_news = one.key in fresh and not untold.isdisjoint(one.tickets)
         # The same one may have come twice at the same moment.
         fresh.discard(one.key)
+
+
+def _told(arrivals: Sequence[_Arrival]) -> dict[tuple[int, str], datetime | None]:
+    """When what these web hooks tell of each ticket happened last."""
+    times: dict[tuple[int, str], list[datetime | None]] = {}
+    for one in arrivals:
+        for ticket in one.tickets:
+            times.setdefault(ticket, []).append(one.hook.happened_at)
+    return {ticket: latest(found) for ticket, found in times.items()}
 
 
 def _note_alive(system: System, now: datetime) -> None:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from django.db import transaction
 from django.db.models import Min
 
 from integrations.canonical import Attachment, Change, ChangeKind, Comment, Person
@@ -115,9 +116,13 @@ class DjangoStage:
 
     # Web hooks and people.
 
-    def note_hints(self, system_id: int, remote_ids: Iterable[str], now: datetime) -> None:
-        """These tickets changed, somebody says."""
-        tickets.note_hints(system_id, remote_ids, now)
+    def note_hint(
+        self, system_id: int, remote_id: str, now: datetime, happened_at: datetime | None = None
+    ) -> None:
+        """This ticket changed, somebody says, at that time by its system's clock."""
+        with transaction.atomic():
+            if tickets.lock_untold({(system_id, remote_id): happened_at}):
+                tickets.mark_hinted(system_id, [remote_id], now)
 
     def note_polled(self, system_id: int, marks: Mapping[str, str], now: datetime) -> None:
         """A system was asked what changed, and named these tickets with the states they are in."""
@@ -282,6 +287,10 @@ class DjangoStage:
 
     # Looking.
 
+    def is_due(self, system_id: int, remote_id: str, now: datetime) -> bool:
+        """Whether a ticket is to be read now."""
+        return Ticket.objects.filter(system=system_id, remote_id=remote_id, read_due_at__lte=now).exists()
+
     def lanes_of(self, system_id: int, remote_id: str) -> list[rows.LaneRow]:
         """The lanes of all linked tickets that a ticket stands in."""
         linked = TicketSide.objects.filter(ticket__system=system_id, ticket__remote_id=remote_id)
@@ -352,6 +361,7 @@ def _ticket(one: Ticket) -> rows.TicketRow:
         twin_of=one.twin_of_id,
         read_due_at=one.read_due_at,
         read_at=one.read_at,
+        told_until=one.told_until,
         read_failures=one.read_failures,
     )
 

@@ -112,6 +112,21 @@ class Noted:
     until_ms: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Hinted:
+    """A web hook that was answered: it told of the ticket's first `told` changes, of which `stored` were stored then.
+
+    `is_due`: whether the ticket was to be read now.
+    """
+
+    ms: int
+    place: int
+    remote_id: str
+    told: int
+    stored: int
+    is_due: bool
+
+
 @dataclass(slots=True)
 class Journal:
     """The record of one world."""
@@ -123,7 +138,7 @@ class Journal:
     # (ms, place, until ms, worker): a system asked for a pause, and that was stored.
     pauses: list[tuple[int, int, int, int]] = field(default_factory=list)
     health: list[Noted] = field(default_factory=list)
-    hints: list[tuple[int, int, str]] = field(default_factory=list)
+    hints: list[Hinted] = field(default_factory=list)
     published: list[tuple[int, int, str, RuleSet]] = field(default_factory=list)
     skipped: list[tuple[int, int]] = field(default_factory=list)
     # (ms, lane, code, whether anything is to be decided in it): somebody found it stopped.

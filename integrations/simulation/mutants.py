@@ -8,10 +8,11 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest import mock
 
+from integrations.canonical import History
 from integrations.engine import (
     conflicts,
     decisions,
@@ -29,6 +30,7 @@ from integrations.mapping import plan as mapping
 from integrations.simulation import workers
 from integrations.simulation.memory import Memory, MemoryStore, fights
 from integrations.simulation.stage import MemoryStage
+from integrations.simulation.systems import SimulatedSystem
 from integrations.simulation.world import Options
 
 Patch = tuple[Any, str, Callable[..., Any]]
@@ -150,8 +152,16 @@ def _passes_an_event(store: MemoryStore, request: Any) -> Any:
     return _judge(store, replace(request, history=replace(request.history, changes=known)))
 
 
-def _takes_no_hints(stage: MemoryStage, system_id: int, remote_ids: Any, now: Any) -> None:
+def _takes_no_hints(stage: MemoryStage, system_id: int, remote_id: str, now: Any, happened_at: Any) -> None:
     """The web hook is answered and forgotten."""
+
+
+_history = SimulatedSystem.history
+
+
+def _is_dated_too_late(system: SimulatedSystem, remote_id: str, since: str) -> History:
+    told = _history(system, remote_id, since)
+    return replace(told, as_of=told.as_of and told.as_of + timedelta(seconds=3))
 
 
 _release = mapping.release
@@ -400,7 +410,14 @@ MUTANTS: tuple[Mutant, ...] = (
         "a web hook that was answered leads to a reading",
         "base",
         frozenset({"I8"}),
-        ((MemoryStage, "note_hints", _takes_no_hints),),
+        ((MemoryStage, "note_hint", _takes_no_hints),),
+    ),
+    Mutant(
+        "told before",
+        "a web hook leads to no reading only where what it tells was read before",
+        "base",
+        frozenset({"I8"}),
+        ((SimulatedSystem, "history", _is_dated_too_late),),
     ),
     Mutant(
         "allow-list",

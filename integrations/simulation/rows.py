@@ -46,6 +46,7 @@ class TicketRow:
     hinted_at: datetime | None = None
     read_due_at: datetime | None = None
     read_at: datetime | None = None
+    told_until: datetime | None = None
     read_failures: int = 0
 
 

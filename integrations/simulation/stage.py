@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random as random_module
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
+from integrations.engine import hints
 from integrations.engine.budget import Budget
 from integrations.engine.ports import Store
 from integrations.engine.values import (
@@ -44,8 +45,10 @@ class Stage(Protocol):
         """The store as one worker process opens it."""
         ...
 
-    def note_hints(self, system_id: int, remote_ids: Iterable[str], now: datetime) -> None:
-        """These tickets changed, somebody says."""
+    def note_hint(
+        self, system_id: int, remote_id: str, now: datetime, happened_at: datetime | None = None
+    ) -> None:
+        """This ticket changed, somebody says, at that time by its system's clock."""
         ...
 
     def note_polled(self, system_id: int, marks: Mapping[str, str], now: datetime) -> None:
@@ -128,6 +131,10 @@ class Stage(Protocol):
         """Queue what was looked at; whether there was anything to put back."""
         ...
 
+    def is_due(self, system_id: int, remote_id: str, now: datetime) -> bool:
+        """Whether a ticket is to be read now."""
+        ...
+
     def lanes_of(self, system_id: int, remote_id: str) -> list[LaneRow]:
         """The lanes of all linked tickets that a ticket stands in."""
         ...
@@ -182,9 +189,13 @@ class MemoryStage:
         """The store as one worker process opens it."""
         return MemoryStore(self.memory, random)
 
-    def note_hints(self, system_id: int, remote_ids: Iterable[str], now: datetime) -> None:
-        """These tickets changed, somebody says."""
-        self.memory.note_hints(system_id, remote_ids, now)
+    def note_hint(
+        self, system_id: int, remote_id: str, now: datetime, happened_at: datetime | None = None
+    ) -> None:
+        """This ticket changed, somebody says, at that time by its system's clock."""
+        row = self.memory.ticket(system_id, remote_id)
+        if not hints.is_told(happened_at, row.told_until if row else None):
+            self.memory.note_hints(system_id, [remote_id], now)
 
     def note_polled(self, system_id: int, marks: Mapping[str, str], now: datetime) -> None:
         """A system was asked what changed, and named these tickets with the states they are in."""
@@ -329,6 +340,11 @@ class MemoryStage:
     def confirm_undoing(self, number: int, now: datetime) -> bool:
         """Queue what was looked at; whether there was anything to put back."""
         return undoing.confirm(self.memory, self.memory.undoings[number], now)
+
+    def is_due(self, system_id: int, remote_id: str, now: datetime) -> bool:
+        """Whether a ticket is to be read now."""
+        row = self.memory.ticket(system_id, remote_id)
+        return row is not None and row.read_due_at is not None and row.read_due_at <= now
 
     def lanes_of(self, system_id: int, remote_id: str) -> list[LaneRow]:
         """The lanes of all linked tickets that a ticket stands in."""

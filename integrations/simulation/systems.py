@@ -44,7 +44,8 @@ class Traits:
     """What one system does differently from another.
 
     `steps`: statuses that a change to this one has to pass through.  `guards_writes`: a write is refused as stale when
-    anything happened to the ticket that the writer does not know of.  `gives_marks`: it names a ticket's state.  `skew_s`: how far its clock is ahead of ours.  `limits`: how
+    anything happened to the ticket that the writer does not know of.  `gives_marks`: it names a ticket's state.
+    `dates_answers`: it tells of what time its history is.  `skew_s`: how far its clock is ahead of ours.  `limits`: how
     many characters a field keeps.  `page_size`: changes that one answer of its history holds; 0 means all.
     """
 
@@ -54,6 +55,7 @@ class Traits:
     gives_change_ids: bool = True
     guards_writes: bool = False
     gives_marks: bool = True
+    dates_answers: bool = True
     search_lag_s: int = 0
     late_execution_s: int = 40
     skew_s: float = 0.0
@@ -155,6 +157,7 @@ class SimulatedSystem:
             self._head(remote_id),
             has_more=end < len(ticket.history),
             mark=self.mark(remote_id),
+            as_of=self._time() if self.traits.dates_answers else None,
         )
 
     def mark(self, remote_id: str) -> str:

@@ -6,6 +6,7 @@ import random as random_module
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from integrations.canonical import Change, ChangeKind, Value
@@ -15,7 +16,7 @@ from integrations.engine import effects
 from integrations.engine.ports import ClaimedLane, Context
 from integrations.engine.values import ConnectionView
 from integrations.simulation.clock import HOUR, MINUTE, SECOND, Agenda, VirtualClock, milliseconds
-from integrations.simulation.journal import Happened, Journal, Noted, Sent
+from integrations.simulation.journal import Happened, Hinted, Journal, Noted, Sent
 from integrations.simulation.limits import CallLimit
 from integrations.simulation.mishaps import Mishaps
 from integrations.simulation.names import Names
@@ -35,6 +36,8 @@ MOST_EVENTS = 60_000
 # A rule of a system's own acts so much after what it reacts to.
 ROBOT = "Robot"
 ROBOT_MS = 100
+# What answers of this kind of system are of is not known: every hint leads to a reading.
+UNDATED = "board"
 # A hint that the portal could not take in is sent again after this.
 HINT_AGAIN_MS = 30 * SECOND
 
@@ -309,7 +312,7 @@ class World:
         self._insist(place, remote_id, change)
         if change.actor.id != OUR_ACCOUNT:
             # What our own account did is not told; whoever wrote it reads it back.
-            self._hint(place, remote_id)
+            self._hint(place, remote_id, change.at)
 
     def _insist(self, place: int, remote_id: str, change: Change) -> None:
         """A rule of the system's own sets its status again; when people go home it is switched off."""
@@ -326,7 +329,7 @@ class World:
         self._open_timed -= 1
         self.systems[place].person_sets(remote_id, ROBOT, status=status)
 
-    def _hint(self, place: int, remote_id: str) -> None:
+    def _hint(self, place: int, remote_id: str, happened_at: datetime) -> None:
         fault = self.mishaps.of_hint(place, self.clock.ms)
         kind = fault.kind if fault else ""
         if kind == "hint_lost":
@@ -334,20 +337,28 @@ class World:
         delay_ms = self.network.random.randint(20, 1_500)
         if fault and kind == "hint_delayed":
             delay_ms += fault.ms
+        told = len(self.systems[place].tickets[remote_id].history)
+        take = self._taking_hint(place, remote_id, told, happened_at)
         for number in range(2 if kind == "hint_doubled" else 1):
-            self.agenda.after(delay_ms + 700 * number, self._taking_hint(place, remote_id))
+            self.agenda.after(delay_ms + 700 * number, take)
 
-    def _taking_hint(self, place: int, remote_id: str) -> Callable[[], None]:
-        return lambda: self._take_hint(place, remote_id)
+    def _taking_hint(
+        self, place: int, remote_id: str, told: int = 0, happened_at: datetime | None = None
+    ) -> Callable[[], None]:
+        return lambda: self._take_hint(place, remote_id, told, happened_at)
 
-    def _take_hint(self, place: int, remote_id: str) -> None:
+    def _take_hint(
+        self, place: int, remote_id: str, told: int = 0, happened_at: datetime | None = None
+    ) -> None:
         if self.is_database_down():
             # It was not answered with 2xx, so the vendor sends it again.
-            self.agenda.after(HINT_AGAIN_MS, self._taking_hint(place, remote_id))
+            self.agenda.after(HINT_AGAIN_MS, self._taking_hint(place, remote_id, told, happened_at))
             return
-        self.journal.hints.append((self.clock.ms, place, remote_id))
-        self.journal.traced(f"{self.clock.ms} hint {place} {remote_id}")
-        self.stage.note_hints(self.keys[place], [remote_id], self.clock.now())
+        now, key = self.clock.now(), self.keys[place]
+        self.stage.note_hint(key, remote_id, now, happened_at)
+        stored, is_due = int(self.stage.cursor(key, remote_id) or 0), self.stage.is_due(key, remote_id, now)
+        self.journal.hints.append(Hinted(self.clock.ms, place, remote_id, told, stored, is_due))
+        self.journal.traced(f"{self.clock.ms} hint {place} {remote_id}: {'read' if is_due else 'told'}")
         self.nudge()
 
     def _polling(self, place: int) -> Callable[[], None]:
@@ -404,6 +415,7 @@ def _traits(setup: SystemSetup, place: int) -> Traits:
         gives_change_ids=setup.gives_change_ids,
         guards_writes=setup.guards_writes,
         gives_marks=setup.gives_marks,
+        dates_answers=setup.kind != UNDATED,
         search_lag_s=setup.search_lag_s,
         skew_s=setup.skew_s,
         page_size=setup.page_size,

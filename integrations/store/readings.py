@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from integrations.canonical import Attachment, Change, ChangeKind, Comment, History
 from integrations.connectors.errors import HeldBack, Refused
-from integrations.engine import echo, reading
+from integrations.engine import echo, hints, reading
 from integrations.engine.effects import NoteReadFailure, StoreReading
 from integrations.engine.values import LinkState, OpenWrite, TicketState, TicketView
 from integrations.events import News, SeenChange, histories_read
@@ -52,6 +52,7 @@ _TICKET_FIELDS = (
     "opened_at",
     "changed_at",
     "read_at",
+    "told_until",
     "read_failures",
     "read_due_at",
 )
@@ -59,6 +60,7 @@ _QUIET_FIELDS = (
     "cursor",
     "mark",
     "read_at",
+    "told_until",
     "read_failures",
     "read_due_at",
     "is_gone",
@@ -141,9 +143,20 @@ def note_read_failure(request: NoteReadFailure, now: datetime) -> None:
     if isinstance(request.error, Refused):
         ticket.refused_at = ticket.refused_at or now
         ticket.refused_because = request.error.message[:300]
+        # Any web hook may be the one that shows it again.
+        ticket.told_until = None
     if request.retry_at is None:
         ticket.is_gone = True
-    ticket.save(update_fields=["read_failures", "read_due_at", "is_gone", "refused_at", "refused_because"])
+    ticket.save(
+        update_fields=[
+            "read_failures",
+            "read_due_at",
+            "is_gone",
+            "refused_at",
+            "refused_because",
+            "told_until",
+        ]
+    )
     if ticket.is_gone and not was_gone:
         presence.tell_gone(ticket, now)
 
@@ -206,6 +219,7 @@ def _quiet_row(ticket: Ticket, request: StoreReading, now: datetime) -> tuple[in
         history.cursor,
         _mark(history),
         _read_at(ticket, request),
+        _told_until(ticket, history),
         0,
         _next_due(ticket, request, now),
         ticket.is_gone,
@@ -217,6 +231,10 @@ def _quiet_row(ticket: Ticket, request: StoreReading, now: datetime) -> tuple[in
 def _read_at(ticket: Ticket, request: StoreReading) -> datetime | None:
     """Since when it is known what happened up to then: a page with more behind it does not tell."""
     return ticket.read_at if request.history.has_more else request.started_at
+
+
+def _told_until(ticket: Ticket, history: History) -> datetime | None:
+    return hints.told_from_now(ticket.told_until, history.as_of, has_more=history.has_more)
 
 
 def _mark(history: History) -> str:
@@ -335,6 +353,7 @@ class _Storing:
         ticket.opened_at = plan.opened_at or ticket.opened_at
         ticket.changed_at = plan.changed_at or ticket.changed_at
         ticket.read_at = _read_at(ticket, one.request)
+        ticket.told_until = _told_until(ticket, one.request.history)
         ticket.read_failures = 0
         ticket.read_due_at = _next_due(ticket, one.request, self.now)
         return ticket.pk, tuple(

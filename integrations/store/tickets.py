@@ -12,6 +12,7 @@ from django.db import connection, transaction
 from django.db.models import Case, F, QuerySet, Value, When
 
 from integrations.canonical import Value as FieldValue
+from integrations.engine import hints
 from integrations.engine.values import (
     FIELD_WRITES,
     DeliveryState,
@@ -201,6 +202,24 @@ def lock_known(system_ids: Iterable[int], remote_ids: Collection[str]) -> None:
         _lock_known(systems=sorted(set(system_ids)), remote_ids=sorted(remote_ids))
 
 
+def lock_untold(told: Mapping[tuple[int, str], datetime | None]) -> set[tuple[int, str]]:
+    """Which tickets, as (system, its key), have to be read after web hooks that told of them.
+
+    `told` are the times of what the hooks told last.  Left out are those whose history was told until a later time:
+    another reading would find nothing.  An answer that is out of date by the time it is used costs no more than a
+    reading.  What is known of the tickets is locked as by `lock_known`.
+    """
+    systems = sorted({system_id for system_id, _ in told})
+    remote_ids = sorted({remote_id for _, remote_id in told})
+    rows: Iterable[tuple[int, str, datetime | None]] = ()
+    if len(remote_ids) > 1 and connection.features.has_select_for_update:
+        rows = _lock_known(systems=systems, remote_ids=remote_ids)
+    elif any(told.values()):
+        rows = _told_until(systems=systems, remote_ids=remote_ids)
+    until = {(system_id, remote_id): at for system_id, remote_id, at in rows}
+    return {key for key, at in told.items() if not hints.is_told(at, until.get(key))}
+
+
 def mark_hinted(system_id: int, remote_ids: Iterable[str], now: datetime, *, is_bulk: bool = False) -> None:
     """The same as `note_hints` where the known ones are locked already."""
     # New ones in one order, too: who stores the same ticket at the same moment waits for the other.
@@ -295,8 +314,13 @@ _lock_known = Question(
         Ticket.objects.filter(system__in=systems, remote_id__in=remote_ids)
         .select_for_update(no_key=True)
         .order_by("pk")
-        .values_list("pk")
+        .values_list("system_id", "remote_id", "told_until")
     )
+)
+_told_until = Question(
+    lambda systems, remote_ids: Ticket.objects.filter(
+        system__in=systems, remote_id__in=remote_ids
+    ).values_list("system_id", "remote_id", "told_until")
 )
 _read_known_until = Order(
     lambda system, remote_ids, now: _told(Ticket.objects.filter(system=system, remote_id__in=remote_ids), now)

@@ -115,7 +115,7 @@ def test_when_storing_fails_everybody_who_waited_hears_of_it_and_the_next_is_sto
         patch.setattr(hints, "_store_hooks", fail)
         with pytest.raises(type(error)):
             desk.take(second)
-    assert (first.error, first.is_new) == (error, None)
+    assert (first.error, first.is_news) == (error, None)
 
     assert desk.take(_arrival(system, "c"))
     assert HookReceipt.objects.values_list("delivery_id", flat=True).get() == "c"
@@ -126,7 +126,7 @@ def test_the_same_hook_twice_at_the_same_moment_counts_once(system: System) -> N
 
     hints._store_hooks(arrivals)
 
-    assert [one.is_new for one in arrivals] == [True, False, True]
+    assert [one.is_news for one in arrivals] == [True, False, True]
 
 
 def test_hooks_of_several_systems_share_a_transaction(
@@ -142,7 +142,7 @@ def test_hooks_of_several_systems_share_a_transaction(
     with django_assert_max_num_queries(2 + 1 + 2 * 3):
         hints._store_hooks(arrivals)
 
-    assert [one.is_new for one in arrivals] == [True] * 4
+    assert [one.is_news for one in arrivals] == [True] * 4
 
 
 def _arrival(system: System, name: str) -> hints._Arrival:
@@ -151,7 +151,7 @@ def _arrival(system: System, name: str) -> hints._Arrival:
 
 def _taken(arrivals: list[hints._Arrival]) -> list[str]:
     for one in arrivals:
-        one.is_new = True
+        one.is_news = True
     return [one.hook.delivery_id for one in arrivals]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 
 from integrations.connectors import errors
 from integrations.connectors.http import Answer, Http, SizedBody
@@ -20,12 +21,16 @@ USERS_AT_ONCE = 100
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of a list: its records, people named beside them, and where the next page begins ("" = unknown)."""
+    """One page of a list: its records, people named beside them, and where the next page begins ("" = unknown).
+
+    `asked_at`: when it was asked for, by Zendesk's clock; see `Answer.asked_at`.
+    """
 
     records: tuple[dict, ...]
     users: tuple[dict, ...]
     after: str
     has_more: bool
+    asked_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +179,7 @@ def _page(answer: Answer, name: str) -> Page:
     has_more = meta.get("has_more") is True
     if has_more and not after:
         raise answer.garbled("Zendesk's list goes on, but it does not say where.")
-    return Page(_records(answer, name), _side_loaded(answer), after, has_more)
+    return Page(_records(answer, name), _side_loaded(answer), after, has_more, answer.asked_at())
 
 
 def _written(answer: Answer) -> TicketAnswer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from integrations.canonical import (
@@ -57,6 +57,9 @@ MAX_AUDIT_PAGES = 10
 MAX_COMMENT_PAGES = 60
 # The export answers nothing of the last minute, and refuses to start within it.
 EXPORT_LAG_S = 60
+# How long an update may take to be in a ticket's audits.  Zendesk names no such time; what takes longer is still found,
+# by polling.
+AUDITS_LAG = timedelta(seconds=3)
 # How long the list of an account's fields is believed.
 FIELDS_FRESH_S = 3600.0
 
@@ -130,8 +133,10 @@ class ZendeskConnector:
         cursor = HistoryCursor.read(since)
         records: list[dict] = []
         after, has_more = cursor.after, True
+        first: client.Page | None = None
         for _ in range(MAX_AUDIT_PAGES):
             page = self._audits(remote_id, after)
+            first = first or page
             records += page.records
             self._people.meet(page.users)
             # An empty page has no cursor; the one we came with still marks the place.
@@ -143,7 +148,9 @@ class ZendeskConnector:
         field_tags = self._known_field_tags() if records else self._field_tags
         found = audits.changes(records, self._people, field_tags, from_start=not cursor.last)
         onward = HistoryCursor(after, found[-1].id if found else cursor.last)
-        return History(found, onward.text(), self._head(remote_id), has_more)
+        # Whatever was there when the first page was asked for is on that page or on a later one.
+        as_of = first.asked_at - AUDITS_LAG if first and first.asked_at else None
+        return History(found, onward.text(), self._head(remote_id), has_more, as_of=as_of)
 
     def _audits(self, remote_id: str, after: str) -> client.Page:
         try:

@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from integrations.connectors.errors import HookRefused
 from integrations.connectors.protocol import Hook, HookRequest
@@ -33,9 +33,9 @@ def verify(request: HookRequest, secrets: Sequence[str]) -> Hook:
     at = time_of(timestamp)
     if at is None or abs(request.received_at - at) > WINDOW:
         raise HookRefused("the signature is too old or too far ahead")
-    remote_id, actor_id = _hint(request.body)
+    remote_id, actor_id, happened_at = _hint(request.body)
     # An event about something else is genuine too; refusing it would make Zendesk break off the hook.
-    return Hook(delivery_id[:200], (remote_id,) if remote_id else (), actor_id)
+    return Hook(delivery_id[:200], (remote_id,) if remote_id else (), actor_id, happened_at)
 
 
 def _is_signed(body: bytes, timestamp: str, signature: str, secrets: Sequence[str]) -> bool:
@@ -50,8 +50,8 @@ def _is_signed(body: bytes, timestamp: str, signature: str, secrets: Sequence[st
     return fits
 
 
-def _hint(body: bytes) -> tuple[str, str]:
-    """The ticket's number ("" when the event is about something else) and who acted."""
+def _hint(body: bytes) -> tuple[str, str, datetime | None]:
+    """The ticket's number ("" when the event is about something else), who acted, and when by Zendesk's clock."""
     try:
         event = json.loads(body.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
@@ -63,11 +63,12 @@ def _hint(body: bytes) -> tuple[str, str]:
     subject = event.get("subject")
     is_ticket = isinstance(subject, str) and subject.startswith(_SUBJECT)
     if not is_ticket and not str(event.get("type", "")).startswith("zen:event-type:ticket."):
-        return "", ""
+        return "", "", None
     from_subject = id_of(subject.removeprefix(_SUBJECT)) if isinstance(subject, str) else ""
     if not (remote_id := id_of(detail.get("id")) or from_subject):
         raise HookRefused("the body names no ticket")
-    return remote_id, id_of(detail.get("actor_id"))
+    at = event.get("time")
+    return remote_id, id_of(detail.get("actor_id")), time_of(at) if isinstance(at, str) else None
 
 
 def steps(url: str) -> tuple[str, ...]:

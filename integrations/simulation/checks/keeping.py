@@ -29,7 +29,7 @@ def what_was_stored_stays(evidence: Evidence) -> Iterator[str]:
 
 
 def what_was_hinted_is_read(evidence: Evidence) -> Iterator[str]:
-    """I8: a web hook that was answered has led to a reading after it."""
+    """I8: what a web hook tells was stored when it was answered, or it has led to a reading at once."""
     tickets = {(row.system_id, row.remote_id): row for row in evidence.tables.tickets.values()}
     keys = evidence.world.keys
     read: dict[int, int] = {}
@@ -37,12 +37,15 @@ def what_was_hinted_is_read(evidence: Evidence) -> Iterator[str]:
         if isinstance(one.request, effects.StoreReading) and one.result:
             began = milliseconds(one.request.started_at)
             read[one.request.ticket_id] = max(began, read.get(one.request.ticket_id, 0))
-    for ms, place, remote_id in evidence.journal.hints:
-        row = tickets.get((keys[place], remote_id))
+    for hint in evidence.journal.hints:
+        row = tickets.get((keys[hint.place], hint.remote_id))
         if row is None:
-            yield f"a hint about {remote_id} in {place} left nothing behind"
-        elif not row.is_gone and read.get(row.id, -1) < ms:
-            yield f"ticket {row.id} was not read after a hint at {ms}"
+            yield f"a hint about {hint.remote_id} in {hint.place} left nothing behind"
+        elif not hint.is_due:
+            if hint.stored < hint.told:
+                yield f"ticket {row.id} was not to be read after a hint at {hint.ms} of what was not stored"
+        elif not row.is_gone and read.get(row.id, -1) < hint.ms:
+            yield f"ticket {row.id} was not read after a hint at {hint.ms}"
 
 
 def the_cursor_passes_nothing(evidence: Evidence) -> Iterator[str]:

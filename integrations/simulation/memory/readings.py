@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from integrations.canonical import Change, ChangeKind, History
-from integrations.engine import echo, effects, reading
+from integrations.engine import echo, effects, hints, reading
 from integrations.engine.values import FIELD_WRITES, DeliveryState, LinkState, OpenWrite, TicketView
 from integrations.simulation.memory import fights
 from integrations.simulation.memory.heads import Heads
@@ -42,6 +42,7 @@ class Readings(Heads, Lanes):
                 row.read_due_at = _next_due(row, request, now)
                 row.cursor, row.mark = request.history.cursor, _mark(request.history)
                 row.read_at, row.read_failures = _read_at(row, request), 0
+                row.told_until = _told_until(row, request.history)
         news = [request for request in current if request.history.changes]
         for request in news:
             self._mark_twin(tickets[request.ticket_id], request.history.changes[0])
@@ -150,6 +151,7 @@ class Readings(Heads, Lanes):
         row.version += 1
         row.mark = _mark(request.history)
         row.read_at, row.read_failures = _read_at(row, request), 0
+        row.told_until = _told_until(row, request.history)
 
     def _store_events(
         self, request: effects.StoreReading, plan: reading.ReadingPlan, now: datetime
@@ -252,6 +254,10 @@ def _linked_id(key: reading.LinkKey, begun: Mapping[int, LinkedRow]) -> int:
 
 def _read_at(row: TicketRow, request: effects.StoreReading) -> datetime | None:
     return row.read_at if request.history.has_more else request.started_at
+
+
+def _told_until(row: TicketRow, history: History) -> datetime | None:
+    return hints.told_from_now(row.told_until, history.as_of, has_more=history.has_more)
 
 
 def _mark(history: History) -> str:

@@ -58,7 +58,8 @@ class MemoryStore(Claims, Readings, Systems):
                 row.read_failures += 0 if isinstance(request.error, HeldBack) else 1
                 row.read_due_at = request.retry_at
                 row.is_gone = row.is_gone or request.retry_at is None
-                row.is_refused = row.is_refused or isinstance(request.error, Refused)
+                if isinstance(request.error, Refused):
+                    row.is_refused, row.told_until = True, None
                 return None
             case effects.NoteSystemFailure():
                 return self._note_failure(request, now)

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from integrations.canonical import ChangeKind, CommentDraft, Draft, FieldKind
 from integrations.connectors import errors, http, registry
 from integrations.connectors.protocol import FileDraft, HookRequest, RegistersHooks, TellsFileLimits
+from integrations.engine.hints import is_told
 from integrations.richtext import blocks, cutting
 from integrations.richtext.blocks import from_plain
 from integrations.sandbox.system import System
@@ -710,6 +711,19 @@ def hooks(desk: Bench) -> Iterator[tuple[str, list[Arrived]]]:
         remote_id = people_work(desk)
         desk.sandbox.state.hooks.wait_idle(5)
         yield remote_id, list(receiver.arrived)
+
+
+def test_what_hooks_tell_counts_as_told_by_a_later_history_where_the_vendor_tells_of_what_time_it_is(
+    desk: Bench, hooks: tuple[str, list[Arrived]]
+) -> None:
+    remote_id, arrived = hooks
+    times = [desk.connector.verify_hook(as_request(desk, one), ["s3cret-old"]).happened_at for one in arrived]
+    at_once = desk.connector.history(remote_id, "").as_of
+    desk.clock.advance(60)
+    later = desk.connector.history(remote_id, "").as_of
+
+    told = [all(is_told(at, as_of) for at in times) for as_of in (at_once, later)]
+    assert told == [False, desk.case.kind == "zendesk"]
 
 
 REGISTERING = sorted(

@@ -210,6 +210,34 @@ def test_the_time_to_wait_comes_as_a_number_or_a_date(value: str, seconds: float
     assert http.retry_after_s({"retry-after": value}) == seconds
 
 
+@pytest.mark.parametrize(
+    ("date", "took_s", "asked_at"),
+    [
+        ("Thu, 01 Jan 2026 10:00:30 GMT", 2.5, datetime(2026, 1, 1, 10, 0, 26, 500_000, tzinfo=UTC)),
+        ("Thu, 01 Jan 2026 12:00:30 +0200", 0.0, datetime(2026, 1, 1, 10, 0, 29, tzinfo=UTC)),
+        ("Thu, 01 Jan 2026 10:00:30 -0000", 0.0, datetime(2026, 1, 1, 10, 0, 29, tzinfo=UTC)),
+        ("Thu, 01 Jan 2026 10:00:30 GMT", None, None),
+        ("", 2.5, None),
+        ("2026-01-01T10:00:30Z", 2.5, None),
+        ("Fri, 31 Dec 9999 23:59:59 -0100", 2.5, None),
+    ],
+)
+def test_a_dated_answer_tells_when_it_was_asked_for_at_the_earliest(
+    date: str, took_s: float | None, asked_at: datetime | None
+) -> None:
+    answered = http.Answer(200, {"Date": date} if date else {}, b"", took_s=took_s)
+    assert answered.asked_at() == asked_at
+
+
+def test_how_long_an_answer_took_is_measured_until_all_of_it_is_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seconds = iter([10.0, 12.5, 13.0])
+    monkeypatch.setattr(http.time, "perf_counter", lambda: next(seconds))
+    with serving(always(answer(b"{}"))) as (_, door):
+        assert door.request("GET", "/").took_s == 2.5
+
+
 def test_a_vendors_own_words_come_before_the_general_meaning() -> None:
     def read_error(status: int, headers: object, body: bytes) -> errors.ConnectorError | None:
         return errors.Gone(body.decode()) if status == 422 else None

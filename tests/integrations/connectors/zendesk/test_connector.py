@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -197,6 +198,27 @@ def test_a_cursor_that_zendesk_no_longer_takes_costs_a_reading_from_the_start(de
     found = desk.connector.history(remote_id, stale)
     assert [from_value(one.comments[0].body).plain() for one in found.changes] == ["Two"]
     assert desk.connector.history(remote_id, found.cursor).changes == ()
+
+
+def test_a_history_is_of_the_time_at_which_its_first_page_was_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    dates = iter(["Thu, 01 Jan 2026 10:00:30 GMT", "Thu, 01 Jan 2026 10:00:50 GMT"])
+    pages = iter(
+        [page(audit(1), after="two", more=True, users=[{"id": 7}]), page(audit(2), users=[{"id": 7}])]
+    )
+
+    def respond(request: bytes) -> bytes:
+        if b"/audits" not in request:
+            return answer(b'{"ticket_fields": []}')
+        return answer(json.dumps(next(pages)).encode(), Date=next(dates))
+
+    monkeypatch.setattr("integrations.connectors.http.time.perf_counter", lambda: 7.0)
+    with answering(respond) as (connector, _):
+        history = connector.history("5", "")
+    assert [one.id for one in history.changes] == ["1", "2"]
+    # A second for clocks that differ, three for an update that is not shown yet.
+    assert history.as_of == datetime(2026, 1, 1, 10, 0, 26, tzinfo=UTC)
 
 
 def test_a_very_long_history_comes_in_several_readings(desk: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -86,6 +86,21 @@ def test_ids_come_as_text_or_number_and_other_events_name_no_ticket(
 
 
 @pytest.mark.parametrize(
+    ("time", "happened_at"),
+    [
+        ("2025-01-08T07:32:04.396123456Z", datetime(2025, 1, 8, 7, 32, 4, 396_123, tzinfo=UTC)),
+        ("2025-01-08T08:32:04+01:00", datetime(2025, 1, 8, 7, 32, 4, tzinfo=UTC)),
+        ("soon", None),
+        (1736321524, None),
+        (None, None),
+    ],
+)
+def test_an_event_tells_when_it_happened(time: object, happened_at: datetime | None) -> None:
+    body = json.dumps({**EVENT, "time": time}).encode()
+    assert webhooks.verify(request(body), [SECRET]).happened_at == happened_at
+
+
+@pytest.mark.parametrize(
     "body",
     [b"", b"5", b"[]", b"{", b"\xff", b"[" * 50_000,
      b'{"type": "zen:event-type:ticket.created"}', b'{"subject": "zen:ticket:../1", "detail": {"id": "x"}}'],
