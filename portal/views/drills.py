@@ -100,7 +100,8 @@ def drill_detail(request: HttpRequest, pk: int) -> HttpResponse:
         "may_run": may_run(request, drill.connection, "full"),
         "trail": trail_of(drill, request.user),
     }
-    return render_live(request, "portal/drills/detail.html", "portal/drills/_progress.html", page)
+    pages = ("portal/drills/detail.html", "portal/drills/_progress.html")
+    return render_live(request, *pages, page, is_over=drill.is_over)
 
 
 @require_POST

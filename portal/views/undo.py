@@ -158,7 +158,8 @@ def undo_detail(request: HttpRequest, pk: int) -> HttpResponse:
         "may_act": may(request.user, "full", "undo", undo.target.system.partner),
         "trail": trail_of(undo, request.user),
     }
-    return render_live(request, "portal/undo/detail.html", "portal/undo/_body.html", page)
+    is_over = not undo.is_moving
+    return render_live(request, "portal/undo/detail.html", "portal/undo/_body.html", page, is_over=is_over)
 
 
 @require_safe

@@ -75,6 +75,15 @@ def test_staff_begin_a_drill_and_follow_it(
     assert 'hx-trigger="every 2s"' in page
     assert "A drill of this connection is under way." in text(client, "drill_add", drill.connection_id)
 
+    def follow() -> Any:
+        return client.get(answer["Location"], headers={"HX-Request": "true"})
+
+    assert "HX-Refresh" not in follow()
+    Drill.objects.update(state=Drill.State.CANCELLED, ended_at=timezone.now())
+    # Its buttons stand outside of the part that follows: the whole page is loaded once more.
+    assert follow()["HX-Refresh"] == "true"
+    assert "HX-Refresh" not in client.get(answer["Location"])
+
 
 @pytest.mark.parametrize(
     ("field", "value", "sentence"),

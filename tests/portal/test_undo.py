@@ -78,6 +78,10 @@ def test_one_write_is_looked_at_confirmed_and_queued(client: Client, delivery: D
         "undid",
     ]
     assert client.get(address).status_code == 200
+    follow = {"HX-Request": "true"}
+    assert "HX-Refresh" not in client.get(address, headers=follow)
+    Undo.objects.update(state="ended")
+    assert client.get(address, headers=follow)["HX-Refresh"] == "true"
     assert (
         "Undo to Infinity Solutions"
         in client.get(reverse("delivery_detail", args=[revert.pk])).content.decode()
