@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from urllib.parse import quote
 
 from integrations.connectors import errors
@@ -115,10 +116,11 @@ def is_in_bin(project: Project, id_: str) -> bool:
 
 
 # https://learn.microsoft.com/rest/api/azure/devops/wit/updates/list
-def updates(project: Project, id_: str, skip: int) -> list[dict]:
-    """A page of a work item's updates, oldest first, the first `skip` left out."""
+def updates(project: Project, id_: str, skip: int) -> tuple[list[dict], datetime | None]:
+    """A page of a work item's updates, oldest first, the first `skip` left out, and when it was asked for there."""
     params: Params = {"$top": PAGE_SIZE, "$skip": skip} if skip else {"$top": PAGE_SIZE}
-    return _values(project.call("GET", f"/workItems/{checked_number(id_)}/updates", params=params))
+    answer = project.call("GET", f"/workItems/{checked_number(id_)}/updates", params=params)
+    return _values(answer), answer.asked_at()
 
 
 # https://learn.microsoft.com/rest/api/azure/devops/wit/comments/get-comments

@@ -68,6 +68,9 @@ from integrations.file_names import safe_name
 MAX_ATTACHMENT_BYTES = 60 * 1024 * 1024
 FOUND_AT_ONCE = 20
 DAY = timedelta(days=1)
+# How long a revision may take to be in a work item's updates.  Azure DevOps names no such time; what takes longer is
+# still found, by polling, which compares revisions.
+UPDATES_LAG = timedelta(seconds=3)
 T = TypeVar("T")
 _PROJECT_ID = re.compile(r"/([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})/_apis/wit/")
 
@@ -154,10 +157,13 @@ class AzureDevOpsConnector:
         """
         start = HistoryCursor.read(since)
         with_known = Reader(self._knowledge.process(), self._people)
-        page, has_more = self._seen(remote_id, lambda: self._log.updates(remote_id, start))
+        page, has_more, asked_at = self._seen(remote_id, lambda: self._log.updates(remote_id, start))
         found = updates.changes(page, start, with_known, self._log.comments(remote_id, page))
         self._writer.was_read(remote_id, page.cursor.rev, page.cursor.type)
-        return History(found, page.cursor.text(), self._head(remote_id), has_more, str(page.cursor.rev))
+        as_of = asked_at - UPDATES_LAG if asked_at else None
+        return History(
+            found, page.cursor.text(), self._head(remote_id), has_more, str(page.cursor.rev), as_of
+        )
 
     def read(self, remote_id: str) -> Snapshot:
         """The ticket as it stands now; two calls unless it has very many comments.  May be repeated."""

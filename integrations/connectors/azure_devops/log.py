@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 
 from integrations.canonical import Comment
 from integrations.connectors import errors
@@ -32,9 +33,11 @@ class Log:
         """Remember a comment that Azure DevOps just took from us."""
         self._own_comments.put((remote_id, rev), comment_id)
 
-    def updates(self, remote_id: str, start: HistoryCursor) -> tuple[Page, bool]:
-        """The updates after the cursor, and whether there are more; one call for a page of them."""
-        records = client.updates(self._project, remote_id, start.skip)
+    def updates(self, remote_id: str, start: HistoryCursor) -> tuple[Page, bool, datetime | None]:
+        """The updates after the cursor, whether there are more, and when the first page was asked for by Azure DevOps'
+        clock; one call for a page of them.
+        """
+        records, asked_at = client.updates(self._project, remote_id, start.skip)
         is_full = len(records) >= client.PAGE_SIZE
         page = updates.read_page(records, start, self._people.met)
         if page is None:
@@ -47,19 +50,19 @@ class Log:
             page = updates.read_all(records, start, self._people.met)
         for _ in range(MAX_UPDATE_PAGES):
             if not is_full:
-                return page, False
-            records = client.updates(self._project, remote_id, page.cursor.skip)
+                return page, False, asked_at
+            records, _ = client.updates(self._project, remote_id, page.cursor.skip)
             is_full = len(records) >= client.PAGE_SIZE
             onward = updates.read_page(records, page.cursor, self._people.met)
             if onward is None:
                 break
             page = Page((*page.steps, *onward.steps), onward.cursor)
-        return page, True
+        return page, True, asked_at
 
     def _all(self, remote_id: str) -> list[dict]:
         records: list[dict] = []
         for _ in range(client.MAX_PAGES):
-            found = client.updates(self._project, remote_id, len(records))
+            found, _ = client.updates(self._project, remote_id, len(records))
             records += found
             if len(found) < client.PAGE_SIZE:
                 return records

@@ -15,6 +15,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 
+from integrations.connectors.azure_devops import times
 from integrations.connectors.azure_devops.identities import person_of
 from integrations.connectors.errors import HookRefused
 from integrations.connectors.protocol import Hook, HookRequest
@@ -38,7 +39,13 @@ def verify(request: HookRequest, secrets: Sequence[str]) -> Hook:
         # About something else; refusing it would make Azure DevOps put the subscription on probation.
         return Hook(_delivery_id(event, request.body), ())
     remote_id = _remote_id(event, resource)
-    return Hook(_delivery_id(event, request.body), (remote_id,) if remote_id else (), _actor_id(resource))
+    return Hook(
+        _delivery_id(event, request.body),
+        (remote_id,) if remote_id else (),
+        _actor_id(resource),
+        # When it was noticed there, which is not before it happened.
+        times.time_of(event.get("createdDate")),
+    )
 
 
 def _brings(headers: Mapping[str, str], secrets: Sequence[str]) -> bool:

@@ -48,6 +48,20 @@ def test_any_secret_in_either_place_proves_a_hook(headers: dict[str, str]) -> No
 
 
 @pytest.mark.parametrize(
+    ("created", "happened_at"),
+    [
+        ("2026-03-01T11:59:58.1231251Z", datetime(2026, 3, 1, 11, 59, 58, 123_125, tzinfo=UTC)),
+        ("0001-01-01T00:00:00Z", None),
+        ("soon", None),
+        (None, None),
+    ],
+)
+def test_a_hook_tells_when_it_was_noticed_there(created: str | None, happened_at: datetime | None) -> None:
+    hook = webhooks.verify(request({**event(), "createdDate": created}, x_concord_secret="old"), SECRETS)
+    assert hook.happened_at == happened_at
+
+
+@pytest.mark.parametrize(
     "headers",
     [
         {},
