@@ -147,7 +147,8 @@ class MarkSent(Request):
     beside it tells which texts those in `fields` were merged into, `{"stood": {field: ...}}`
     what a write was decided on where a rule asks for it, `{"held": {field: value}}` over what those of an undoing are
     put back.  `{"follows": key of a closed ticket}` alone: the
-    attempt was to create the ticket that goes on from that one.  For a note in the place of a file `wanted` is
+    attempt was to create the ticket that goes on from that one; false as well, and nothing is recorded, while another
+    delivery makes it or has made it.  For a note in the place of a file `wanted` is
     `{"stand_in": StandIn.as_value()}`.
     """
 

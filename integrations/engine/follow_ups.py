@@ -7,10 +7,11 @@ stands in the closed one's place from then on, for every connection that it was 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 
-from integrations.canonical import Change, ChangeKind, Draft
+from integrations.canonical import Change, ChangeKind, Draft, Value
 from integrations.connectors.errors import Closed, ConnectorError
-from integrations.engine.values import HeadView, Operation, TicketState
+from integrations.engine.values import HeadView, Operation, TicketState, Winner
 from integrations.richtext.blocks import from_plain, is_document
 
 _MARK = "concord-after-"
@@ -50,6 +51,11 @@ def is_follow_up(marker: str) -> bool:
 def is_its_beginning(ticket: TicketState, change: Change) -> bool:
     """Whether a change is our creating of a follow-up: nobody's news, it says again what the closed ticket said."""
     return change.kind is ChangeKind.CREATED and is_follow_up(ticket.marker)
+
+
+def winners_after(winners: Mapping[str, Winner], actual: Mapping[str, Value]) -> dict[str, Winner]:
+    """What stands in the new ticket, as old as it was in the closed one: a change on its way may be older."""
+    return {name: one for name, one in winners.items() if name in actual and one.value == actual[name]}
 
 
 def draft_after(closed: TicketState, head: HeadView) -> Draft:

@@ -180,8 +180,12 @@ def _judge(
     stamp = _stamp(view.ticket.system_id, plan.winners, change, found)
     if follow_ups.is_its_beginning(view.ticket, change):
         plan.actual.update(change.fields)
-        # Whatever is delivered to it is newer.
-        plan.winners.update({name: Winner(value, NO_STAMP) for name, value in change.fields.items()})
+        # What it took over from the closed one is as old as it was there; whatever else is delivered to it is newer.
+        known = plan.winners
+        plan.winners = {
+            name: known[name] if name in known and known[name].value == value else Winner(value, NO_STAMP)
+            for name, value in change.fields.items()
+        }
         plan.events.append(NewEvent(change, position, None))
         return
     before = {name: plan.actual.get(name) for name in change.fields}

@@ -15,6 +15,7 @@ from django.db.models import F, QuerySet
 
 from integrations.canonical import Written
 from integrations.connectors.errors import ConnectorError, HeldBack, RateLimited
+from integrations.engine import follow_ups
 from integrations.engine.effects import (
     Finish,
     LoadHead,
@@ -42,7 +43,7 @@ from integrations.store import queues, tickets
 
 def mark_sent(requests: Sequence[MarkSent]) -> list[bool]:
     """Write-ahead: from here on these deliveries count as possibly carried out."""
-    lanes = _locked(requests)
+    lanes = _without_followed(_locked(requests), requests)
     owned = [request for request in requests if request.lane_id in lanes]
     update_many(Lane, ("tries",), [(lane.pk, (lane.tries + 1,)) for lane in lanes.values()])
     update_many(
@@ -90,6 +91,33 @@ def mark_sent(requests: Sequence[MarkSent]) -> list[bool]:
     return [request.lane_id in lanes for request in requests]
 
 
+def _without_followed(lanes: dict[int, Lane], requests: Sequence[MarkSent]) -> dict[int, Lane]:
+    """Leave out the lanes for which another one makes the ticket that goes on from a closed one, or has made it."""
+    wanted = {
+        request.lane_id: (int(request.unseen["follows"]), request.delivery_id)
+        for request in requests
+        if request.unseen.get("follows")
+    }
+    if not wanted:
+        return lanes
+    closed = sorted({pk for pk, _ in wanted.values()})
+    _lock_targets(closed)
+    over = set(
+        Ticket.objects.filter(pk__in=closed, followed_by__isnull=False)
+        .order_by()
+        .values_list("pk", flat=True)
+    )
+    sent = Delivery.objects.filter(
+        state=Delivery.State.SENT, target__isnull=True, unseen__follows__in=closed
+    ).order_by()
+    by = {delivery.unseen["follows"]: delivery.pk for delivery in sent.only("unseen")}
+    for lane_id, (pk, delivery_id) in sorted(wanted.items()):
+        # The first of those that ask together makes it.
+        if pk in over or by.setdefault(pk, delivery_id) != delivery_id:
+            lanes.pop(lane_id, None)
+    return lanes
+
+
 def store_created(requests: Sequence[StoreCreated], now: datetime) -> list[bool]:
     """Tickets stand on the other side: link them; a delivery stays at the head until its fields are equal."""
     lanes = _locked(requests)
@@ -126,12 +154,24 @@ def store_follow_ups(requests: Sequence[StoreFollowUp], now: datetime) -> list[b
         (request.closed_ticket_id, stands[request.delivery_id], request.marker) for request in owned
     )
     _lock_targets(pk for closed, new, _ in places for pk in (closed, new))
-    update_many(Ticket, ("marker",), [(new, (marker,)) for _, new, marker in places])
+    rows = Ticket.objects.in_bulk([pk for closed, new, _ in places for pk in (closed, new)])
+    for closed, new, _ in places:
+        if not rows[new].winners:
+            state = rows[closed]
+            known = tickets.winners_from(state.winners, state.actual)
+            rows[new].winners = tickets.winners_value(follow_ups.winners_after(known, state.actual), {})
+    update_many(
+        Ticket, ("marker", "winners"), [(new, (marker, rows[new].winners)) for _, new, marker in places]
+    )
     update_many(Ticket, ("followed_by",), [(closed, (new,)) for closed, new, _ in places])
     for closed, new, _ in places:
         _move_over(closed=closed, new=new)
-    waits: tuple[object, ...] = (Delivery.State.NEW.value, {}, True)
-    update_many(Delivery, ("state", "unseen", "is_recognised"), [(one.delivery_id, waits) for one in owned])
+    waits: tuple[object, ...] = (Delivery.State.NEW.value, {}, True, {})
+    update_many(
+        Delivery,
+        ("state", "unseen", "is_recognised", "wanted"),
+        [(one.delivery_id, waits) for one in owned],
+    )
     _done_attempts(deliveries=list(stands), at=now)
     tickets.expect_read_back(list(stands.values()), now)
     return [request.lane_id in lanes for request in requests]

@@ -147,6 +147,38 @@ def test_two_connections_of_a_closed_ticket_go_on_in_one_follow_up() -> None:
     assert world.waiting() == []
 
 
+def test_what_was_said_in_it_just_before_it_was_closed_still_reaches_the_other_side() -> None:
+    world, raised, twin = closed_world()
+    world.hints_arrive = False
+    world.desk.person_comments(raised, "One more thing.")
+    world.hints_arrive = True
+    goes_on(world, twin)
+    world.run()
+    world.hint(world.desk_row, raised)
+    world.run()
+    assert world.board.texts(twin).count("Mina\nOne more thing.") == 1
+    assert outcome(world, raised) == EXPECTED | {
+        "desk": [(None, "one", ["One more thing."]), EXPECTED["desk"][1]]
+    }
+
+
+def test_what_is_older_than_what_the_closed_ticket_held_does_not_come_into_the_new_one() -> None:
+    world, raised, twin = closed_world()
+    world.hints_arrive = False
+    world.board.person_comments(twin, "Still broken.", by="Jo")
+    world.board.person_sets(twin, by="Jo", summary="older")
+    world.clock.advance(1)
+    world.desk.person_sets(raised, subject="newer")
+    world.hints_arrive = True
+    world.hint(world.desk_row, raised)
+    world.run()
+    world.hint(world.board_row, twin)
+    world.run()
+    assert [one.fields["subject"] for one in world.desk.tickets.values()] == ["newer", "newer"]
+    assert world.board.tickets[twin].fields["summary"] == "newer"
+    assert world.waiting() == []
+
+
 def test_where_a_system_has_no_follow_ups_the_lane_waits_for_a_person() -> None:
     world, raised, twin = closed_world(ClosingSystem)
     goes_on(world, twin)
