@@ -359,6 +359,7 @@ def _ticket(one: Ticket) -> rows.TicketRow:
         marker=one.marker,
         is_gone=one.is_gone,
         twin_of=one.twin_of_id,
+        followed_by=one.followed_by_id,
         read_due_at=one.read_due_at,
         read_at=one.read_at,
         told_until=one.told_until,

@@ -39,6 +39,13 @@ class Evidence:
         """The ticket as its own system has it."""
         return self.world.systems[self.place_of(ticket)].tickets.get(ticket.remote_id)
 
+    def all_of(self, ticket: TicketRow) -> list[SimulatedTicket]:
+        """The ticket and the closed ones that it goes on from, as their system has them."""
+        found = [ticket]
+        while before := [one for one in self.tables.tickets.values() if one.followed_by == found[-1].id]:
+            found.append(before[0])
+        return [real for one in found if (real := self.real(one))]
+
     def lane_of(self, delivery: DeliveryRow) -> LaneRow:
         """The lane a delivery waits in."""
         return self.tables.lanes[delivery.lane_id]

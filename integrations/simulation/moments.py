@@ -79,10 +79,30 @@ def cut_off(random: random_module.Random, systems: tuple[SystemSetup, ...], at_m
     return Moment(systems, ops, (away,))
 
 
+def closing(random: random_module.Random, systems: tuple[SystemSetup, ...], at_ms: int) -> Moment:
+    """A ticket is closed for ever, its neighbours go on talking at once, and something of what follows goes wrong."""
+    closes = [place for place, one in enumerate(systems) if one.closes]
+    there = closes[0] if closes else random.randrange(len(systems))
+    found = list(systems)
+    found[there] = replace(found[there], closes=True)
+    ops = [Op(at_ms + random.randint(-500, 100), "close", (there, 0))]
+    for here in (there - 1, there + 1):
+        if 0 <= here < len(systems):
+            ms = at_ms + random.randint(0, 900)
+            ops.append(Op(ms, "comment", (here, 0, True, f"m{at_ms}-{here}")))
+    kind = random.choice(("lost_response", "late", "lost_request", "reset", "busy_503"))
+    late_ms = random.randint(1, LATEST_MS) if kind == "late" else 0
+    # Of the writes it is the refused one, the new ticket, or what is written to that.
+    wrong = Fault(at_ms, kind, there, late_ms, nth=random.randint(0, 2))
+    killed = Fault(at_ms, f"kill:{random.choice(('before_commit', 'after_call'))}", nth=random.randint(0, 9))
+    return Moment(tuple(found), tuple(ops), random.choice(((wrong,), (killed,), (wrong, killed))))
+
+
 MOMENTS: dict[str, Callable[[random_module.Random, tuple[SystemSetup, ...], int], Moment]] = {
     "stale look": stale_look,
     "stale end": stale_end,
     "cut off": cut_off,
+    "closing": closing,
 }
 
 

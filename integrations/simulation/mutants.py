@@ -19,6 +19,7 @@ from integrations.engine import (
     deliver,
     echo,
     effects,
+    following,
     health,
     reading,
     setting_fields,
@@ -260,6 +261,15 @@ def _leaves_the_sender_its_say(dispute: Any) -> list[str]:
     return []
 
 
+def _makes_it_again(step: Any, closed: Any) -> Any:
+    """Creates once more what may have been created."""
+    return step._follow_up(closed)
+
+
+def _nobody_else(*given: Any) -> set[int]:
+    return set()
+
+
 _after_failure = health.after_failure
 
 
@@ -474,6 +484,20 @@ MUTANTS: tuple[Mutant, ...] = (
         "conflicts",
         frozenset({"I5"}),
         ((decisions, "asked_back", _leaves_the_sender_its_say),),
+    ),
+    Mutant(
+        "follow-ups are found",
+        "look for the ticket that goes on from a closed one before it is made again",
+        "closed",
+        frozenset({"I2"}),
+        ((following.Following, "_look_for_follow_up", _makes_it_again),),
+    ),
+    Mutant(
+        "one makes it",
+        "only one lane at a time makes the ticket that goes on from a closed one",
+        "closed",
+        frozenset({"I2"}),
+        ((MemoryStore, "followed", _nobody_else),),
     ),
     Mutant(
         "room for others",

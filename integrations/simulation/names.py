@@ -20,6 +20,8 @@ KEYS = {
     "delivery_ids": "delivery",
     "ticket_id": "ticket",
     "target_id": "ticket",
+    "closed_ticket_id": "ticket",
+    "follows": "ticket",
     "system_id": "system",
     "source_system_id": "system",
     "incoming_id": "rules",

@@ -146,6 +146,8 @@ class Network:
                 return system.find(call.marker)
             case effects.CreateTicket(draft=draft) if draft is not None:
                 return system.create(draft)
+            case effects.FollowUp(draft=draft) if draft is not None:
+                return system.follow_up(call.closed_id, draft)
             case effects.UpdateTicket(fields=fields, basis=basis) if fields is not None:
                 current: Mapping = call.current or {}
                 if basis is not None:

@@ -126,6 +126,13 @@ class People:
         self.world.systems[place].person_restores(remote_id)
         return True
 
+    def _close(self, place: int, matter: int) -> bool:
+        remote_id = self.world.ticket(place, matter)
+        if remote_id is None:
+            return False
+        self.world.systems[place].closes(remote_id)
+        return True
+
     # In the portal.
 
     def _publish(self, link: int, place: int, *flags: str) -> bool:
@@ -273,6 +280,7 @@ _ON_TICKETS: dict[str, Callable[..., bool]] = {
     "file": People._attach,
     "delete": People._delete,
     "restore": People._restore,
+    "close": People._close,
 }
 _ON_STORE: dict[str, Callable[..., bool]] = {
     "publish": People._publish,

@@ -41,6 +41,8 @@ class TicketRow:
     is_refused: bool = False
     # The ticket that the same create of ours has made as well.
     twin_of: int | None = None
+    # The ticket that goes on from this closed one.
+    followed_by: int | None = None
     mark: str = ""
     stale_since: datetime | None = None
     hinted_at: datetime | None = None

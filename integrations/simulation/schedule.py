@@ -25,6 +25,8 @@ class SystemSetup:
     automates: bool = False
     # The meaning of the status that a rule of its own sets whenever anybody sets another one.
     insists: str = ""
+    # Whether it closes tickets for ever, and takes follow-ups of those.
+    closes: bool = False
     # Calls that it takes in a minute, 0 for as many as come, and whether its answers tell what is left of them.
     call_limit: int = 0
     tells_limit: bool = False

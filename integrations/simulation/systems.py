@@ -77,6 +77,8 @@ class SimulatedTicket:
     files: list[Attachment] = field(default_factory=list)
     history: list[Change] = field(default_factory=list)
     is_deleted: bool = False
+    # It takes nothing more, from anybody.
+    is_closed: bool = False
 
 
 class SimulatedSystem:
@@ -140,6 +142,10 @@ class SimulatedSystem:
         self.tickets[id_].is_deleted = False
         return self._record(id_, by, ChangeKind.RESTORED, {}, "")
 
+    def closes(self, id_: str) -> None:
+        """The system closes the ticket for ever; its history does not tell."""
+        self.tickets[id_].is_closed = True
+
     # What the connector protocol asks.
 
     def history(self, remote_id: str, since: str) -> History:
@@ -176,6 +182,12 @@ class SimulatedSystem:
         """Make a ticket that carries the draft's marker."""
         fields = {name: self.settled(name, value) for name, value in draft.fields.items()}
         return Written(self._head(self._make({**self.traits.defaults, **fields}, draft.marker, "")))
+
+    def follow_up(self, closed_id: str, draft: Draft) -> Written:
+        """Make the ticket that goes on from a closed one."""
+        if not self.tickets[closed_id].is_closed:
+            raise errors.Invalid("It is not closed.")
+        return self.create(draft)
 
     def update_on(
         self,
@@ -228,6 +240,8 @@ class SimulatedSystem:
         ticket = self.tickets.get(id_)
         if ticket is None or ticket.is_deleted:
             raise errors.Gone("It is not there.")
+        if ticket.is_closed:
+            raise errors.Closed("It is closed.")
         return ticket
 
     def _head(self, id_: str) -> TicketHead:

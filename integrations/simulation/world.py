@@ -183,9 +183,9 @@ class World:
         return self.clock.ms < self.database_down_until
 
     def ticket(self, place: int, matter: int) -> str | None:
-        """The key of a matter's ticket in one system; None before it is there."""
-        found = self.tickets.get((place, f"M{matter}"))
-        return found[0] if found else None
+        """The key of a matter's ticket in one system; None before it is there, and while it is closed."""
+        found = self.tickets.get((place, f"M{matter}"), ())
+        return next((one for one in found if not self.systems[place].tickets[one].is_closed), None)
 
     # What the engine asks about systems.
 
@@ -194,8 +194,8 @@ class World:
         return self.systems[self.places[system_id]].capabilities
 
     def follows_up(self, system_id: int) -> bool:
-        """Whether a closed ticket can be followed up there: these systems close none for ever."""
-        return False
+        """Whether a closed ticket can be followed up there."""
+        return self.schedule.systems[self.places[system_id]].closes
 
     def settled(self, system_id: int, field: str, value: Value) -> Value:
         """What a system makes of a value."""

@@ -21,6 +21,7 @@ from integrations.simulation.checks import (
     budgets,
     content,
     decisions,
+    follow_ups,
     keeping,
     order,
     outages,
@@ -40,6 +41,8 @@ Check = Callable[[Evidence], Iterator[str]]
 CHECKS: tuple[tuple[str, Check], ...] = (
     ("I1", content.nothing_is_lost),
     ("I2", content.nothing_takes_effect_twice),
+    ("I2", follow_ups.a_closed_ticket_has_one_follow_up),
+    ("I2", follow_ups.all_go_over_to_it),
     ("I2", content.a_second_ticket_is_told),
     ("I2", content.a_second_effect_is_told),
     ("I3", order.lanes_keep_their_order),

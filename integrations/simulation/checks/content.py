@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from integrations.canonical import Change, ChangeKind
+from integrations.engine.follow_ups import is_follow_up
 from integrations.engine.values import Operation
 from integrations.mapping.plan import receive, release
 from integrations.mapping.rules import RuleSet
@@ -37,12 +38,10 @@ def nothing_is_lost(evidence: Evidence) -> Iterator[str]:
 
 
 def _missing(evidence: Evidence, here: TicketRow, there: TicketRow, rules: RuleSet) -> Iterator[str]:
-    source, target = evidence.real(here), evidence.real(there)
-    if source is None or target is None:
-        return
-    arrived = {last_line(comment.body) for comment in target.comments}
-    files = {file.name for file in target.files}
-    for comment in source.comments:
+    sources, targets = evidence.all_of(here), evidence.all_of(there)
+    arrived = {last_line(comment.body) for target in targets for comment in target.comments}
+    files = {file.name for target in targets for file in target.files}
+    for comment in (one for source in sources for one in source.comments):
         is_shared = rules.shares_public_comments if comment.is_public else rules.shares_internal_comments
         text = last_line(comment.body)
         if text.startswith(STANDS_IN):
@@ -50,7 +49,7 @@ def _missing(evidence: Evidence, here: TicketRow, there: TicketRow, rules: RuleS
             continue
         if is_shared and text not in arrived:
             yield f"“{text}” of {here.system_id} never came to {there.system_id}"
-    for file in source.files:
+    for file in (one for source in sources for one in source.files):
         stands_in = any(f"“{file.name}”" in text for text in arrived)
         if rules.shares_files and file.name not in files and not stands_in:
             yield f"file “{file.name}” of {here.system_id} never came to {there.system_id}"
@@ -62,6 +61,8 @@ def nothing_takes_effect_twice(evidence: Evidence) -> Iterator[str]:
     for (place, ref), remote_ids in evidence.world.tickets.items():
         if ref in blind:
             continue
+        made = evidence.world.systems[place].tickets
+        remote_ids = [one for one in remote_ids if not is_follow_up(made[one].marker)]
         if len(remote_ids) > 1 and not _came_too_late(evidence, place, remote_ids):
             yield f"matter {ref} has {len(remote_ids)} tickets in system {place}"
     too_late = [one.change for one in evidence.journal.happened if one.sent and one.sent.is_too_late]
@@ -202,7 +203,7 @@ def the_newest_value_stands(evidence: Evidence) -> Iterator[str]:
     """I5: what a person set last by the sources' own times has not been covered by something older."""
     for ticket in evidence.tables.tickets.values():
         real = evidence.real(ticket)
-        if real is None or ticket.id in evidence.deleted:
+        if real is None or ticket.id in evidence.deleted or ticket.followed_by is not None:
             continue
         for name, winner in ticket.winners.items():
             if real.fields.get(name) != ticket.actual.get(name):

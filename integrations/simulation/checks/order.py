@@ -6,9 +6,11 @@ from collections import Counter
 from collections.abc import Iterator
 
 from integrations.canonical import ChangeKind
+from integrations.engine import effects
+from integrations.engine.follow_ups import is_follow_up
 from integrations.engine.values import Operation, Stamp
 from integrations.simulation.evidence import Evidence, last_line
-from integrations.simulation.rows import DeliveryRow
+from integrations.simulation.rows import DeliveryRow, EventRow
 from integrations.simulation.systems import OUR_ACCOUNT
 
 
@@ -92,10 +94,16 @@ def our_writes_are_recognised(evidence: Evidence) -> Iterator[str]:
                 if event.caused_by is not None and event.change.actor.id != OUR_ACCOUNT:
                     yield f"{event.change.id} in {place} was nobody's write of ours, taken for {event.caused_by}"
             elif not evidence.is_unpromised(happened.sent):
-                if event.caused_by is None:
+                if event.caused_by is None and not _is_beginning(evidence, event):
                     yield f"{event.change.id} in {place} is our own write and was not recognised"
                 if event.id in facts and event.change.kind is not ChangeKind.CREATED:
                     yield f"{event.change.id} in {place} is our own write and counts for the clocks"
+
+
+def _is_beginning(evidence: Evidence, event: EventRow) -> bool:
+    """Whether it is our creating of a ticket that goes on from a closed one."""
+    real = evidence.real(evidence.tables.tickets[event.ticket_id])
+    return event.change.kind is ChangeKind.CREATED and real is not None and is_follow_up(real.marker)
 
 
 def nothing_multiplies(evidence: Evidence) -> Iterator[str]:
@@ -110,6 +118,8 @@ def nothing_multiplies(evidence: Evidence) -> Iterator[str]:
     acted: dict[int, set[int]] = {}
     for one in evidence.journal.happened:
         if one.sent is not None and not evidence.is_unpromised(one.sent):
+            if isinstance(one.sent.call, effects.FollowUp):
+                continue
             for pk in one.sent.deliveries:
                 acted.setdefault(pk, set()).add(one.sent.number)
     for pk, calls in acted.items():

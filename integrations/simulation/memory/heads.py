@@ -92,6 +92,7 @@ class Heads(Picture):
             source_system_id=sender.system_id,
             followers=followers,
             pre_image=row.pre_image,
+            follows=row.unseen.get("follows", 0),
             landed=frozenset(row.pre_image).difference(row.unseen.get("fields", ())),
         )
 

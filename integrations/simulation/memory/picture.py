@@ -57,6 +57,7 @@ def state_of(row: TicketRow) -> TicketState:
         winners=dict(row.winners),
         marker=row.marker,
         is_gone=row.is_gone,
+        is_followed=row.followed_by is not None,
         is_twin=row.twin_of is not None,
         read_at=row.read_at,
         hinted_at=row.hinted_at,

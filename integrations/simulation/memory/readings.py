@@ -82,8 +82,10 @@ class Readings(Heads, Lanes):
             return True
         lanes = self.memory.tables.lanes
         return by_us and any(
-            one.state is DeliveryState.SENT and lanes[one.lane_id].system_id == row.system_id
-            for one in creating
+            one.state is DeliveryState.SENT
+            and one.target_id is None
+            and lanes[one.lane_id].system_id == row.system_id
+            for one in (*creating, *self.memory.follows.values())
         )
 
     def _mark_twin(self, row: TicketRow, first: Change) -> None:

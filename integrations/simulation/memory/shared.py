@@ -41,6 +41,8 @@ class Memory:
     ticket_ids: dict[tuple[int, str], int] = field(default_factory=dict)
     seen_changes: set[tuple[int, str]] = field(default_factory=set)
     creates: dict[int, DeliveryRow] = field(default_factory=dict)
+    # Deliveries for which a closed ticket is followed up.
+    follows: dict[int, DeliveryRow] = field(default_factory=dict)
     markers: int = 0
     undoings: list[Undoing] = field(default_factory=list)
 

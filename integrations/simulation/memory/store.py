@@ -38,6 +38,8 @@ class MemoryStore(Claims, Readings, Systems):
                 return self._mark_sent(requests)
             case effects.StoreCreated():
                 return [self._store_created(request, now) for request in requests]
+            case effects.StoreFollowUp():
+                return [self._store_follow_up(request, now) for request in requests]
             case effects.Finish():
                 return self._finish(requests, now)
             case effects.ShareBudget():
@@ -75,6 +77,7 @@ _ORDER: dict[type, int] = {
         (
             effects.StoreReading,
             effects.StoreCreated,
+            effects.StoreFollowUp,
             effects.MarkSent,
             effects.Finish,
             effects.Release,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from integrations.engine import effects
+from integrations.engine import effects, follow_ups
 from integrations.engine.values import DeliveryState, Outcome
 from integrations.simulation.memory.picture import Picture
 from integrations.simulation.memory.shared import read_until
@@ -19,6 +19,11 @@ class Writes(Picture):
 
     def _mark_sent(self, requests: Sequence[effects.MarkSent]) -> list[bool]:
         owned = [self.owns(request) for request in requests]
+        asking = [one for one, ours in zip(requests, owned, strict=True) if ours and "follows" in one.unseen]
+        followed = {
+            pk for closed in {one.unseen["follows"] for one in asking} for pk in self.followed(closed, asking)
+        }
+        owned = [ours and one.delivery_id not in followed for one, ours in zip(requests, owned, strict=True)]
         for lane_id in {request.lane_id for request, ours in zip(requests, owned, strict=True) if ours}:
             self.memory.tables.lanes[lane_id].tries += 1
         for request, ours in zip(requests, owned, strict=True):
@@ -27,12 +32,28 @@ class Writes(Picture):
             row = self.memory.tables.deliveries[request.delivery_id]
             row.state = DeliveryState.SENT
             self._expect(row, request.target_id, request.unseen)
+            if "follows" in request.unseen:
+                self.memory.follows[row.id] = row
             row.wanted, row.pre_image = request.wanted, request.pre_image
             row.incoming_id, row.send_by, row.tries = request.incoming_id, request.send_by, request.number
             attempt = AttemptRow(row.id, request.number, request.fence, request.at)
             self.memory.tables.attempts.append(attempt)
             self.memory.attempts_of.setdefault(row.id, []).append(attempt)
         return owned
+
+    def followed(self, closed: int, requests: Sequence[effects.MarkSent]) -> set[int]:
+        """The deliveries among these for which another makes the ticket that goes on from a closed one, or has."""
+        asking = {one.lane_id: one.delivery_id for one in requests if one.unseen.get("follows") == closed}
+        if self.memory.tables.tickets[closed].followed_by is not None:
+            return set(asking.values())
+        under_way = [
+            one.id
+            for one in self.memory.follows.values()
+            if one.state is DeliveryState.SENT and one.unseen.get("follows") == closed
+        ]
+        # The first of those that ask together makes it.
+        first = next(iter(under_way), asking[min(asking)])
+        return set(asking.values()) - {first}
 
     def _expect(self, row: DeliveryRow, target_id: int | None, unseen: Mapping) -> None:
         """The ticket's history will have to show this."""
@@ -69,6 +90,37 @@ class Writes(Picture):
         self._end_attempts([row.id], Outcome.DONE, now)
         self._expect_read_back([ticket.id], now)
         return True
+
+    def _store_follow_up(self, request: effects.StoreFollowUp, now: datetime) -> bool:
+        if not self.owns(request):
+            return False
+        memory = self.memory
+        lane, head = memory.tables.lanes[request.lane_id], request.written.head
+        new = memory.ticket(lane.system_id, head.remote_id) or memory.add_ticket(
+            lane.system_id, head.remote_id
+        )
+        lane.tries = 0
+        new.marker = request.marker
+        closed = memory.tables.tickets[request.closed_ticket_id]
+        closed.followed_by = new.id
+        if not new.winners:
+            new.winners = follow_ups.winners_after(closed.winners, closed.actual)
+        for linked_id in memory.linked_of.pop(closed.id, []):
+            self._move_over(linked_id, closed.id, new.id)
+        row = memory.tables.deliveries[request.delivery_id]
+        self._recognise(row)
+        row.state, row.unseen, row.wanted = DeliveryState.NEW, {}, {}
+        memory.follows.pop(row.id, None)
+        self._end_attempts([row.id], Outcome.DONE, now)
+        self._expect_read_back([new.id], now)
+        return True
+
+    def _move_over(self, linked_id: int, closed: int, new: int) -> None:
+        stood = self.memory.tables.linked[linked_id].tickets
+        for side_id, ticket_id in stood.items():
+            if ticket_id == closed:
+                stood[side_id] = new
+                self.memory.linked_of.setdefault(new, []).append(linked_id)
 
     def _expect_read_back(self, ticket_ids: Iterable[int], now: datetime) -> None:
         soon = now + timedelta(seconds=READ_BACK_S)

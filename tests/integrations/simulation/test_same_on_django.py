@@ -26,6 +26,8 @@ LIVED = [
     ("cut off", 0),
     ("conflicts", 5),
     ("conflicts", 1131),
+    ("closed", 1),
+    ("closed", 176),
 ]
 
 

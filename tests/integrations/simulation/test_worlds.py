@@ -33,6 +33,7 @@ LIVED = {
     "own edits": 10,
     "cut off": 8,
     "conflicts": 20,
+    "closed": 20,
 }
 
 
