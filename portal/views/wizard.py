@@ -324,9 +324,13 @@ def wizard_done(request: HttpRequest, pk: int) -> HttpResponse:
         "parked": linked.lanes.filter(waits=True, state="parked").first() if linked else None,
         "may_read_tickets": may(request.user, "read", "tickets"),
     }
-    if "HX-Request" in request.headers:
-        return render(request, "portal/wizard/_travelling.html", {**page, "draft": draft})
-    return _page(request, draft, "done", "done", page)
+    if "HX-Request" not in request.headers:
+        return _page(request, draft, "done", "done", page)
+    part = render(request, "portal/wizard/_travelling.html", {**page, "draft": draft})
+    if has_arrived:
+        # The page loaded anew asks no more.
+        part["HX-Refresh"] = "true"
+    return part
 
 
 # --- What all steps share ---

@@ -19,7 +19,7 @@ from integrations.store.configuration import FRESH_FOR
 from portal.models import AuditEntry
 from tests import factories
 from tests.factories import Role, make_user
-from tests.integrations.scenes import NOW
+from tests.integrations.scenes import NOW, matter, mercuri_and_infinity
 
 pytestmark = pytest.mark.django_db
 
@@ -85,6 +85,27 @@ def test_ten_minutes_from_nothing_to_the_first_ticket(
         "activated",
         "opened",
     ]
+
+
+def test_the_last_page_asks_no_more_once_the_ticket_has_arrived(
+    client: Client, draft: ConnectionDraft
+) -> None:
+    known = matter(*mercuri_and_infinity(), right_fields={})
+    draft.connection, draft.first_side = known.left.connection, known.left
+    draft.left, draft.right = known.left.system, known.right.system
+    draft.first_remote_id, draft.first_key = known.left_ticket.remote_id, known.left_ticket.key
+    draft.save()
+    page = reverse("wizard_done", args=[draft.pk])
+
+    part = client.get(page, headers={"HX-Request": "true"})
+    assert "It has arrived" in part.text
+    assert part.headers["HX-Refresh"] == "true"
+    assert "hx-get" not in client.get(page).content.decode().split('id="travelling"')[1].split(">")[0]
+
+    TicketSide.objects.filter(side=known.right).update(ticket=None)
+    part = client.get(page, headers={"HX-Request": "true"})
+    assert ("It is being created" in part.text, "HX-Refresh" in part.headers) == (True, False)
+    assert "hx-get" in client.get(page).content.decode().split('id="travelling"')[1].split(">")[0]
 
 
 def test_it_goes_on_where_somebody_stopped(client: Client, draft: ConnectionDraft) -> None:
