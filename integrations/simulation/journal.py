@@ -137,6 +137,8 @@ class Journal:
     happened: list[Happened] = field(default_factory=list)
     # (ms, place, until ms, worker): a system asked for a pause, and that was stored.
     pauses: list[tuple[int, int, int, int]] = field(default_factory=list)
+    # (ms, place): a person looked after a system that had refused our credentials, and was answered.
+    looked_after: list[tuple[int, int]] = field(default_factory=list)
     health: list[Noted] = field(default_factory=list)
     hints: list[Hinted] = field(default_factory=list)
     published: list[tuple[int, int, str, RuleSet]] = field(default_factory=list)

@@ -246,6 +246,7 @@ class People:
             return
         for system_id in world.stage.stopped_systems():
             world.stage.start_system(system_id)
+            world.journal.looked_after.append((world.clock.ms, world.places[system_id]))
             world.journal.figures["systems started"] += 1
         parked = world.stage.parked_lanes()
         asked = {one.lane_id for one in world.stage.open_conflicts()} if parked else set()

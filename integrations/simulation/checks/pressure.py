@@ -15,10 +15,15 @@ TOLERANCE_MS = 50
 
 
 def pauses_are_kept(evidence: Evidence) -> Iterator[str]:
-    """I11: once a system asked for a pause, the worker that heard it asks nothing there, and nobody begins a step."""
+    """I11: once a system asked for a pause, the worker that heard it asks nothing there, and nobody begins a step.
+
+    A person whose test of the system was answered since has ended the pause.
+    """
     for stored_ms, place, until_ms, worker in evidence.journal.pauses:
+        looked = [ms for ms, where in evidence.journal.looked_after if where == place and ms >= stored_ms]
+        over_ms = min([until_ms - TOLERANCE_MS, *looked])
         for sent in evidence.journal.calls:
-            if sent.place != place or not stored_ms < sent.asked_ms < until_ms - TOLERANCE_MS:
+            if sent.place != place or not stored_ms < sent.asked_ms < over_ms:
                 continue
             if sent.worker == worker or sent.claimed_ms > stored_ms:
                 yield f"call {sent.number} to {place} was asked for at {sent.asked_ms}, paused until {until_ms}"
