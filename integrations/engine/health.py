@@ -43,6 +43,16 @@ class Health:
         return self.is_paused(now) and self.code == RateLimited.code
 
 
+def says_nothing(error: ConnectorError) -> bool:
+    """Whether a failure says nothing of its system's health: a refusal, a conflict, our own guard or budget.
+
+    Nor does a pause that is asked for one ticket: it waits, and everything else may go on.
+    """
+    if isinstance(error, NotSent | Stale | Refused | HeldBack):
+        return True
+    return isinstance(error, RateLimited) and error.is_for_ticket
+
+
 def after_failure(
     before: Health,
     error: ConnectorError,
@@ -53,15 +63,11 @@ def after_failure(
 ) -> Health:
     """The health after this failure; the same one when the failure says nothing of it.
 
-    A refusal, a conflict and our own guard or budget say nothing.  Nor does the failure of what started before the
-    system was stopped, or before a pause was over: it was under way when that began, even if nobody answered it until
-    after the pause.  Counted, a dozen calls that one short outage cuts off would grow the pause as an outage of hours
+    Beside `says_nothing` that is the failure of what started before the system was stopped, or before a pause was over:
+    it was under way when that began, even if nobody answered it until after the pause.  Counted, a dozen calls that one short outage cuts off would grow the pause as an outage of hours
     does.  To be noted once for each call.
     """
-    if before.is_stopped or isinstance(error, NotSent | Stale | Refused | HeldBack):
-        return before
-    if isinstance(error, RateLimited) and error.is_for_ticket:
-        # One ticket waits, and everything else may go on.
+    if before.is_stopped or says_nothing(error):
         return before
     message = error.message[:500]
     if isinstance(error, Unauthorized):

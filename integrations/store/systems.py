@@ -15,7 +15,9 @@ _HEALTH = ["fail_streak", "failure_code", "failure_message", "state", "paused_un
 
 
 def note_failure(request: NoteSystemFailure, random: random_module.Random, now: datetime) -> None:
-    """Count towards the breaker what says something about the system's health."""
+    """Count towards the breaker what says something about the system's health; the rest takes no lock."""
+    if health.says_nothing(request.error):
+        return
     system = _locked().get(pk=request.system_id)
     before = _health_of(system)
     after = health.after_failure(before, request.error, now, random, started_at=request.started_at)
