@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from integrations.canonical import Attachment, CommentDraft, Value
 from integrations.connectors.errors import (
@@ -15,10 +16,10 @@ from integrations.connectors.errors import (
     Refused,
     TooLarge,
 )
-from integrations.engine import effects, follow_ups, wholes
+from integrations.engine import acknowledgements, effects, follow_ups, wholes
 from integrations.engine.carrying import Step
 from integrations.engine.following import Following
-from integrations.engine.values import DeliveryState, Operation, StandIn, TicketState
+from integrations.engine.values import DeliveryState, Operation, StandIn, TicketState, stand_in_from
 from integrations.file_names import safe_name
 from integrations.mapping import plan as mapping
 from integrations.mapping.files import file_refusal, narrowest
@@ -48,7 +49,8 @@ class Adding(Following):
             if head is None:
                 return None
             if head.is_recognised:
-                return (yield from self._finish(DeliveryState.DONE, told=self._told()))
+                stand_in = stand_in_from(head.wanted.get("stand_in"))
+                return (yield from self._added(stand_in))
             if self._may_still_turn_up():
                 return (yield from self._wait_to_settle())
         if self.head.operation is Operation.COMMENT:
@@ -84,17 +86,22 @@ class Adding(Following):
             if follow_ups.is_closed(error):
                 return (yield from self._closed(target, ids, error))
             return (yield from self._failed(error, sent=ids))
-        return (yield from self._finish(DeliveryState.DONE, written=written, told=self._told()))
+        return (yield from self._added(stand_in, written))
+
+    def _added(self, stand_in: StandIn | None, written: Any = None) -> Step:
+        """It is there, or a note in its place, of which the sender is told."""
+        word = acknowledgements.file_not_taken(self.head, stand_in, self.context.clock.now())
+        return (yield from self._finish(DeliveryState.DONE, written=written, told=self._told(), word=word))
 
     def _comment(self, target: TicketState) -> tuple[effects.Call, Mapping]:
         comment, rules = self.head.envelope["comment"], self.head.side.incoming
         body = self._held(comment)
-        draft = CommentDraft(
-            body=body,  # type: ignore[arg-type]
-            # What was internal never becomes public, whatever the receiver's rules say.
-            is_public=comment["is_public"] and rules.comments_become_public,
-            marker=self.head.marker,
-        )
+        # What was internal never becomes public, whatever the receiver's rules say.
+        is_public = comment["is_public"] and rules.comments_become_public
+        if acknowledgements.is_word(self.head.origin):
+            # It holds nothing that was internal, and its side has asked for it.
+            is_public = not self._capabilities().has_internal_comments
+        draft = CommentDraft(body=body, is_public=is_public, marker=self.head.marker)  # type: ignore[arg-type]
         call = effects.AddComment(self.system_id, self.send_by, remote_id=target.remote_id, draft=draft)
         return call, {"comment": body}
 

@@ -10,10 +10,10 @@ from typing import Any
 from integrations.canonical import Value
 from integrations.connectors.errors import ConnectorError, Refused, Unauthorized
 from integrations.connectors.protocol import Capabilities
-from integrations.engine import effects, pace, read, timing, wholes
+from integrations.engine import acknowledgements, effects, pace, read, timing, wholes
 from integrations.engine.ports import ClaimedLane, Context
 from integrations.engine.shares import MOST_IN_ONE_WRITE
-from integrations.engine.values import DeliveryState, HeadView, Operation, Outcome, TicketState
+from integrations.engine.values import DeliveryState, HeadView, Operation, Outcome, TicketState, Word
 
 # Gives the next head of the lane to go on with, or None when the lane was given back, lost, or is empty.
 Step = Generator[effects.Effect, Any, HeadView | None]
@@ -135,19 +135,22 @@ class Carrying:
         reason: str = "",
         told: wholes.Told = wholes.NOTHING,
         undone: Mapping[str, str] | None = None,
+        word: Word | None = None,
     ) -> Step:
-        """End the delivery; `told` is what of its texts is not there."""
+        """End the delivery; `told` is what of its texts is not there, `word` what its sender is told instead of the end."""
+        now = self.context.clock.now()
         request = effects.Finish(
             self.lane.id,
             self.lane.fence,
             self.head.delivery_id,
             state,
-            at=self.context.clock.now(),
+            at=now,
             written=written,
             reason=reason,
             lost=told.lost,
             files=told.files,
             undone=undone or {},
+            word=word or acknowledgements.settled(self.head, state, now),
         )
         _, head = yield (request, self._next())
         return head
@@ -157,13 +160,28 @@ class Carrying:
 
     def _park(self, code: str, message: str, error: ConnectorError | None = None) -> Step:
         now = self.context.clock.now()
-        yield (effects.Park(self.lane.id, self.lane.fence, self.head.delivery_id, code, message, now, error),)
+        word = acknowledgements.not_taken(self.head, message, now, error)
+        yield (
+            effects.Park(
+                *(self.lane.id, self.lane.fence, self.head.delivery_id, code, message, now, error), word=word
+            ),
+        )
         return None
+
+    def _give_up(self, sent: tuple[int, ...], error: ConnectorError) -> Step:
+        """The system does not take it, and what waits behind does not wait for that: it is left out, and told."""
+        now = self.context.clock.now()
+        (withdrawn,) = yield (effects.Withdraw(self.lane.id, self.lane.fence, sent, now, error),)
+        if not withdrawn:
+            return None
+        return (yield from self._finish(DeliveryState.SKIPPED, reason=error.message))
 
     def _failed(self, error: ConnectorError, *, sent: tuple[int, ...] = ()) -> Step:
         """End the attempts by what the error says happens next; `sent` are the deliveries that they were for."""
         now = self.context.clock.now()
         if isinstance(error, Refused):
+            if sent and acknowledgements.is_word(self.head.origin) and not error.outcome_unknown:
+                return (yield from self._give_up(sent, error))
             return (yield from self._park(error.code, error.message, error))
         outcome: Outcome | None = None
         if sent:

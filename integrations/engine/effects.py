@@ -16,7 +16,7 @@ from integrations.canonical import Attachment, CommentDraft, Draft, Fields, Hist
 from integrations.connectors.errors import ConnectorError
 from integrations.connectors.gate import Tidings
 from integrations.connectors.protocol import Basis
-from integrations.engine.values import Answer, DeliveryState, Outcome, Question, Stamp
+from integrations.engine.values import Answer, DeliveryState, Outcome, Question, Stamp, Word
 
 # Remote calls.
 
@@ -214,6 +214,7 @@ class Finish(Request):
     accepted: Mapping[str, Value] | None = None
     accepted_stamps: Mapping[str, Stamp] = field(default_factory=dict)
     answers: tuple[Answer, ...] = ()
+    word: Word | None = None
     reason: str = ""
     lost: Mapping[str, Sequence[str]] = field(default_factory=dict)
     files: tuple[Mapping[str, Any], ...] = ()
@@ -255,7 +256,8 @@ class Withdraw(Request):
 class Park(Request):
     """-> bool.  The lane waits for a person; the reason is shown with its handbook entry.
 
-    `questions` are what has to be decided where both sides changed something.
+    `questions` are what has to be decided where both sides changed something.  `word` is queued in the lane back: the
+    delivery counts as told then.
     """
 
     lane_id: int
@@ -266,6 +268,7 @@ class Park(Request):
     at: datetime
     error: ConnectorError | None = None
     questions: tuple[Question, ...] = ()
+    word: Word | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from integrations.canonical import Change, ChangeKind, Draft, Value
 from integrations.connectors.errors import Closed, ConnectorError
+from integrations.engine.acknowledgements import is_word
 from integrations.engine.values import HeadView, Operation, TicketState, Winner
 from integrations.richtext.blocks import from_plain, is_document
 
@@ -29,8 +30,10 @@ def deserves_one(head: HeadView) -> bool:
     """Whether a delivery to a closed ticket is something people have to hear of.
 
     Somebody says something more, adds a file, or takes the work up again.  A label or a priority that changes months
-    after a ticket was closed is no reason to open one, nor is a value that is put back.
+    after a ticket was closed is no reason to open one, nor is a value that is put back, nor a word of ours about another change.
     """
+    if is_word(head.origin):
+        return False
     if head.operation is Operation.UPDATE:
         status = head.envelope.get("fields", {}).get("status")
         return status is not None and status not in _OVER

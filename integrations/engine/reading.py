@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from integrations.canonical import Attachment, Change, ChangeKind, Comment, History, Value
-from integrations.engine import conflicts, echo, follow_ups, texts, undoing
+from integrations.engine import acknowledgements, conflicts, echo, follow_ups, texts, undoing
 from integrations.engine.answers import winners_told
 from integrations.engine.values import (
     NO_STAMP,
@@ -337,7 +337,7 @@ def _plan_link(plan: ReadingPlan, link: _Link, news: _News) -> None:
 def _plan_fields(
     plan: ReadingPlan, link: _Link, news: _News, names: Sequence[str], cause: OpenWrite | None
 ) -> None:
-    if _travelled_too_far(cause):
+    if _goes_no_further(cause):
         return
     mapped = mapping.release(link.here.outgoing, plan.actual, changed=names)
     if not mapped.fields and not mapped.problem:
@@ -388,7 +388,7 @@ def _plan_comment(
 ) -> None:
     rules = link.here.outgoing
     is_shared = rules.shares_public_comments if comment.is_public else rules.shares_internal_comments
-    if not is_shared or _travelled_too_far(cause):
+    if not is_shared or _goes_no_further(cause):
         return
     withheld = [file.name for file in comment.attachments if _withholds(rules, file)]
     envelope = {
@@ -409,7 +409,7 @@ def _plan_comment(
 def _plan_file(
     plan: ReadingPlan, link: _Link, news: _News, file: Attachment, cause: OpenWrite | None, *, is_public: bool
 ) -> None:
-    if _travelled_too_far(cause):
+    if _goes_no_further(cause):
         return
     rules = link.here.outgoing
     if refusal := _withholds(rules, file):
@@ -570,8 +570,9 @@ def _dictionary_values(outgoing: RuleSet, fields: Mapping[str, Value]) -> Mappin
     return mapping.release(outgoing, fields).fields if fields else {}
 
 
-def _travelled_too_far(cause: OpenWrite | None) -> bool:
-    return cause is not None and cause.hops >= MAX_HOPS
+def _goes_no_further(cause: OpenWrite | None) -> bool:
+    """Whether what a write of ours left here stays here: it has travelled far enough, or was for this ticket alone."""
+    return cause is not None and (cause.hops >= MAX_HOPS or acknowledgements.is_word(cause.origin))
 
 
 def _left_no_trace(write: OpenWrite, started_at: datetime) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from integrations.connectors.errors import ConnectorError, Refused
-from integrations.engine import conflicts, effects, follow_ups, undoing, unread, wholes
+from integrations.engine import acknowledgements, conflicts, effects, follow_ups, undoing, unread, wholes
 from integrations.engine.answers import answers_to
 from integrations.engine.carrying import Step
 from integrations.engine.following import Following
@@ -83,7 +83,8 @@ class SettingFields(Following):
             if isinstance(error, Refused) and len(shares) > 1:
                 return (yield from self._write_alone(target, shares[0], ids, error))
             if isinstance(error, Refused) and self.head.operation is Operation.REVERT:
-                return (yield from self._not_undone(ids, error))
+                # The old value is not taken back: nobody waits for that.
+                return (yield from self._give_up(ids, error))
             return (yield from self._failed(error, sent=ids))
         return (yield from self._end(target, shares, written))
 
@@ -107,14 +108,6 @@ class SettingFields(Following):
         if not withdrawn:
             return None
         return (yield from self._set_read_fields(target))
-
-    def _not_undone(self, sent: tuple[int, ...], error: ConnectorError) -> Step:
-        """The system does not take the old value back: it is told, and what waits behind does not wait for that."""
-        now = self.context.clock.now()
-        (withdrawn,) = yield (effects.Withdraw(self.lane.id, self.lane.fence, sent, now, error),)
-        if not withdrawn:
-            return None
-        return (yield from self._finish(DeliveryState.SKIPPED, reason=error.message))
 
     def _mark_all_sent(
         self, target: TicketState, shares: Sequence[Share]
@@ -151,6 +144,7 @@ class SettingFields(Following):
                 lost=lost.lost,
                 files=lost.files,
                 undone=share.undone,
+                word=acknowledgements.settled(share.head, share.end, now),
             )
             for share, lost in zip(shares, told, strict=True)
         )

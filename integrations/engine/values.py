@@ -246,6 +246,9 @@ class HeadView:
     sender: SideView
     target: TicketState | None
     source_system_id: int
+    linked_ticket_id: int = 0
+    # Its sender was told on its own ticket that it was not taken.
+    is_told: bool = False
     # The closed ticket for which the last attempt was to create the one that goes on from it; 0 for any other attempt.
     follows: int = 0
     followers: tuple[HeadView, ...] = ()
@@ -276,6 +279,13 @@ class StandIn:
         return {"code": self.code, "message": self.message}
 
 
+def stand_in_from(stored: object) -> StandIn | None:
+    """A reason from its JSON form; None when there is none."""
+    if not isinstance(stored, Mapping) or not stored:
+        return None
+    return StandIn(str(stored["code"]), str(stored["message"]))
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """An update to be queued in the lane back to the sender.  `stamp` is that of the values that stand."""
@@ -283,4 +293,12 @@ class Answer:
     stamp: Stamp
     envelope: Mapping
     problem: Mapping
+    outgoing_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A comment to be queued in the lane back to the sender.  `outgoing_id` is the version of the rules that let it leave."""
+
+    envelope: Mapping
     outgoing_id: int | None

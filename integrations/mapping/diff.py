@@ -52,6 +52,8 @@ OPTION_WORDS: Mapping[str, str] = {
     "shares_files": "Files leave",
     "comment_heading": "Line above a comment",
     "comments_become_public": "Comments from outside become public",
+    "tells_reasons": "The other side is told why a change is not taken here",
+    "notes_refusals": "A note says what the other side has not taken",
 }
 
 
@@ -87,7 +89,7 @@ def widens(before: RuleSet, after: RuleSet) -> list[str]:
     ]
     options = [
         OPTION_WORDS[name]
-        for name in ("shares_public_comments", "shares_internal_comments", "shares_files")
+        for name in ("shares_public_comments", "shares_internal_comments", "shares_files", "tells_reasons")
         if getattr(after, name) and not getattr(before, name)
     ]
     return [*new, *options, *_wider_files(before, after)]

@@ -60,7 +60,8 @@ class FieldRule:
 class RuleSet:
     """One published version of a side's outgoing or incoming rules.  `id` is the version's own key.
 
-    `files` says which files leave, or are taken on arrival.
+    `files` says which files leave, or are taken on arrival.  `notes_refusals` asks for an internal comment when
+    the other side does not take a change; `tells_reasons` lets the other side hear what kind of reason there is here.
     """
 
     id: int | None
@@ -71,6 +72,8 @@ class RuleSet:
     shares_files: bool = True
     comment_heading: str = ""
     comments_become_public: bool = True
+    tells_reasons: bool = False
+    notes_refusals: bool = False
     files: FilePolicy = ANY_FILE
 
     def withholds(self, *, name: str, content_type: str = "", size_bytes: int = 0) -> FileRefusal | None:

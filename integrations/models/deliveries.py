@@ -180,6 +180,8 @@ class Delivery(models.Model):
     queued_at = models.DateTimeField()
     done_at = models.DateTimeField(null=True, blank=True)
     skipped_reason = models.CharField(max_length=300, blank=True)
+    # When the word was queued, for its sender's ticket, that it was not taken.
+    told_at = models.DateTimeField(null=True, blank=True)
 
     objects = DeliveryQuerySet.as_manager()
 

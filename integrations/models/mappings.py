@@ -70,6 +70,10 @@ class MappingSet(models.Model):
     comment_heading = models.CharField(max_length=200, blank=True, default="{author} ({partner})")
     # Incoming: whether comments from outside become public here.
     comments_become_public = models.BooleanField(default=True)
+    # Outgoing: whether the other side hears for what kind of reason a change of theirs was not taken here.
+    tells_reasons = models.BooleanField(default=False)
+    # Incoming: whether an internal comment says what the other side has not taken.
+    notes_refusals = models.BooleanField(default=False)
     note = models.CharField(max_length=300, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     published_at = models.DateTimeField(null=True, blank=True)

@@ -113,6 +113,7 @@ def _publish_first(side: Side, *, template: bool, by: Any, now: datetime) -> Non
             version=1,
             state=MappingSet.State.PUBLISHED,
             comments_become_public=templates.template_for(kind).comments_become_public,
+            notes_refusals=direction == MappingSet.Direction.INCOMING,
             files_never=files_refused_at_first(direction),
             note=f"Template for {side.system.kind_label}" if template else "Empty",
             published_at=now,

@@ -12,11 +12,12 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 
 from integrations.canonical import Attachment, Comment, Snapshot, Value
 from integrations.connectors.errors import ConnectorError, Gone
 from integrations.connectors.protocol import Connector
-from integrations.engine import reconcile
+from integrations.engine import acknowledgements, reconcile
 from integrations.engine.reconcile import Carried, Examined, Exempt, Kind, Place, Reason
 from integrations.engine.undoing import Standing
 from integrations.engine.values import ConnectionView, DeliveryState, SideView
@@ -149,7 +150,7 @@ def _stand(
         winners=winners_from(ticket.winners, ticket.actual),
         comments=snapshot.comments,
         files=[*snapshot.attachments, *(file for made in snapshot.comments for file in made.attachments)],
-        ours=_made_by_us(linked, one.side_id),
+        ours=_made_by_us(linked, one.side_id, ticket),
         recorded=frozenset(part["id"] for event in known for part in _parts(event)),
         withheld=frozenset(
             Withheld.objects.filter(linked_ticket=linked, event__ticket=ticket).values_list(
@@ -168,9 +169,10 @@ def _parts(event: SyncEvent) -> list[dict[str, Any]]:
     return [*event.comments, *event.attachments, *inside]
 
 
-def _made_by_us(linked: LinkedTicket, side_id: int) -> frozenset[str]:
-    """Comments and files at a side that came over this very link."""
-    mine = Delivery.objects.filter(lane__linked_ticket=linked, lane__target=side_id)
+def _made_by_us(linked: LinkedTicket, side_id: int, ticket: Ticket) -> frozenset[str]:
+    """Comments and files at a side that came over this very link, and words to its people, whatever link they are about."""
+    words = Q(target=ticket, origin__startswith=acknowledgements.MARK)
+    mine = Delivery.objects.filter(Q(lane__linked_ticket=linked, lane__target=side_id) | words)
     told = mine.exclude(result={}).values_list("result", flat=True)
     made = {one.get(name, "") for one in told for name in ("comment_id", "attachment_id")}
     made |= {part["id"] for event in SyncEvent.objects.filter(caused_by__in=mine) for part in _parts(event)}

@@ -31,6 +31,8 @@ OPTIONS = (
     "shares_files",
     "comment_heading",
     "comments_become_public",
+    "tells_reasons",
+    "notes_refusals",
 )
 # Which files leave, or are taken: the parts of the rules' file policy.
 FILE_OPTIONS = ("file_max_bytes", "files_only", "files_never")

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 
 from django.db import transaction
 
@@ -18,7 +19,8 @@ from integrations.events import lane_resumed
 from integrations.mapping.plan import release
 from integrations.mapping.rules import NO_RULES
 from integrations.models import Attempt, Delivery, Lane, MappingSet, SyncEvent
-from integrations.store.configuration import rule_set_of
+from integrations.store import configuration, words
+from integrations.store.configuration import Configuration, rule_set_of
 
 # Lanes locked in one transaction of a bulk action: a worker waits for it a moment at most.
 BATCH = 200
@@ -84,14 +86,25 @@ def skip_heads(
 ) -> list[Result]:
     """`skip_delivery` for many: `numbers` says for each lane which delivery is meant, so that no other is left out."""
 
+    @cache
+    def config() -> Configuration:
+        return configuration.load(now)
+
     def skip(lane: Lane, now: datetime) -> Result:
-        return _skip(lane, numbers[lane.pk], reason, now, even_if_unverified)
+        head = _head(lane)
+        result = _skip(lane, head, numbers[lane.pk], reason, now, even_if_unverified)
+        if result.is_done and head is not None and head.told_at is not None:
+            back = Lane.objects.filter(linked_ticket=lane.linked_ticket_id).exclude(pk=lane.pk)
+            for one in back.select_for_update():
+                words.tell_of_skip(head, one, config(), now)
+        return result
 
-    return _for_each(numbers, skip, now)
+    return _for_each(numbers, skip, now, locks_back=True)
 
 
-def _skip(lane: Lane, number: int, reason: str, now: datetime, even_if_unverified: bool) -> Result:
-    head = _head(lane)
+def _skip(
+    lane: Lane, head: Delivery | None, number: int, reason: str, now: datetime, even_if_unverified: bool
+) -> Result:
     refusal = _skip_refusal(lane, head, number, reason, now, even_if_unverified)
     if refusal or head is None:
         return Result(lane.pk, False, refusal)
@@ -168,19 +181,30 @@ def _resume(lane: Lane, now: datetime) -> Result:
 
 
 def _for_each(
-    lane_ids: Iterable[int], act: Callable[[Lane, datetime], Result], now: datetime
+    lane_ids: Iterable[int],
+    act: Callable[[Lane, datetime], Result],
+    now: datetime,
+    *,
+    locks_back: bool = False,
 ) -> list[Result]:
     """Act on every lane under its lock, a batch a transaction, in the order asked for.
 
-    Locks are taken by key, so that two people who act on the same lanes cannot wait for each other for ever.  A lane
-    that is gone gives no result.
+    Locks are taken by key, so that two people who act on the same lanes cannot wait for each other for ever; with
+    `locks_back` also those of the lanes back, in which senders may be told something.  A lane that is gone gives no
+    result.
     """
     asked = list(dict.fromkeys(lane_ids))
     results: dict[int, Result] = {}
     for start in range(0, len(asked), BATCH):
         with transaction.atomic():
             locked = Lane.objects.select_for_update(of=("self",)).select_related("system").order_by("pk")
-            for lane in locked.filter(pk__in=asked[start : start + BATCH]):
+            batch = asked[start : start + BATCH]
+            if locks_back:
+                linked = Lane.objects.filter(pk__in=batch).values("linked_ticket")
+                found = [one for one in locked.filter(linked_ticket__in=linked) if one.pk in set(batch)]
+            else:
+                found = list(locked.filter(pk__in=batch))
+            for lane in found:
                 results[lane.pk] = act(lane, now)
     return [results[lane_id] for lane_id in asked if lane_id in results]
 

@@ -162,6 +162,8 @@ class DjangoStage:
             shares_files=rules.shares_files,
             comment_heading=rules.comment_heading,
             comments_become_public=rules.comments_become_public,
+            tells_reasons=rules.tells_reasons,
+            notes_refusals=rules.notes_refusals,
         )
         for position, rule in enumerate(rules.rules):
             values = None
@@ -450,4 +452,5 @@ def _delivery(one: Delivery) -> rows.DeliveryRow:
         incoming_id=one.incoming_id,
         done_at=one.done_at,
         reason=one.skipped_reason,
+        told_at=one.told_at,
     )

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 
 from integrations.engine import effects
+from integrations.engine.acknowledgements import is_word
 from integrations.engine.values import ConnectionView, DeliveryState, Operation, SideView
 from integrations.mapping.rules import RuleSet
 from integrations.richtext import blocks
@@ -18,6 +19,8 @@ from integrations.simulation.world import World
 
 # How the origin of what a person has decided begins.
 DECIDED = "conflict:"
+# Where a word to a sender says what it is about.
+_OF_A_WORD = "In Concord it is change "
 
 
 class Evidence:
@@ -210,7 +213,7 @@ class Evidence:
         skipped = {
             self.lane_of(row).linked_id
             for row in self.tables.deliveries.values()
-            if row.state is DeliveryState.SKIPPED
+            if row.state is DeliveryState.SKIPPED and not is_word(row.origin)
         }
         hurt = {
             linked.id for linked in self.tables.linked.values() if self.deleted & set(linked.tickets.values())
@@ -233,6 +236,11 @@ class Evidence:
 def last_line(body: Mapping) -> str:
     """A comment's text without the line above it."""
     return blocks.from_value(body).plain().split("\n")[-1]
+
+
+def stands_alone(text: str) -> bool:
+    """Whether a comment's last line is that of a word to a sender: it is for the ticket it stands on."""
+    return _OF_A_WORD in text
 
 
 def _told(envelope: Mapping[str, object]) -> str:

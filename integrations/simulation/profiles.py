@@ -35,6 +35,8 @@ class Profile:
     pauses: float = 0.3
     deletions: float = 0.03
     refusals: float = 0.15
+    # Writes that a system refuses, and sides that let their senders hear of it.
+    refused: int = 0
     too_late: int = 0
     undoings: int = 0
     # Two systems insist on different statuses.
@@ -266,6 +268,17 @@ PROFILES = {
             systems=(2, 3),
             fights=True,
         ),
+        # Systems that do not take what they are sent, until somebody has looked.
+        Profile(
+            "refused",
+            span_ms=10 * MINUTE,
+            ops=16,
+            call_faults=10,
+            kills=10,
+            refused=6,
+            refusals=0.0,
+            rule_edits=0.7,
+        ),
         # Systems that carry a request out after everything we wait for.
         Profile("beyond", span_ms=10 * MINUTE, ops=12, too_late=2, kills=4, freezes=1, deletions=0.0),
     )
@@ -369,11 +382,23 @@ class _Writer:
         for _ in range(2):
             shared = [flag for flag, share in (("internal", 0.2), ("no files", 0.2)) if self._chance(share)]
             flags += [tuple(shared), ("heading",) if self._chance(0.3) else ()]
+        if self.profile.refused:
+            flags = self._telling(flags)
         if self.profile.keeps_own:
             flags = self._own_edits(flags)
         if self.profile.decisions:
             flags = self._asking(flags)
         return LinkSetup(self._chance(0.4), tuple(flags))
+
+    def _telling(self, flags: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
+        """Most sides tell what they did not take, most want to hear of it, and half of them share internal comments."""
+        told: list[tuple[str, ...]] = []
+        for place, one in enumerate(flags):
+            drawn = {"notes": 0.85} if place % 2 else {"tells": 0.85, "internal": 0.5}
+            told.append(
+                tuple(sorted({*one, *(word for word, share in drawn.items() if self._chance(share))}))
+            )
+        return told
 
     def _own_edits(self, flags: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
         """Of each field one side, both or neither keeps its own edit."""
@@ -529,6 +554,9 @@ class _Writer:
             faults.append(Fault(self._at(), "database_down", ms=random.randint(SECOND, 30 * SECOND)))
         if self._chance(profile.refusals):
             kind = random.choice(("refused_400", "unauthorized", "forbidden"))
+            faults.append(Fault(self._at(), kind, random.randrange(systems)))
+        for _ in range(profile.refused):
+            kind = random.choice(("refused_400", "refused_400", "forbidden"))
             faults.append(Fault(self._at(), kind, random.randrange(systems)))
         if profile.long_outage:
             faults.append(Fault(HOUR, "outage", random.randrange(1, systems), 24 * HOUR))

@@ -128,6 +128,7 @@ class DeliveryRow:
     incoming_id: int | None = None
     done_at: datetime | None = None
     reason: str = ""
+    told_at: datetime | None = None
 
 
 @dataclass(slots=True)

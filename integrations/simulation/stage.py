@@ -21,7 +21,7 @@ from integrations.engine.values import (
 )
 from integrations.mapping.plan import release
 from integrations.mapping.rules import RuleSet
-from integrations.simulation.memory import Memory, MemoryStore, conflicts, undoing
+from integrations.simulation.memory import Memory, MemoryStore, conflicts, undoing, words
 from integrations.simulation.rows import ConflictRow, DeliveryRow, LaneRow, SystemRow, Tables
 
 # What is to be undone: ("delivery", its key) or ("version", the key of a rule set).
@@ -295,6 +295,7 @@ class MemoryStage:
         lane.fence += 1
         lane.owner, lane.leased_until = "", None
         self._set_going(lane, now, keep_held=True)
+        words.tell_of_skip(self.memory, head, now)
         return True
 
     def open_conflicts(self) -> list[ConflictRow]:

@@ -81,7 +81,8 @@ def rules_of(kind: str, direction: str, flags: Collection[str], *, id: int, vers
     """One published version of a side's rules.
 
     Flags: `no title` shares no title; `gap` has no row for the lowest priority; `internal` shares internal comments;
-    `no files` shares none; `heading` writes the author above a comment; `own title` and so on keep the own edit of a
+    `no files` shares none; `notes` asks for a word when
+    something was not taken, `tells` lets the other side hear why; `heading` writes the author above a comment; `own title` and so on keep the own edit of a
     field where neither side had seen the other's; `ask title` and so on ask a person there.
     """
     words = WORDS[kind]
@@ -112,6 +113,8 @@ def rules_of(kind: str, direction: str, flags: Collection[str], *, id: int, vers
         shares_internal_comments="internal" in flags,
         shares_files="no files" not in flags,
         comment_heading="{author}" if "heading" in flags else "",
+        tells_reasons="tells" in flags,
+        notes_refusals="notes" in flags,
     )
 
 

@@ -111,6 +111,8 @@ def rule_set_of(mapping_set: MappingSet) -> RuleSet:
         shares_files=mapping_set.shares_files,
         comment_heading=mapping_set.comment_heading,
         comments_become_public=mapping_set.comments_become_public,
+        tells_reasons=mapping_set.tells_reasons,
+        notes_refusals=mapping_set.notes_refusals,
         files=FilePolicy(
             mapping_set.file_max_bytes, tuple(mapping_set.files_only), tuple(mapping_set.files_never)
         ),

@@ -39,6 +39,7 @@ _HEAD_FIELDS = (
     "tries",
     "unseen",
     "pre_image",
+    "told_at",
 )
 
 
@@ -76,6 +77,12 @@ def load_heads(requests: Sequence[LoadHead], config: Configuration, now: datetim
             )
         )
     return views
+
+
+def view_of(delivery_id: int, config: Configuration) -> HeadView:
+    """A delivery as the engine sees it, without its target, whoever has its lane."""
+    (row,) = Delivery.objects.filter(pk=delivery_id).values_list(*_HEAD_FIELDS)
+    return _head_view(dict(zip(_HEAD_FIELDS, row, strict=True)), None, config)
 
 
 def _targets(heads: Sequence[Mapping]) -> dict[tuple[int, int], TicketState]:
@@ -146,6 +153,8 @@ def _head_view(row: Mapping, target: TicketState | None, config: Configuration) 
         sender=sender,
         target=target,
         source_system_id=sender.system_id,
+        linked_ticket_id=row["lane__linked_ticket_id"],
+        is_told=row["told_at"] is not None,
         follows=int(row["unseen"].get("follows") or 0),
         pre_image=row["pre_image"],
         landed=_landed(row),

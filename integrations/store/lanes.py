@@ -33,12 +33,13 @@ from integrations.engine.values import (
     Outcome,
     Stamp,
     Winner,
+    Word,
     stamp_from,
 )
 from integrations.events import lane_parked
 from integrations.models import Attempt, Conflict, Delivery, Effect, Lane, Ticket, TicketSide
 from integrations.statements import Order, Question, insert_many, update_many
-from integrations.store import queues, tickets
+from integrations.store import queues, tickets, words
 
 
 def mark_sent(requests: Sequence[MarkSent]) -> list[bool]:
@@ -239,9 +240,15 @@ def finish(requests: Sequence[Finish], now: datetime) -> list[bool]:
         queues.put(back, _answer(answer, deliveries[pk]), now)
         for pk, request in ended.items()
         for answer in request.answers
-        for back in known
-        if back.pk != request.lane_id and back.linked_ticket_id == lanes[request.lane_id].linked_ticket_id
+        if (back := _lane_back(lanes[request.lane_id], known))
     ]
+    told = {
+        pk: queues.put(back, _word(request.word, pk, deliveries[pk]), now)
+        for pk, request in ended.items()
+        if request.word and (back := _lane_back(lanes[request.lane_id], known))
+    }
+    answers += told.values()
+    update_many(Delivery, ("told_at",), [(pk, (now,)) for pk in told])
     answers += [
         queues.put(lanes[request.lane_id], _whole_text(file, deliveries[pk], pk), now)
         for pk, request in ended.items()
@@ -295,8 +302,9 @@ def withdraw(request: Withdraw) -> bool:
 
 
 def park(request: Park) -> bool:
-    """Stop the lane at this delivery until a person has decided."""
-    lane = _owned(request).select_for_update(no_key=True).first()
+    """Stop the lane at this delivery until a person has decided; its sender is told, where both sides want that."""
+    known = _lanes(keys=[request.lane_id, *_lanes_back([request])])
+    lane = _owned_of(known, [request]).get(request.lane_id)
     if lane is None:
         return False
     lane.state = Lane.State.PARKED
@@ -319,6 +327,11 @@ def park(request: Park) -> bool:
         ],
         ignores_doubles=True,
     )
+    if request.word and (back := _lane_back(lane, known)):
+        row = _ending(keys=[request.delivery_id])[0]
+        word = _word(request.word, request.delivery_id, _Ending(*row[1:]))
+        queues.append(back, word, request.at)
+        Delivery.objects.filter(pk=request.delivery_id).update(told_at=request.at)
     lane_parked.send(Lane, lane=lane)
     return True
 
@@ -343,9 +356,21 @@ def _owned_of(lanes: Sequence[Lane], requests: Sequence[_Fenced]) -> dict[int, L
     return {lane.pk: lane for lane in lanes if lane.fence == fences.get(lane.pk)}
 
 
-def _lanes_back(requests: Sequence[Finish]) -> list[int]:
-    """Both lanes of every linked ticket in which a sender is to be answered: they are locked together."""
-    return [pk for (pk,) in _both_lanes(lanes=[request.lane_id for request in requests if request.answers])]
+def _lanes_back(requests: Sequence[Finish] | Sequence[Park]) -> list[int]:
+    """Both lanes of every linked ticket in which a sender is told something: they are locked together."""
+    telling = [
+        request.lane_id
+        for request in requests
+        if request.word or (isinstance(request, Finish) and request.answers)
+    ]
+    return [pk for (pk,) in _both_lanes(lanes=telling)]
+
+
+def _lane_back(lane: Lane, known: Sequence[Lane]) -> Lane | None:
+    """The other direction of the same linked ticket, where it is among these."""
+    return next(
+        (one for one in known if one.pk != lane.pk and one.linked_ticket_id == lane.linked_ticket_id), None
+    )
 
 
 def _lock_targets(ticket_ids: Iterable[int | None]) -> None:
@@ -369,6 +394,7 @@ class _Ending:
     origin: str
     stamp: list
     result: dict
+    told_at: datetime | None
 
     @property
     def was_sent(self) -> bool:
@@ -418,6 +444,11 @@ def _answer(answer: Answer, overtaken: _Ending) -> Delivery:
         problem=dict(answer.problem),
         outgoing_id=answer.outgoing_id,
     )
+
+
+def _word(word: Word, delivery_id: int, about: _Ending) -> Delivery:
+    is_end = about.told_at is not None
+    return words.delivery_of(word, delivery_id, event_id=about.event_id, stamp=about.stamp, is_end=is_end)
 
 
 def _whole_text(file: Mapping, cut: _Ending, delivery_id: int) -> Delivery:
@@ -545,7 +576,16 @@ _ending = Question(
         Delivery.objects.filter(pk__in=keys)
         .order_by()
         .values_list(
-            "pk", "number", "event_id", "target_id", "operation", "state", "origin", "stamp", "result"
+            "pk",
+            "number",
+            "event_id",
+            "target_id",
+            "operation",
+            "state",
+            "origin",
+            "stamp",
+            "result",
+            "told_at",
         )
     )
 )

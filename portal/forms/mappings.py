@@ -251,6 +251,11 @@ class OutgoingOptionsForm(OptionsForm):
         required=False,
         help_text="Of a file that stays, the other side learns nothing, not even its name.",
     )
+    tells_reasons = forms.BooleanField(
+        label="The other side is told why a change is not taken here",
+        required=False,
+        help_text="The kind of reason only, such as a required field that is empty. What your system said stays here.",
+    )
     file_max_bytes = SizeField(label="Largest file that leaves, in MB", help_text="Empty: of any size.")
     files_only = KindsField(label="Only these files leave", help_text=f"{EXAMPLE} Empty: all.")
     files_never = KindsField(label="These files never leave", help_text=EXAMPLE)
@@ -269,6 +274,11 @@ class IncomingOptionsForm(OptionsForm):
         required=False,
         max_length=200,
         help_text="{author} and {partner} are filled in; empty for no such line.",
+    )
+    notes_refusals = forms.BooleanField(
+        label="A note says what the other side has not taken",
+        required=False,
+        help_text="On your ticket, when a change of yours waits for a person, and another when that is over. It is internal where your system has internal comments.",
     )
     file_max_bytes = SizeField(label="Largest file taken, in MB")
     files_only = KindsField(label="Only these files are taken", help_text=f"{EXAMPLE} Empty: all.")

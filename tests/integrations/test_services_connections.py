@@ -50,12 +50,20 @@ def test_a_connection_begins_as_a_draft_with_dictionary_sides_and_rules() -> Non
     assert list(
         MappingSet.objects.filter(side__connection=connection)
         .order_by("pk")
-        .values_list("side__position", "direction", "version", "state", "comments_become_public")
+        .values_list(
+            "side__position",
+            "direction",
+            "version",
+            "state",
+            "comments_become_public",
+            "notes_refusals",
+            "tells_reasons",
+        )
     ) == [
-        ("left", "outgoing", 1, "published", False),
-        ("left", "incoming", 1, "published", False),
-        ("right", "outgoing", 1, "published", True),
-        ("right", "incoming", 1, "published", True),
+        ("left", "outgoing", 1, "published", False, False, False),
+        ("left", "incoming", 1, "published", False, True, False),
+        ("right", "outgoing", 1, "published", True, False, False),
+        ("right", "incoming", 1, "published", True, True, False),
     ]
     assert rules_of(right, "incoming") == [
         ("title", "summary", "copy", "overwrite"),

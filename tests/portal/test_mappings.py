@@ -521,6 +521,19 @@ def test_options_are_saved_in_the_draft(client: Client, side: Side, draft: Mappi
     assert (holds.shares_public_comments, holds.shares_internal_comments) == (True, False)
 
 
+def test_each_side_says_what_is_told_of_refusals(client: Client, draft: MappingSet, side: Side) -> None:
+    incoming = draft_rules(side, "incoming")
+    for one, name in ((draft, "tells_reasons"), (incoming, "notes_refusals")):
+        form = client.get(at("mapping_edit", one)).context["options"]
+        client.post(at("mapping_edit", one), {name: "on", "stamp": form["stamp"].value()})
+        one.refresh_from_db()
+
+    assert (draft.tells_reasons, draft.notes_refusals) == (True, False)
+    assert (incoming.tells_reasons, incoming.notes_refusals) == (False, True)
+    page = client.get(at("mapping_detail", incoming)).content.decode()
+    assert "is told by an internal note" in page
+
+
 @pytest.mark.parametrize("heading", ["{author", "{author} {mail}", "{0}"])
 def test_a_heading_names_only_author_and_partner(client: Client, side: Side, heading: str) -> None:
     incoming = draft_rules(side, "incoming")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from integrations.canonical import FileTrace
-from integrations.engine.values import StandIn
+from integrations.engine.acknowledgements import is_word
+from integrations.engine.values import StandIn, stand_in_from
 from integrations.models import Delivery, Lane
 from integrations.services.timeline.changes import readable
 from integrations.services.timeline.entries import Fate
@@ -47,6 +48,8 @@ def what_of(delivery: Delivery) -> str:
     match delivery.operation:
         case Delivery.Op.CREATE:
             return "new ticket"
+        case Delivery.Op.COMMENT if is_word(delivery.origin):
+            return "note on what was not taken"
         case Delivery.Op.COMMENT:
             return "comment"
         case Delivery.Op.FILE:
@@ -80,6 +83,4 @@ def losses_of(delivery: Delivery) -> tuple[str, ...]:
 def stand_in_of(delivery: Delivery) -> StandIn | None:
     """Why a note stands in the place of a delivered file; None where the file itself does."""
     told = delivery.wanted.get("stand_in") if delivery.operation == Delivery.Op.FILE else None
-    if not told or delivery.state != Delivery.State.DONE:
-        return None
-    return StandIn(str(told["code"]), str(told["message"]))
+    return stand_in_from(told) if delivery.state == Delivery.State.DONE else None

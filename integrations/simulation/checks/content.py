@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Iterator
 
 from integrations.canonical import Change, ChangeKind
+from integrations.engine.acknowledgements import is_word
 from integrations.engine.follow_ups import is_follow_up
 from integrations.engine.values import Operation
 from integrations.mapping.plan import receive, release
 from integrations.mapping.rules import RuleSet
 from integrations.simulation.checks.undoing import stands_undone
-from integrations.simulation.evidence import Evidence, last_line
+from integrations.simulation.evidence import Evidence, last_line, stands_alone
 from integrations.simulation.rows import TicketRow
 from integrations.simulation.systems import OUR_ACCOUNT
 from integrations.simulation.vocabulary import FIELDS, PRIVATE, WORDS
@@ -44,8 +45,8 @@ def _missing(evidence: Evidence, here: TicketRow, there: TicketRow, rules: RuleS
     for comment in (one for source in sources for one in source.comments):
         is_shared = rules.shares_public_comments if comment.is_public else rules.shares_internal_comments
         text = last_line(comment.body)
-        if text.startswith(STANDS_IN):
-            # Our own note about a file that its sender has; it is for this system alone.
+        if text.startswith(STANDS_IN) or stands_alone(text):
+            # Our own note about a file that its sender has, or about a refusal; it is for this system alone.
             continue
         if is_shared and text not in arrived:
             yield f"“{text}” of {here.system_id} never came to {there.system_id}"
@@ -251,7 +252,8 @@ def what_is_private_stays(evidence: Evidence) -> Iterator[str]:
         rules = evidence.sender(evidence.lane_of(row)).outgoing
         if row.operation is Operation.COMMENT:
             comment = row.envelope["comment"]
-            if not comment["is_public"] and not rules.shares_internal_comments:
+            is_shared = comment["is_public"] or rules.shares_internal_comments
+            if not is_shared and not is_word(row.origin):
                 yield f"delivery {row.id} carries an internal comment that is not shared"
         if row.operation is Operation.FILE and not rules.shares_files:
             yield f"delivery {row.id} carries a file that is not shared"

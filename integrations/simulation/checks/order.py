@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 from integrations.canonical import ChangeKind
 from integrations.engine import effects
+from integrations.engine.acknowledgements import is_word
 from integrations.engine.follow_ups import is_follow_up
 from integrations.engine.values import Operation, Stamp
-from integrations.simulation.evidence import Evidence, last_line
+from integrations.simulation.evidence import Evidence, last_line, stands_alone
 from integrations.simulation.rows import DeliveryRow, EventRow
 from integrations.simulation.systems import OUR_ACCOUNT
 
@@ -40,7 +41,7 @@ def comments_keep_their_order(evidence: Evidence) -> Iterator[str]:
             arrived: dict[int, list[str]] = {}
             for comment in ticket.comments:
                 text = last_line(comment.body)
-                if "@" in text:
+                if "@" in text and not stands_alone(text):
                     arrived.setdefault(int(text.rsplit("@", 1)[1]), []).append(text)
             for source, texts in arrived.items():
                 said = [
@@ -65,6 +66,9 @@ def nothing_comes_back(evidence: Evidence) -> Iterator[str]:
             came.setdefault((target.id, row.origin, row.stamp), []).append(row)
     for row in evidence.tables.deliveries.values():
         if row.operation is Operation.REPAIR or row.event_id is None or evidence.is_answer(row):
+            continue
+        if is_word(row.origin):
+            # It speaks of a change to whoever made it.
             continue
         lane, event = evidence.lane_of(row), evidence.tables.events[row.event_id]
         brought = [one for one in came.get((event.ticket_id, row.origin, row.stamp), []) if one.id < row.id]

@@ -6,14 +6,17 @@ from collections.abc import Iterator
 
 from integrations.canonical import Value
 from integrations.engine import effects
+from integrations.engine.acknowledgements import is_word
 from integrations.engine.values import Operation
 from integrations.mapping.plan import receive, release
 from integrations.simulation.clock import SECOND, milliseconds
 from integrations.simulation.evidence import Evidence
 from integrations.simulation.rows import DeliveryRow
 
-# A worker's picture of the configuration may be this old.
+# A worker's picture of the configuration may be this old; what it makes of a head that it has loaded goes by the picture
+# of that moment.
 FRESH_MS = SECOND
+AT_LOADING_MS = 60 * SECOND
 
 
 def versions_are_pinned(evidence: Evidence) -> Iterator[str]:
@@ -26,16 +29,19 @@ def versions_are_pinned(evidence: Evidence) -> Iterator[str]:
         if row.outgoing_id is None:
             yield f"delivery {row.id} does not name the sender's version"
         elif row.lane_id not in retried and not _held_at(
-            evidence, row.outgoing_id, side.id, milliseconds(row.queued_at)
+            evidence,
+            row.outgoing_id,
+            side.id,
+            milliseconds(row.queued_at),
+            slack_ms=AT_LOADING_MS if is_word(row.origin) else FRESH_MS,
         ):
             yield f"delivery {row.id} names version {row.outgoing_id}, which did not hold at {row.queued_at}"
     for one in evidence.journal.commits:
         match one.request:
             case effects.MarkSent(lane_id=lane_id, incoming_id=incoming_id) if one.result:
                 side = evidence.side(evidence.tables.lanes[lane_id])
-                # The head was loaded a moment before, with the picture of that moment.
                 if incoming_id is None or not _held_at(
-                    evidence, incoming_id, side.id, one.ms, slack_ms=60_000
+                    evidence, incoming_id, side.id, one.ms, slack_ms=AT_LOADING_MS
                 ):
                     yield f"an attempt in lane {lane_id} names version {incoming_id}, which did not hold"
 

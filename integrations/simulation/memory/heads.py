@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from integrations.engine import effects
 from integrations.engine.values import (
+    ConnectionView,
     HeadView,
     LaneState,
     OpenWrite,
@@ -65,35 +66,11 @@ class Heads(Picture):
         target: TicketState | None,
         followers: tuple[HeadView, ...] = (),
     ) -> HeadView:
-        connection = self._connections[lane.connection_id]
-        sender = connection.other(lane.target_side_id)
         is_head = row.number == lane.head
         known = is_head and target is not None and (target.id, row.origin) in self.memory.tables.effects
-        return HeadView(
-            lane_id=lane.id,
-            delivery_id=row.id,
-            number=row.number,
-            operation=row.operation,
-            state=row.state,
-            marker=row.marker,
-            origin=row.origin,
-            stamp=row.stamp,
-            envelope=row.envelope,
-            problem=row.problem,
-            wanted=row.wanted,
-            is_recognised=row.is_recognised,
-            has_effect=known and row.operation in ADDITIONS,
-            send_by=row.send_by,
-            tries=row.tries,
-            lane_tries=lane.tries,
-            side=connection.side(lane.target_side_id),
-            sender=sender,
-            target=target,
-            source_system_id=sender.system_id,
-            followers=followers,
-            pre_image=row.pre_image,
-            follows=row.unseen.get("follows", 0),
-            landed=frozenset(row.pre_image).difference(row.unseen.get("fields", ())),
+        view = head_view(self._connections[lane.connection_id], lane, row)
+        return replace(
+            view, has_effect=known and row.operation in ADDITIONS, target=target, followers=followers
         )
 
     def _open_write(self, row: DeliveryRow) -> OpenWrite:
@@ -121,4 +98,36 @@ def open_write(memory: Memory, row: DeliveryRow) -> OpenWrite:
         over={name: winner_from(made_of) for name, made_of in row.unseen.get("over", {}).items()},
         stood=row.unseen.get("stood", {}),
         held=row.unseen.get("held", {}),
+    )
+
+
+def head_view(connection: ConnectionView, lane: LaneRow, row: DeliveryRow) -> HeadView:
+    """A delivery as the engine sees it, without its target."""
+    sender = connection.other(lane.target_side_id)
+    return HeadView(
+        lane_id=lane.id,
+        delivery_id=row.id,
+        number=row.number,
+        operation=row.operation,
+        state=row.state,
+        marker=row.marker,
+        origin=row.origin,
+        stamp=row.stamp,
+        envelope=row.envelope,
+        problem=row.problem,
+        wanted=row.wanted,
+        is_recognised=row.is_recognised,
+        has_effect=False,
+        send_by=row.send_by,
+        tries=row.tries,
+        lane_tries=lane.tries,
+        side=connection.side(lane.target_side_id),
+        sender=sender,
+        target=None,
+        source_system_id=sender.system_id,
+        linked_ticket_id=lane.linked_id,
+        is_told=row.told_at is not None,
+        pre_image=row.pre_image,
+        follows=row.unseen.get("follows", 0),
+        landed=frozenset(row.pre_image).difference(row.unseen.get("fields", ())),
     )

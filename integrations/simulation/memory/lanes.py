@@ -9,7 +9,7 @@ from integrations.canonical import Written
 from integrations.connectors.errors import HeldBack
 from integrations.engine import effects
 from integrations.engine.values import Answer, DeliveryState, LaneState, Operation, Outcome, Winner
-from integrations.simulation.memory import conflicts
+from integrations.simulation.memory import conflicts, words
 from integrations.simulation.memory.heads import ADDITIONS
 from integrations.simulation.memory.writes import Writes
 from integrations.simulation.rows import DeliveryRow, LaneRow, TicketRow
@@ -57,6 +57,9 @@ class Lanes(Writes):
             overtaken = memory.tables.deliveries[pk]
             for answer in request.answers:
                 memory.queue(self._lane_back(request.lane_id), self._answer(answer, overtaken), now)
+        for pk, request in ended.items():
+            if request.word:
+                words.queue(memory, memory.tables.deliveries[pk], request.word, now)
         for pk in was_sent:
             if not ended[pk].written:
                 self._forget_unwritten(memory.tables.deliveries[pk], "wanted", "pre_image")
@@ -131,6 +134,8 @@ class Lanes(Writes):
             self._undo_mark(row)
         self._end_attempts([request.delivery_id], Outcome.REFUSED, request.at)
         conflicts.ask(self.memory, lane, request.delivery_id, request.questions, request.at)
+        if row and request.word:
+            words.queue(self.memory, row, request.word, request.at)
         return True
 
 

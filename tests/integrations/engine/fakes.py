@@ -69,6 +69,7 @@ class FakeSystem:
         self.is_down = False
         self.search_lag_s = 0
         self.gives_markers = True
+        self.has_internal_comments = True
         # Changes that one answer of the history holds; 0 means all.
         self.page_size = 0
         # Whether a change is refused that is not built on the present state.
@@ -95,7 +96,7 @@ class FakeSystem:
     def capabilities(self) -> Capabilities:
         return Capabilities(
             idempotent_create=False,
-            has_internal_comments=True,
+            has_internal_comments=self.has_internal_comments,
             late_execution_s=40,
             search_lag_s=self.search_lag_s,
             max_attachment_bytes=10_000_000,

@@ -79,11 +79,23 @@ def test_each_value_that_changed_is_told() -> None:
 
 
 def test_options_are_told_in_words() -> None:
-    after = replace(NO_RULES, shares_internal_comments=True, comment_heading="From {partner}")
+    after = replace(
+        NO_RULES,
+        shares_internal_comments=True,
+        comment_heading="From {partner}",
+        notes_refusals=True,
+        tells_reasons=True,
+    )
 
     assert differences(NO_RULES, after) == [
         Difference("Internal comments leave", Kind.CHANGED, (("Setting", "no", "yes"),)),
         Difference("Line above a comment", Kind.CHANGED, (("Setting", "", "From {partner}"),)),
+        Difference(
+            "The other side is told why a change is not taken here", Kind.CHANGED, (("Setting", "no", "yes"),)
+        ),
+        Difference(
+            "A note says what the other side has not taken", Kind.CHANGED, (("Setting", "no", "yes"),)
+        ),
     ]
 
 
@@ -133,6 +145,10 @@ def test_that_more_files_leave_is_told(before: FilePolicy, after: FilePolicy, to
         (version(TITLE, TAGS), ["labels"]),
         (version(replace(TITLE, target="description")), []),
         (replace(version(TITLE), shares_internal_comments=True), ["Internal comments leave"]),
+        (
+            replace(version(TITLE), tells_reasons=True),
+            ["The other side is told why a change is not taken here"],
+        ),
         (version(replace(TITLE, argument="x", transform=Transform.TEMPLATE)), ["title"]),
     ],
 )

@@ -34,6 +34,7 @@ LIVED = {
     "cut off": 8,
     "conflicts": 20,
     "closed": 20,
+    "refused": 20,
 }
 
 
