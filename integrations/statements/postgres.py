@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from enum import Enum
 from typing import Any
@@ -13,10 +12,13 @@ from psycopg.postgres import types
 from psycopg.pq import Format, TransactionStatus
 from psycopg.types.numeric import Int8
 
-# Planning a statement for its values at every run takes as long as running it.  A plan for any values is kept by
-# PostgreSQL until the statistics are renewed: one that was made while a table was small would go through it row by row
-# for the minute in which it fills.
+# Planning a statement for its values takes longer than running it, and left alone PostgreSQL does so at most runs: it
+# takes a list for ten keys long, and so a plan for any values for dearer than one for the two that are given.  A plan
+# for any values is kept until the statistics are renewed: one that was made while a table was small would go through it
+# row by row for the minute in which it fills.
 PLANS_KEPT_S = 10.0
+# Said each time, because a transaction that is taken back takes the setting with it.
+PLAN_ANEW = "SET plan_cache_mode = force_generic_plan; DISCARD PLANS"
 
 
 class BindingCursor(psycopg.Cursor[Any]):
@@ -24,8 +26,8 @@ class BindingCursor(psycopg.Cursor[Any]):
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         super().__init__(connection)
-        # In seconds of the monotonic clock; the first plans are made from now on.
-        self.plans_renewed_at = time.monotonic()
+        # In seconds of the monotonic clock; nothing is planned yet, and the connection not yet told how.
+        self.plans_renewed_at = float("-inf")
         # Django's own reads a moment in Python, to set its zone; the connection speaks UTC, which psycopg reads in C.
         loader = psycopg.adapters.get_loader(types["timestamptz"].oid, Format.TEXT)
         if loader is not None:
@@ -36,7 +38,7 @@ class BindingCursor(psycopg.Cursor[Any]):
         is_refused = self.connection.info.transaction_status == TransactionStatus.INERROR
         if now - self.plans_renewed_at >= PLANS_KEPT_S and not is_refused:
             self.plans_renewed_at = now
-            self.execute("DISCARD PLANS", prepare=False)
+            self.execute(PLAN_ANEW, prepare=False)
 
     def executemany(self, query: Any, params_seq: Iterable[Any], *, returning: bool = False) -> None:
         """Run it for each of these values, in one round trip."""

@@ -151,6 +151,28 @@ def test_a_plan_that_was_made_while_a_table_was_small_is_not_kept_while_it_fills
 
 
 @pytest.mark.django_db
+def test_no_run_is_planned_for_its_values_not_even_where_a_transaction_took_the_setting_back() -> None:
+    if connection.vendor != "postgresql":
+        return
+    by_key = Question(lambda keys: Ticket.objects.filter(pk__in=keys))
+    # Not prepared before anywhere else: its text is known by this name alone.
+    by_name = Question(lambda names: Ticket.objects.filter(title__in=names, remote_id="planned once"))
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        by_key(keys=[1])
+        raise ZeroDivisionError
+    connection.binding_cursor.plans_renewed_at -= PLANS_KEPT_S  # type: ignore[attr-defined]
+
+    for count in range(2, 12):
+        by_name(names=[str(number) for number in range(count)])
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT generic_plans > 0, custom_plans FROM pg_prepared_statements WHERE strpos(statement, 'planned once') > 0"
+        )
+        assert cursor.fetchall() == [(True, 0)]
+
+
+@pytest.mark.django_db
 def test_a_statement_after_one_that_failed_is_told_the_reason_and_not_of_the_plans() -> None:
     if connection.vendor != "postgresql":
         return
