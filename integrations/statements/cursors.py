@@ -26,16 +26,10 @@ def run(statement: str, params: Sequence[Any]) -> tuple[list[tuple[Any, ...]], i
         return (cursor.fetchall() if cursor.description else []), cursor.rowcount
 
 
-def run_for_each(statement: str, rows: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
-    """Run it with each of these values; on PostgreSQL in one round trip, and with the rows that the runs give back."""
+def run_for_each(statement: str, rows: Sequence[Sequence[Any]]) -> None:
+    """Run it with each of these values."""
     with _opened() as cursor:
         cursor.executemany(statement, rows)
-        return cursor.returned() if is_postgres() and "RETURNING" in statement else []
-
-
-def is_postgres() -> bool:
-    """Whether the default database is PostgreSQL, which takes lists as arrays and prepares statements."""
-    return connections[DEFAULT_DB_ALIAS].vendor == "postgresql"
 
 
 class _Kept:
@@ -72,4 +66,4 @@ def _open(raw: Any) -> Any:
 
 def _opened() -> Any:
     database = connections[DEFAULT_DB_ALIAS]
-    return _Kept(database) if is_postgres() else database.cursor()
+    return _Kept(database) if database.vendor == "postgresql" else database.cursor()

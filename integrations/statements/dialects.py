@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.db import connection
+
+
+@dataclass(frozen=True, slots=True)
+class Arrays:
+    """How many rows are bound as one array for each of their columns."""
+
+    # Rows of columns of these types, as they stand in the text.
+    rows_from: Callable[[Sequence[str]], str]
+    # The values of one column as they are bound.
+    column: Callable[[Iterable[Any]], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +32,8 @@ class Dialect:
     array: Callable[[bool], str]
     # A constant as text, where it would be prepared as a value otherwise.
     literal: Callable[[Any], str] | None = None
+    # None where each row is bound value by value.
+    arrays: Arrays | None = None
 
 
 def dialect() -> Dialect:
@@ -35,7 +47,8 @@ def _dialect(vendor: str) -> Dialect:
         # Imported here: without PostgreSQL its driver need not be there.
         from integrations.statements import postgres
 
-        return Dialect(postgres.bound, postgres.array, postgres.literal)
+        arrays = Arrays(postgres.rows_from, postgres.column)
+        return Dialect(postgres.bound, postgres.array, postgres.literal, arrays)
     return Dialect(_bound, lambda is_numbers: "IN (SELECT value FROM json_each(%s))")
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date, datetime
 from enum import Enum
+from types import NoneType
 from typing import Any
 
 import psycopg
 from psycopg import sql
-from psycopg.postgres import types
+from psycopg.postgres import types as known_types
 from psycopg.pq import Format, TransactionStatus
+from psycopg.types.json import Jsonb
 from psycopg.types.numeric import Int8
 
 # Planning a statement for its values takes longer than running it, and left alone PostgreSQL does so at most runs: it
@@ -22,14 +26,14 @@ PLAN_ANEW = "SET plan_cache_mode = force_generic_plan; DISCARD PLANS"
 
 
 class BindingCursor(psycopg.Cursor[Any]):
-    """Its values are bound by the server; `executemany` keeps what the statement gives back, row by row."""
+    """Its values are bound by the server."""
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         super().__init__(connection)
         # In seconds of the monotonic clock; nothing is planned yet, and the connection not yet told how.
         self.plans_renewed_at = float("-inf")
         # Django's own reads a moment in Python, to set its zone; the connection speaks UTC, which psycopg reads in C.
-        loader = psycopg.adapters.get_loader(types["timestamptz"].oid, Format.TEXT)
+        loader = psycopg.adapters.get_loader(known_types["timestamptz"].oid, Format.TEXT)
         if loader is not None:
             self.adapters.register_loader("timestamptz", loader)
 
@@ -39,14 +43,6 @@ class BindingCursor(psycopg.Cursor[Any]):
         if now - self.plans_renewed_at >= PLANS_KEPT_S and not is_refused:
             self.plans_renewed_at = now
             self.execute(PLAN_ANEW, prepare=False)
-
-    def executemany(self, query: Any, params_seq: Iterable[Any], *, returning: bool = False) -> None:
-        """Run it for each of these values, in one round trip."""
-        super().executemany(query, params_seq, returning=returning or "RETURNING" in str(query))
-
-    def returned(self) -> list[tuple[Any, ...]]:
-        """The rows that all runs of the last `executemany` gave back, in their order."""
-        return [row for result in self.results() for row in result.fetchall()]
 
 
 def bound(value: Any) -> Any:
@@ -70,3 +66,45 @@ def literal(value: Any) -> str:
     """A constant as it stands in the text of a statement."""
     plain = value.value if isinstance(value, Enum) else value
     return sql.Literal(plain).as_string(None).replace("%", "%%")
+
+
+def rows_from(types: Sequence[str]) -> str:
+    """Rows that are bound as one array for each of their columns, which are of these types.
+
+    A length that belongs to a type is left out: here it would cut what is too long, which the column itself refuses.
+    """
+    arrays = (f"%s::{one.partition('(')[0]}[]" for one in types)
+    return f"unnest({', '.join(arrays)})"
+
+
+def column(values: Iterable[Any]) -> str:
+    """The values of one column as the text of an array.  TypeError for what has no text that is known here."""
+    return "{" + ",".join(map(_element, values)) + "}"
+
+
+def _element(value: Any) -> str:
+    as_text = _TEXTS.get(type(value))
+    if as_text is not None:
+        return as_text(value)
+    if isinstance(value, Enum):
+        return _element(value.value)
+    if isinstance(value, str):
+        return _quoted(value)
+    raise TypeError(f"{type(value).__name__} cannot stand in an array.")
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+_TEXTS: dict[type, Callable[[Any], str]] = {
+    str: _quoted,
+    int: str,
+    bool: str,
+    float: str,
+    datetime: str,
+    date: str,
+    NoneType: lambda value: "NULL",
+    Jsonb: lambda value: _quoted((value.dumps or json.dumps)(value.obj)),
+}

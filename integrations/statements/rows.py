@@ -1,4 +1,4 @@
-"""Many rows at once: each goes through the same short statement, without the ORM's work for every one of them."""
+"""Many rows at once, without the ORM's work for every one of them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connection, connections, models
 
-from integrations.statements.cursors import is_postgres, run, run_for_each
+from integrations.statements.cursors import run, run_for_each
 from integrations.statements.dialects import dialect
 
 # Rows that one INSERT takes; each row of the widest table has some twenty values.
@@ -29,16 +29,23 @@ def update_many(
 ) -> None:
     """Set `fields` of each row to its values; a row is its key and the values in the fields' order.
 
-    `bulk_update` builds one large CASE for each column; here each row's values go through the same short UPDATE.
+    `bulk_update` builds one large CASE for each column.  Of a row that is named twice the last counts.
     """
+    new = dict(rows)
+    if not new:
+        return
     sql, columns = _update_by_key(model, fields, connection.vendor)
-    key = dialect().bound
-    bound = [
-        (*(column(value) for column, value in zip(columns, values, strict=True)), key(pk))
-        for pk, values in rows
-    ]
-    if bound:
-        run_for_each(sql, bound)
+    if arrays := dialect().arrays:
+        by_column = zip(columns, zip(*new.values(), strict=True), strict=True)
+        run(sql, [arrays.column(new), *(arrays.column(map(column, values)) for column, values in by_column)])
+    else:
+        run_for_each(
+            sql,
+            [
+                (*(column(value) for column, value in zip(columns, values, strict=True)), pk)
+                for pk, values in new.items()
+            ],
+        )
 
 
 def insert_many(rows: Sequence[models.Model], *, ignores_doubles: bool = False) -> None:
@@ -86,39 +93,57 @@ def _inserted(
     rows: Sequence[models.Model], end: str
 ) -> Iterator[tuple[Sequence[models.Model], list[tuple[Any, ...]]]]:
     """Insert rows piece by piece; each piece with what the statement gives back."""
-    head, one_row, columns = _insert(type(rows[0]), connection.vendor)
+    head, source, columns = _insert(type(rows[0]), connection.vendor)
+    arrays = dialect().arrays
     for start in range(0, len(rows), ROWS_AN_INSERT):
         some = rows[start : start + ROWS_AN_INSERT]
-        if is_postgres():
-            # The same short statement for each row, parsed once, in one round trip.
-            bound = [[column(row) for column in columns] for row in some]
-            yield some, run_for_each(f"{head} {one_row} {end}", bound)
+        if arrays:
+            bound = [arrays.column(map(column, some)) for column in columns]
+            sql = f"{head} SELECT * FROM {source} {end}"  # noqa: S608 - names come from the model
+            yield some, run(sql, bound)[0]
         else:
             values = [column(row) for row in some for column in columns]
-            yield some, run(f"{head} {', '.join([one_row] * len(some))} {end}", values)[0]
+            yield some, run(f"{head} VALUES {', '.join([source] * len(some))} {end}", values)[0]
 
 
 @functools.cache
 def _update_by_key(
     model: type[models.Model], fields: tuple[str, ...], _vendor: str
 ) -> tuple[str, tuple[Callable[[Any], Any], ...]]:
+    """The text of an UPDATE, and what makes its values ready to be bound; the key comes first where they are arrays."""
     quote = connection.ops.quote_name
     by_name = {column.name: column for column in model._meta.concrete_fields}
     columns = [by_name[name] for name in fields]
-    settings = ", ".join(f"{quote(str(column.column))} = %s" for column in columns)
-    table, key = quote(model._meta.db_table), quote("id")
-    sql = f"UPDATE {table} SET {settings} WHERE {key} = %s"  # noqa: S608 - names come from the model
+    table, names = quote(model._meta.db_table), [quote(str(column.column)) for column in columns]
+    if arrays := dialect().arrays:
+        # One statement for all of them: it is carried out once, and not once for each row.
+        settings = ", ".join(f"{name} = new.{name}" for name in names)
+        rows = arrays.rows_from([_type(column) for column in (by_name["id"], *columns)])
+        sql = f"UPDATE {table} SET {settings} FROM {rows} AS new(id, {', '.join(names)}) WHERE {table}.id = new.id"  # noqa: S608 - names come from the model
+    else:
+        settings = ", ".join(f"{name} = %s" for name in names)
+        sql = f"UPDATE {table} SET {settings} WHERE {quote('id')} = %s"  # noqa: S608 - names come from the model
     return sql, tuple(_of_value(column) for column in columns)
 
 
 @functools.cache
 def _insert(model: type[models.Model], _vendor: str) -> tuple[str, str, tuple[Callable[[Any], Any], ...]]:
+    """How an INSERT begins, where its rows come from or how one of them stands in it, and what gives their values."""
     quote = connection.ops.quote_name
     columns = [column for column in model._meta.concrete_fields if not column.primary_key]
     names = ", ".join(quote(str(column.column)) for column in columns)
-    head = f"INSERT INTO {quote(model._meta.db_table)} ({names}) VALUES"
+    arrays = dialect().arrays
     one_row = f"({', '.join(['%s'] * len(columns))})"
-    return head, one_row, tuple(_of_row(column) for column in columns)
+    source = arrays.rows_from([_type(column) for column in columns]) if arrays else one_row
+    return (
+        f"INSERT INTO {quote(model._meta.db_table)} ({names})",
+        source,
+        tuple(_of_row(column) for column in columns),
+    )
+
+
+def _type(column: models.Field) -> str:
+    return str(column.db_type(connection))
 
 
 def _of_row(column: models.Field) -> Callable[[Any], Any]:
@@ -135,12 +160,8 @@ def _of_value(column: models.Field) -> Callable[[Any], Any]:
     """Makes of a column's value what is bound: what needs no conversion is left alone, which most values are."""
     database = connections[DEFAULT_DB_ALIAS]
     plain = next((known for field, known in _AS_THEY_ARE if isinstance(column, field)), None)
-    number = dialect().bound
 
     def bound(value: Any) -> Any:
-        if type(value) is plain:
-            return number(value) if plain is int else value
-        prepared = column.get_db_prep_save(value, database)
-        return number(prepared) if type(prepared) is int else prepared
+        return value if type(value) is plain else column.get_db_prep_save(value, database)
 
     return bound

@@ -63,6 +63,51 @@ def test_each_run_binds_its_own_values(tickets: list[Ticket]) -> None:
     assert by_number(numbers=["3", "4"], at=AT - timedelta(microseconds=1)) == []
 
 
+def test_whatever_a_text_holds_is_stored_as_it_is(tickets: list[Ticket], system: System) -> None:
+    texts = [
+        "",
+        "NULL",
+        "null",
+        '"',
+        "\\",
+        '\\"',
+        "{a,b}",
+        "a, b",
+        " spaced ",
+        "two\nlines",
+        "ünïcode 🙂",
+        "%s %",
+        "'",
+    ]
+    values = [{"text": text, "more": [text, {text: None}]} for text in texts]
+    rows = [
+        Ticket(system=system, remote_id=f"text {number}", title=text, actual=value, is_gone=True)
+        for number, (text, value) in enumerate(zip(texts, values, strict=True))
+    ]
+
+    insert_many(rows)
+    update_many(Ticket, ("key", "winners"), [(row.pk, (row.title, row.actual)) for row in rows])
+
+    stored = (
+        Ticket.objects.filter(is_gone=True).order_by("pk").values_list("title", "actual", "key", "winners")
+    )
+    assert list(stored) == [(text, value) * 2 for text, value in zip(texts, values, strict=True)]
+
+
+def test_a_member_of_choices_is_stored_as_its_value_and_nothing_as_nothing(tickets: list[Ticket]) -> None:
+    update_many(System, ("state", "polled_at"), [(tickets[0].system_id, (System.State.STOPPED, None))])
+
+    assert list(System.objects.values_list("state", "polled_at")) == [("stopped", None)]
+
+
+def test_of_a_row_that_is_named_twice_the_last_values_count(tickets: list[Ticket]) -> None:
+    update_many(
+        Ticket, ("version",), [(tickets[pk].pk, (version,)) for pk, version in ((0, 1), (1, 2), (0, 3))]
+    )
+
+    assert list(Ticket.objects.order_by("pk").values_list("version", flat=True))[:3] == [3, 2, 0]
+
+
 def test_objects_and_tuples_come_with_their_fields_converted(tickets: list[Ticket]) -> None:
     found = by_number(numbers=["5"], at=AT)[0]
 

@@ -14,7 +14,7 @@ from integrations.models import Lane, Ticket
 from integrations.statements import Question, insert_many, update_many
 from integrations.statements.cursors import run
 from integrations.statements.places import for_any_values
-from integrations.statements.postgres import PLANS_KEPT_S, array, bound, literal
+from integrations.statements.postgres import PLANS_KEPT_S, array, bound, column, literal
 from tests.costs import cost_of
 from tests.factories import make_system
 
@@ -111,7 +111,9 @@ def test_the_server_prepares_what_runs_again_once_whatever_the_values() -> None:
         numbered = next(iter(by_key._written.values())).sql().replace("%s", "$1", 1).replace("%s", "$2")
         assert [text for text in kept if '"changed_at" <= ' in text] == [numbered]
         assert [text for text in kept if '"event_count" = ' in text] == [
-            'UPDATE "integrations_ticket" SET "changed_at" = $1, "event_count" = $2 WHERE "id" = $3'
+            'UPDATE "integrations_ticket" SET "changed_at" = new."changed_at", "event_count" = new."event_count" '
+            "FROM unnest($1::bigint[], $2::timestamp with time zone[], $3::integer[]) "
+            'AS new(id, "changed_at", "event_count") WHERE "integrations_ticket".id = new.id'
         ]
 
 
@@ -157,9 +159,9 @@ def test_no_run_is_planned_for_its_values_not_even_where_a_transaction_took_the_
     by_key = Question(lambda keys: Ticket.objects.filter(pk__in=keys))
     # Not prepared before anywhere else: its text is known by this name alone.
     by_name = Question(lambda names: Ticket.objects.filter(title__in=names, remote_id="planned once"))
-    with pytest.raises(ZeroDivisionError), transaction.atomic():
+    with transaction.atomic():
         by_key(keys=[1])
-        raise ZeroDivisionError
+        transaction.set_rollback(True)
     connection.binding_cursor.plans_renewed_at -= PLANS_KEPT_S  # type: ignore[attr-defined]
 
     for count in range(2, 12):
@@ -189,3 +191,21 @@ def test_a_statement_after_one_that_failed_is_told_the_reason_and_not_of_the_pla
     with pytest.raises(InternalError, match="current transaction is aborted"):
         ask_after_a_failure()
     assert by_key(keys=[1]) == []
+
+
+@pytest.mark.django_db
+def test_what_is_too_long_for_its_column_is_refused_and_not_cut() -> None:
+    rows = [Ticket(system=make_system(), remote_id="1")]
+    insert_many(rows)
+    if connection.vendor != "postgresql":
+        return
+
+    with pytest.raises(DataError), transaction.atomic():
+        update_many(Ticket, ("title",), [(rows[0].pk, ("x" * 301,))])
+    with pytest.raises(DataError), transaction.atomic():
+        insert_many([Ticket(system=rows[0].system, remote_id="2", title="x" * 301)])
+
+
+def test_what_has_no_text_in_an_array_is_refused() -> None:
+    with pytest.raises(TypeError, match="bytes cannot stand in an array"):
+        column([b"x"])
