@@ -31,6 +31,7 @@ from integrations.engine.values import (
     Winner,
     stamp_from,
 )
+from integrations.mapping import meaning
 from integrations.mapping import plan as mapping
 from integrations.mapping.rules import ConflictPolicy, FieldRule, RuleSet, UpdateMode
 from integrations.richtext.blocks import is_document
@@ -209,15 +210,23 @@ def _is_unseen(
     def is_own(one: Value) -> bool:
         return own.value in (one, systems.settled(target.system_id, rule.target, one))
 
-    return not any(is_own(one) for one in (value, *_replaced(head, rule, present)))
+    was = _was(head, rule)
+    if meaning.says(rule, head.side.outgoing, was.get(rule.source), own.value):
+        # It replaced what stands here, of which the sender has no finer word.
+        return False
+    return not any(is_own(one) for one in (value, *_replaced(head, rule, was, present)))
 
 
-def _replaced(head: HeadView, rule: FieldRule, present: Fields) -> list[Value]:
-    """What the sender's field held before the change, in the receiver's words; nothing where that is not told."""
+def _was(head: HeadView, rule: FieldRule) -> dict[str, Value]:
+    """What the sender's fields held before the change; empty where that is not told."""
     seen = head.envelope["seen"]
-    was = {
+    return {
         name: seen[name].get("was") for name in mapping.fields_read(rule) if seen.get(name, {}).get("is_edit")
     }
+
+
+def _replaced(head: HeadView, rule: FieldRule, was: Fields, present: Fields) -> list[Value]:
+    """The same in the receiver's words."""
     if not was:
         return []
     fields = {**head.envelope["fields"], **was}

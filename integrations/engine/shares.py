@@ -9,7 +9,7 @@ set is still written, in its order, and nothing that somebody could see is left 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from integrations.canonical import Value
 from integrations.engine import conflicts, texts, undoing
@@ -24,6 +24,7 @@ from integrations.engine.values import (
     TicketState,
     Winner,
 )
+from integrations.mapping import meaning
 from integrations.mapping import plan as mapping
 from integrations.mapping.people import with_local_people
 from integrations.mapping.rules import UpdateMode
@@ -217,12 +218,22 @@ def _is_unsettled(share: Share, target: TicketState) -> bool:
 
 
 def received(head: HeadView, present: Mapping[str, Value], *, is_new: bool) -> mapping.Mapped:
-    """What the receiver's rules and pairs of people make of the delivery."""
-    side = head.side
-    mapped = mapping.receive(side.incoming, head.envelope["fields"], current=present, is_new=is_new)
-    if not side.person_fields or mapped.problem:
+    """What the receiver's rules and pairs of people make of the delivery.
+
+    A value that says already what comes in stays, and what goes back to whom it came from is in its own words.
+    """
+    side, told, own = head.side, head.envelope["fields"], head.envelope.get("own", {})
+    rules = side.incoming
+    if own:
+        rules = replace(rules, rules=tuple(one for one in rules.rules if one.target not in own))
+    mapped = mapping.receive(rules, told, current=present, is_new=is_new)
+    if mapped.problem:
         return mapped
-    return mapping.Mapped(with_local_people(mapped.fields, side.person_fields, side.people), None)
+    fields = mapped.fields
+    # What an attempt may have written is written again as it was: until it is seen, the next one builds upon it.
+    if not is_new and head.state is not DeliveryState.SENT:
+        fields = fields | meaning.standing(rules, side.outgoing, told, present)
+    return mapping.Mapped({**with_local_people(fields, side.person_fields, side.people), **own})
 
 
 def _may_follow(follower: HeadView) -> bool:

@@ -1,7 +1,8 @@
 """Whether one field agrees on both sides of a link, in the receiver's terms.  Pure.
 
 What counts is not whether two values are the same text but whether the rules of both sides make one of the other:
-`in_right(out_left(left)) == right`, or the same the other way round.
+`in_right(out_left(left)) == right`, or the same the other way round; or whether both have one meaning, where the
+receiver's is a finer one that is never written there.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from integrations.canonical import Value
+from integrations.mapping.meaning import says
 from integrations.mapping.people import Acquaintance, with_local_people
 from integrations.mapping.plan import compare_value, release, text_of
 from integrations.mapping.rules import FieldRule, RuleSet, UpdateMode
@@ -113,6 +115,8 @@ def arrival(name: str, sender: End, receiver: End, settled: Settle) -> Arrival |
     local = with_local_people({into.target: value}, receiver.person_fields, receiver.people)
     if into.target not in local:
         return Arrival(out, into, said, None, not text_of(value) and not text_of(held), is_told=False)
+    if says(into, receiver.outgoing, said, held):
+        return Arrival(out, into, said, held, True)
     value = settled(receiver.system_id, into.target, local[into.target])
     return Arrival(out, into, said, value, _same(held, value, into.target in receiver.person_fields))
 

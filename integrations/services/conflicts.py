@@ -232,9 +232,17 @@ def _place(conflict: Conflict, config: Configuration, *, locks: bool) -> _Place 
         target.actual,
         tickets.winners_from(target.winners, target.actual),
         tickets.winners_from(source.winners, source.actual) if source else {},
-        [Waiting(one.number, stamp_from(one.stamp), one.envelope) for one in queued],
+        [
+            Waiting(one.number, stamp_from(one.stamp), one.envelope, _set_at(source, one.event))
+            for one in queued
+        ],
     )
     return _Place(conflict, lane, back, target, source, queued, dispute)
+
+
+def _set_at(source: Ticket | None, event: SyncEvent | None) -> Mapping[str, Value]:
+    """What was set at the sender; what is only told again was set by somebody before."""
+    return event.fields if source and event and event.ticket_id == source.pk else {}
 
 
 def _state(ticket: Ticket) -> Any:
@@ -243,17 +251,10 @@ def _state(ticket: Ticket) -> Any:
 
 
 def _came(place: _Place) -> Version:
-    # What is only told again was set by somebody before.
-    edits = [one.event for one in place.queued if one.event and one.event.ticket_id == place.source_id]
-    event = edits[-1] if edits else None
-    shared = place.latest.envelope["fields"].get(place.conflict.shared)
-    own_names = [
-        name
-        for rule in place.there.outgoing.rules
-        if rule.target == place.conflict.shared
-        for name in mapping.fields_read(rule)
-    ]
-    own = next((event.fields[name] for name in own_names if event and name in event.fields), shared)
+    said, shared = place.dispute.said, place.latest.envelope["fields"].get(place.conflict.shared)
+    event = next((one.event for one in place.queued if said and one.number == said.number), None)
+    names = decisions.sent_from(place.there, place.dispute.question)
+    own = next((value for name, value in said.own.items() if name in names), shared) if said else shared
     by, at = (event.actor_name, event.happened_at) if event else ("", None)
     return Version(
         place.there.partner_name,
@@ -307,7 +308,7 @@ def _decide(place: _Place, choice: str, value: Value, *, by: Any, now: datetime,
     """Store the decision; whether the sender is told of it: its rules of today may release nothing."""
     conflict, name, target = place.conflict, place.conflict.field, place.target
     own, (came, _) = place.dispute.winner, place.dispute.carried()
-    decision = decisions.decided(place.dispute, value)
+    decision = decisions.decided(place.dispute, value, is_senders=choice == Choice.CAME)
     winners = {**place.dispute.winners, name: decision.winner}
     target.winners = tickets.winners_value(winners, target.actual)
     target.save(update_fields=["winners"])

@@ -29,6 +29,7 @@ from integrations.engine import (
 )
 from integrations.engine.carrying import Carrying
 from integrations.engine.values import DeliveryState, HeadView, Stamp, Winner
+from integrations.mapping import meaning
 from integrations.mapping import plan as mapping
 from integrations.simulation import workers
 from integrations.simulation.memory import Memory, MemoryStore, fights
@@ -249,8 +250,8 @@ def _asks_nobody(*given: Any, **named: Any) -> conflicts.Found:
 _decided = decisions.decided
 
 
-def _tells_nobody(*given: Any) -> decisions.Decision:
-    return replace(_decided(*given), answer=None)
+def _tells_nobody(*given: Any, **named: Any) -> decisions.Decision:
+    return replace(_decided(*given, **named), answer=None)
 
 
 def _takes_none_back(envelope: Any, *fields: str) -> dict:
@@ -261,6 +262,15 @@ def _takes_none_back(envelope: Any, *fields: str) -> dict:
 def _leaves_the_sender_its_say(dispute: Any) -> list[str]:
     """The sender's rules judge by themselves what comes to it."""
     return []
+
+
+def _says_nothing(*given: Any) -> bool:
+    return False
+
+
+def _has_no_words(dispute: Any) -> dict[str, Any]:
+    """The sender is told in what the receiver's rules make of its value."""
+    return {}
 
 
 def _makes_it_again(step: Any, closed: Any) -> Any:
@@ -508,6 +518,20 @@ MUTANTS: tuple[Mutant, ...] = (
         "conflicts",
         frozenset({"I5"}),
         ((decisions, "asked_back", _leaves_the_sender_its_say),),
+    ),
+    Mutant(
+        "the sender's own words",
+        "a sender's value that was let stand is told to it as it was set there",
+        "conflicts",
+        frozenset({"I5"}),
+        ((decisions, "_own_words", _has_no_words),),
+    ),
+    Mutant(
+        "what is said already",
+        "a value that says already what comes in is not written over",
+        "coincidence",
+        frozenset({"I5"}),
+        ((meaning, "says", _says_nothing),),
     ),
     Mutant(
         "follow-ups are found",

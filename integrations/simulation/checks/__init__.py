@@ -59,6 +59,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("I5", writers.no_newer_value_is_covered_knowingly),
     ("I5", writers.what_was_found_there_counts),
     ("I5", own_edits.own_edits_stand),
+    ("I5", own_edits.finer_words_stand),
     ("I5", decisions.what_was_decided_stands),
     ("I5", decisions.nobody_is_asked_twice),
     ("I6", content.what_is_private_stays),

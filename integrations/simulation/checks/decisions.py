@@ -10,6 +10,7 @@ from integrations.engine.values import SideView
 from integrations.mapping.plan import fields_read, receive, release
 from integrations.simulation.clock import START, milliseconds
 from integrations.simulation.evidence import Evidence
+from integrations.simulation.memory.conflicts import CAME
 from integrations.simulation.rows import ConflictRow, LaneRow, TicketRow
 
 
@@ -29,6 +30,12 @@ def what_was_decided_stands(evidence: Evidence) -> Iterator[str]:
         if not _holds(evidence, here, asked.field, asked.stands):
             held = _held(evidence, here, asked.field)
             yield f"{asked.field} of ticket {here.id} was decided to be {asked.stands!r}, is {held!r}"
+        if chosen := _own_words(evidence, asked, lane, there):
+            for name, value in chosen.items():
+                held = _held(evidence, there, name)
+                if held != value:
+                    yield f"{name} of ticket {there.id} was {value!r} by decision {asked.id}, is {held!r}"
+            continue
         told = release(evidence.side(lane).outgoing, {asked.field: asked.stands}).fields
         made = receive(sender.incoming, told, current={}, is_new=False)
         for name, value in made.fields.items() if _was_always_shared(evidence, lane, asked.shared) else ():
@@ -38,6 +45,23 @@ def what_was_decided_stands(evidence: Evidence) -> Iterator[str]:
             )
             if asked.shared in told and not (is_same or _holds(evidence, there, name, value)):
                 yield f"{name} of ticket {there.id} should be {value!r} by decision {asked.id}, is {held!r}"
+
+
+def _own_words(evidence: Evidence, asked: ConflictRow, lane: LaneRow, there: TicketRow) -> dict[str, Value]:
+    """What the sender had set itself, where a person let that stand; empty where it is not known for sure."""
+    assert asked.decided_at is not None
+    if asked.choice != CAME or not _was_always_shared(evidence, lane, asked.shared):
+        return {}
+    sender, names = evidence.sender(lane), own_names(evidence.sender(lane), asked.shared)
+    last: dict[str, Value] = {}
+    for event in evidence.events_of.get(there.id, ()):
+        cause = evidence.tables.deliveries.get(event.caused_by or 0)
+        is_ours = cause is not None and evidence.lane_of(cause).linked_id == lane.linked_id
+        if event.seen_at <= asked.decided_at and not is_ours:
+            last |= {name: value for name, value in event.change.fields.items() if name in names}
+    told = release(sender.outgoing, last, changed=last.keys()).fields
+    made = receive(evidence.side(lane).incoming, told, current={}, is_new=False).fields
+    return last if made.get(asked.field) == asked.stands else {}
 
 
 def nobody_is_asked_twice(evidence: Evidence) -> Iterator[str]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from integrations.canonical import ChangeKind
+from integrations.canonical import ChangeKind, Value
 from integrations.engine.values import Operation
-from integrations.mapping.plan import fields_read, receive
+from integrations.mapping.plan import fields_read, receive, release
 from integrations.mapping.rules import ConflictPolicy, FieldRule, RuleSet
 from integrations.simulation.checks.undoing import looked_at
 from integrations.simulation.clock import milliseconds
@@ -20,6 +20,30 @@ OWN, PERSON = ConflictPolicy.OWN, ConflictPolicy.PERSON
 
 def own_edits_stand(evidence: Evidence) -> Iterator[str]:
     """I5: where the receiver's rules keep its own edit, or ask, no change made without having seen that covers it."""
+    for row, name, own in _covered(evidence):
+        if not evidence.was_decided(row, name) and (policy := _covers_unseen(evidence, row, name, own)):
+            why = "about which a person is asked" if policy is PERSON else "which stays by its rules"
+            yield f"delivery {row.id} covered {name} of {own.change.id} in {own.place}, {why}"
+
+
+def finer_words_stand(evidence: Evidence) -> Iterator[str]:
+    """I5: a value that only people choose, and that says what comes in already, is not written over."""
+    for row, name, own in _covered(evidence):
+        incoming = evidence.rules.get(row.incoming_id or 0)
+        rule = incoming and next((one for one in incoming[3].rules if one.target == name), None)
+        if rule is None or row.operation is not Operation.UPDATE or evidence.was_decided(row, name):
+            continue
+        if sum(one.delivery_id == row.id for one in evidence.tables.attempts) > 1:
+            # What may have been written already is written again.
+            continue
+        value, side = own.change.fields[name], evidence.side(evidence.lane_of(row))
+        told = release(evidence.now_of(side.id, "outgoing"), {name: value}).fields.get(rule.source)
+        if rule.values and value not in rule.values.values() and told == row.envelope["fields"][rule.source]:
+            yield f"delivery {row.id} covered {name} of {own.change.id} in {own.place}, which is {told!r} as well"
+
+
+def _covered(evidence: Evidence) -> Iterator[tuple[DeliveryRow, str, Happened]]:
+    """The deliveries that wrote over an edit which could be known by then, with the field and the edit."""
     last: dict[tuple[int, str, str], Happened] = {}
     for one in evidence.journal.happened:
         for name in one.change.fields:
@@ -27,15 +51,9 @@ def own_edits_stand(evidence: Evidence) -> Iterator[str]:
             last[one.place, one.remote_id, name] = one
             if one.sent is None or one.sent.is_too_late or own is None or not _is_edit(own):
                 continue
-            if own.ms > looked_at(evidence, one):
-                continue
-            for pk in one.sent.deliveries:
-                row = evidence.tables.deliveries[pk]
-                if name not in row.wanted or evidence.was_decided(row, name):
-                    continue
-                if policy := _covers_unseen(evidence, row, name, own):
-                    why = "about which a person is asked" if policy is PERSON else "which stays by its rules"
-                    yield f"delivery {pk} covered {name} of {own.change.id} in {own.place}, {why}"
+            if own.ms <= looked_at(evidence, one):
+                rows = [evidence.tables.deliveries[pk] for pk in one.sent.deliveries]
+                yield from ((row, name, own) for row in rows if name in row.wanted)
 
 
 def _is_edit(one: Happened) -> bool:
@@ -59,8 +77,16 @@ def _covers_unseen(evidence: Evidence, row: DeliveryRow, name: str, own: Happene
         return None
     if _was_decided_between(evidence, row, rule, event):
         return None
-    is_same = own.change.fields[name] in _same(evidence, row, rule, event, name)
+    value = own.change.fields[name]
+    is_same = value in _same(evidence, row, rule, event, name) or _said_before(evidence, row, rule, value)
     return None if is_same else rule.conflict
+
+
+def _said_before(evidence: Evidence, row: DeliveryRow, rule: FieldRule, value: Value) -> bool:
+    """Whether the receiver's value leaves as what the sender had before its change: there is no other word for it."""
+    was = row.envelope.get("seen", {}).get(rule.source, {}).get("was")
+    told = release(evidence.side(evidence.lane_of(row)).outgoing, {rule.target: value}).fields
+    return was is not None and told.get(rule.source) == was
 
 
 def _asking(rules: RuleSet, name: str) -> FieldRule | None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from integrations.canonical import Value
 from integrations.engine import decisions
 from integrations.engine.conflicts import CODE
 from integrations.engine.decisions import Dispute, Waiting
@@ -63,7 +64,7 @@ def decide(
     value, problem = place.dispute.carried() if choice == CAME else (place.dispute.winner.value, "")
     if problem:
         return None
-    decision = decisions.decided(place.dispute, value)
+    decision = decisions.decided(place.dispute, value, is_senders=choice == CAME)
     place.target.winners = {**place.target.winners, row.field: decision.winner}
     _leave_out(place.queued, row.field)
     if decision.answer:
@@ -108,9 +109,14 @@ def _place(memory: Memory, row: ConflictRow) -> _Place | None:
         target.actual,
         target.winners,
         source.winners if source else {},
-        [Waiting(one.number, one.stamp, one.envelope) for one in queued],
+        [Waiting(one.number, one.stamp, one.envelope, _set_at(memory, source, one)) for one in queued],
     )
     return _Place(row, memory.lanes_of[lane.linked_id, there.id], target, queued, dispute)
+
+
+def _set_at(memory: Memory, source: TicketRow | None, row: DeliveryRow) -> Mapping[str, Value]:
+    event = memory.tables.events.get(row.event_id or 0)
+    return event.change.fields if source and event and event.ticket_id == source.id else {}
 
 
 def _leave_out(queued: Iterable[DeliveryRow], *fields: str) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import random
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from django.db import transaction
 
 from integrations.engine import effects
-from integrations.models import Conflict, Delivery, FieldRule, Lane
+from integrations.models import Conflict, Delivery, FieldRule, Lane, ValueMap, ValuePair
 from integrations.services import queue
 from integrations.services.conflicts import Choice, case_of, decide_conflict, take_newest
 from tests.integrations.engine.world import World, writes
@@ -21,8 +22,20 @@ pytestmark = pytest.mark.django_db
 class Pair:
     """A desk and a board with one linked ticket; each side's people may change the same fields."""
 
-    def __init__(self, *, board: str = "newest", desk: str = "newest", seed: int = 1) -> None:
+    def __init__(
+        self,
+        *,
+        board: str = "newest",
+        desk: str = "newest",
+        seed: int = 1,
+        rows: Sequence[tuple[str, str, str, str]] = (),
+    ) -> None:
+        """`rows` are more rows of the status: whose, in which direction, from what, to what."""
         self.world = world = World(seed=seed)
+        for kind, direction, source, target in rows:
+            maps = ValueMap.objects.filter(mapping_set__side__system__name=kind)
+            one = maps.get(mapping_set__direction=direction)
+            ValuePair.objects.create(value_map=one, source=source, target=target)
         for row, policy in ((world.board_row, board), (world.desk_row, desk)):
             FieldRule.objects.filter(mapping_set__side__system=row, mapping_set__direction="incoming").update(
                 conflict=policy
@@ -202,6 +215,62 @@ def test_an_edit_after_the_decision_and_before_it_is_carried_out_stands_or_asks_
     pair.world.run()
     assert pair.subjects() == ("the board, too late to be seen", "the board, too late to be seen")
     assert pair.world.waiting() == []
+
+
+@pytest.mark.parametrize("policy", ["newest", "own", "person"])
+def test_a_finer_value_of_the_same_meaning_is_no_conflict_and_stays(policy: str) -> None:
+    pair = Pair(board=policy, rows=[("board", "outgoing", "In Review", "open")])
+    world = pair.world
+    world.hints_arrive = False
+    world.board.person_sets(pair.twin, status="In Review")
+    world.clock.advance(1)
+    world.desk.person_sets(pair.raised, status="open")
+    world.hints_arrive = True
+    world.hint(world.desk_row, pair.raised)
+    world.hint(world.board_row, pair.twin)
+    world.run()
+
+    def statuses() -> tuple[object, object]:
+        desk, board = world.desk.tickets[pair.raised], world.board.tickets[pair.twin]
+        return desk.fields["status"], board.fields["status"]
+
+    assert statuses() == ("open", "In Review")
+    assert not Conflict.objects.exists()
+    # What means something else is written, and the way back leads to the one that is written for it.
+    for status, stands in (("solved", "Done"), ("open", "In Progress")):
+        world.desk.person_sets(pair.raised, status=status)
+        world.run()
+        assert statuses() == (status, stands)
+    assert world.waiting() == []
+
+
+@pytest.mark.parametrize("first", ["board", "desk"])
+def test_the_senders_value_that_was_let_stand_comes_back_in_its_own_words(first: str) -> None:
+    # The board has one word for two of the desk's.
+    rows = [("desk", "outgoing", "pending", "pending"), ("board", "incoming", "pending", "In Progress")]
+    pair = Pair(board="person", rows=rows)
+    world = pair.world
+    world.hints_arrive = False
+    edits = {
+        "board": lambda: world.board.person_sets(pair.twin, status="Done"),
+        "desk": lambda: world.desk.person_sets(pair.raised, by="Mina", status="pending"),
+    }
+    for one in (first, "desk" if first == "board" else "board"):
+        edits[one]()
+        world.clock.advance(1)
+    world.hints_arrive = True
+    world.hint(world.desk_row, pair.raised)
+    world.hint(world.board_row, pair.twin)
+    world.run()
+    case = case_of(pair.asked(), now=world.clock.now())
+    assert case is not None
+    assert (case.came.own, case.came.by, case.own.own) == ("pending", "Mina", "Done")
+    pair.decide(Choice.CAME, token=case.token)
+    world.run()
+
+    desk, board = world.desk.tickets[pair.raised].fields, world.board.tickets[pair.twin].fields
+    assert (desk["status"], board["status"]) == ("pending", "In Progress")
+    assert world.waiting() == []
 
 
 def test_where_both_sides_ask_a_person_one_answer_is_enough() -> None:

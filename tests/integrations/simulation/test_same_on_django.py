@@ -25,6 +25,7 @@ LIVED = [
     ("own edits", 1),
     ("cut off", 0),
     ("conflicts", 5),
+    ("conflicts", 472),
     ("conflicts", 1131),
     ("closed", 1),
     ("closed", 176),
