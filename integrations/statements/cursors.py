@@ -19,11 +19,21 @@ PREPARE_AFTER = 1
 PREPARED_AT_MOST = 500
 
 
-def run(statement: str, params: Sequence[Any]) -> tuple[list[tuple[Any, ...]], int]:
-    """The rows it gives, none where it gives none, and how many it found or changed.  Errors are Django's."""
+def rows_of(statement: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """The rows that it gives.  Errors are Django's, here and below."""
     with _opened() as cursor:
         cursor.execute(statement, params)
-        return (cursor.fetchall() if cursor.description else []), cursor.rowcount
+        return cursor.fetchall()
+
+
+def run(statement: str, params: Sequence[Any]) -> int:
+    """Run what gives no rows; how many it changed.
+
+    For itself, because to learn whether there are rows takes psycopg as long as binding the values.
+    """
+    with _opened() as cursor:
+        cursor.execute(statement, params)
+        return cursor.rowcount
 
 
 def run_for_each(statement: str, rows: Sequence[Sequence[Any]]) -> None:

@@ -39,8 +39,10 @@ class BindingCursor(psycopg.Cursor[Any]):
 
     def renew_plans(self, now: float) -> None:
         """Have the server plan anew what it planned too long ago; it need not parse anything again.  May be repeated."""
-        is_refused = self.connection.info.transaction_status == TransactionStatus.INERROR
-        if now - self.plans_renewed_at >= PLANS_KEPT_S and not is_refused:
+        if now - self.plans_renewed_at < PLANS_KEPT_S:
+            return
+        # In a transaction that has failed the server refuses everything.
+        if self.connection.info.transaction_status != TransactionStatus.INERROR:
             self.plans_renewed_at = now
             self.execute(PLAN_ANEW, prepare=False)
 

@@ -9,7 +9,7 @@ from django.db import connection, models
 from django.db.models.sql import UpdateQuery
 
 from integrations.statements import written
-from integrations.statements.cursors import run
+from integrations.statements.cursors import rows_of, run
 
 
 class _Statement:
@@ -50,7 +50,7 @@ class Question(_Statement):
         if (bound := self._bound(given)) is None:
             return []
         statement, params, found = bound
-        return found.read(run(statement, params)[0])
+        return found.read(rows_of(statement, params))
 
     def describe(self, **values: Any) -> models.QuerySet[Any]:
         """The queryset with these values."""
@@ -69,7 +69,7 @@ class Order(_Statement):
         if (bound := self._bound(given)) is None:
             return 0
         statement, params, _ = bound
-        return run(statement, params)[1]
+        return run(statement, params)
 
     def describe(self, **values: Any) -> UpdateQuery:
         """The update with these values."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connection, connections, models
 
-from integrations.statements.cursors import run, run_for_each
+from integrations.statements.cursors import rows_of, run, run_for_each
 from integrations.statements.dialects import dialect
 
 # Rows that one INSERT takes; each row of the widest table has some twenty values.
@@ -55,9 +55,11 @@ def insert_many(rows: Sequence[models.Model], *, ignores_doubles: bool = False) 
     """
     if not rows:
         return
-    end = "ON CONFLICT DO NOTHING" if ignores_doubles else "RETURNING id"
-    for some, keys in _inserted(rows, end):
-        for row, (pk,) in zip(some, keys, strict=not ignores_doubles):
+    if ignores_doubles:
+        _insert_all(rows, "ON CONFLICT DO NOTHING")
+        return
+    for some, sql, values in _inserts(rows, "RETURNING id"):
+        for row, (pk,) in zip(some, rows_of(sql, values), strict=True):
             row.pk = pk
             row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
 
@@ -67,7 +69,7 @@ def insert_new(rows: Sequence[models.Model], key: tuple[str, ...]) -> set[tuple[
     if not rows:
         return set()
     end = f"ON CONFLICT DO NOTHING RETURNING {', '.join(connection.ops.quote_name(name) for name in key)}"
-    return {tuple(stored) for _, keys in _inserted(rows, end) for stored in keys}
+    return {tuple(stored) for _, sql, values in _inserts(rows, end) for stored in rows_of(sql, values)}
 
 
 def upsert_many(rows: Sequence[models.Model], key: tuple[str, ...]) -> None:
@@ -84,26 +86,28 @@ def upsert_many(rows: Sequence[models.Model], key: tuple[str, ...]) -> None:
         if not column.primary_key
     }
     new = ", ".join(f"{name} = EXCLUDED.{name}" for field, name in names.items() if field not in key)
-    end = f"ON CONFLICT ({', '.join(names[field] for field in key)}) DO UPDATE SET {new}"
-    for _ in _inserted(rows, end):
-        pass
+    _insert_all(rows, f"ON CONFLICT ({', '.join(names[field] for field in key)}) DO UPDATE SET {new}")
 
 
-def _inserted(
+def _insert_all(rows: Sequence[models.Model], end: str) -> None:
+    for _, sql, values in _inserts(rows, end):
+        run(sql, values)
+
+
+def _inserts(
     rows: Sequence[models.Model], end: str
-) -> Iterator[tuple[Sequence[models.Model], list[tuple[Any, ...]]]]:
-    """Insert rows piece by piece; each piece with what the statement gives back."""
+) -> Iterator[tuple[Sequence[models.Model], str, list[Any]]]:
+    """The INSERTs that store these rows, piece by piece: which rows, the text and its values."""
     head, source, columns = _insert(type(rows[0]), connection.vendor)
     arrays = dialect().arrays
     for start in range(0, len(rows), ROWS_AN_INSERT):
         some = rows[start : start + ROWS_AN_INSERT]
         if arrays:
-            bound = [arrays.column(map(column, some)) for column in columns]
             sql = f"{head} SELECT * FROM {source} {end}"  # noqa: S608 - names come from the model
-            yield some, run(sql, bound)[0]
+            yield some, sql, [arrays.column(map(column, some)) for column in columns]
         else:
-            values = [column(row) for row in some for column in columns]
-            yield some, run(f"{head} VALUES {', '.join([source] * len(some))} {end}", values)[0]
+            sql = f"{head} VALUES {', '.join([source] * len(some))} {end}"
+            yield some, sql, [column(row) for row in some for column in columns]
 
 
 @functools.cache

@@ -12,7 +12,7 @@ from django.db import DataError, InternalError, connection, transaction
 
 from integrations.models import Lane, Ticket
 from integrations.statements import Question, insert_many, update_many
-from integrations.statements.cursors import run
+from integrations.statements.cursors import rows_of
 from integrations.statements.places import for_any_values
 from integrations.statements.postgres import PLANS_KEPT_S, array, bound, column, literal
 from tests.costs import cost_of
@@ -143,13 +143,13 @@ def test_a_plan_that_was_made_while_a_table_was_small_is_not_kept_while_it_fills
         # A table of one row is gone through whatever is asked.
         cursor.execute("ANALYZE filling")
     for _ in range(10):
-        run("SELECT 1 FROM filling WHERE name = %s", ["0"])
+        rows_of("SELECT 1 FROM filling WHERE name = %s", ["0"])
     with connection.cursor() as cursor:
         cursor.execute("INSERT INTO filling SELECT generate_series(1, 20000)::text")
 
-    assert cost_of(lambda: run("SELECT 1 FROM filling WHERE name = %s", ["7"])) >= 20000
+    assert cost_of(lambda: rows_of("SELECT 1 FROM filling WHERE name = %s", ["7"])) >= 20000
     connection.binding_cursor.plans_renewed_at -= PLANS_KEPT_S  # type: ignore[attr-defined]
-    assert cost_of(lambda: run("SELECT 1 FROM filling WHERE name = %s", ["7"])) < 10
+    assert cost_of(lambda: rows_of("SELECT 1 FROM filling WHERE name = %s", ["7"])) < 10
 
 
 @pytest.mark.django_db
