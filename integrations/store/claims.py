@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 
 from django.db import connection as database
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from integrations.engine.ports import NO_LIMITS, ClaimedLane, ClaimedReading, Room
 from integrations.models import Connection, Lane, LinkedTicket, System, Ticket
@@ -25,8 +26,7 @@ NOBODY = 0
 
 def has_work(now: datetime, busy: Collection[int] = ()) -> bool:
     """Whether a claim would find something; takes no lock."""
-    left_out = busy or [NOBODY]
-    return bool(_any_reading(now=now, busy=left_out) or _any_lane(now=now, busy=left_out))
+    return any(found for (found,) in _any_work(now=now, busy=busy or [NOBODY]))
 
 
 def has_work_in(system_id: int, now: datetime) -> bool:
@@ -199,10 +199,16 @@ def _free_readings(is_bulk: bool) -> tuple[Question, Question]:
 
 
 # As in a claim: what stands in a system that may not be called is no work, or a worker would ask on and on.
-_any_reading = Question(
-    lambda now, busy: _some_reading(System.objects.callable_at(now).exclude(pk__in=busy), now)[:1]
+# One question for both, asked of whatever system is the first: a worker with nothing to do asks it a hundred times a
+# second.
+_any_work = Question(
+    lambda now, busy: System.objects.order_by("pk").values_list(
+        Coalesce(
+            Subquery(_some_reading(System.objects.callable_at(now).exclude(pk__in=busy), now)[:1]),
+            Subquery(_some_lane(due_lanes(now).exclude(system__in=busy))[:1]),
+        )
+    )[:1]
 )
-_any_lane = Question(lambda now, busy: _some_lane(due_lanes(now).exclude(system__in=busy))[:1])
 _lanes_of = Question(lambda now, system, limit: _some_lane(due_lanes(now).filter(system=system))[:limit])
 _readings_of = Question(
     lambda now, system, limit: _some_reading(System.objects.callable_at(now).filter(pk=system), now)[:limit]

@@ -43,6 +43,13 @@ _HEAD_FIELDS = (
 )
 
 
+def _seen_from_lane(field: str) -> str:
+    """A field of a delivery as its lane reaches it."""
+    if field == "lane_id":
+        return "pk"
+    return field.removeprefix("lane__") if field.startswith("lane__") else f"deliveries__{field}"
+
+
 def load_heads(requests: Sequence[LoadHead], config: Configuration, now: datetime) -> list[HeadView | None]:
     """The heads of lanes still ours; an empty or stopped lane is given back."""
     span = 1 + max(request.followers for request in requests)
@@ -166,17 +173,18 @@ def _landed(row: Mapping) -> frozenset[str]:
     return frozenset(row["pre_image"]).difference(row["unseen"].get("fields", ()))
 
 
-# The first `limit` numbers of each lane's queue, its head first.
+# The first `limit` numbers of each lane's queue, its head first.  Asked from the lane, because a plan for any list of
+# lanes that begins with the deliveries goes through every lane there is.
 _waiting = Question(
     lambda lanes, limit: (
-        Delivery.objects.filter(
-            lane__in=lanes,
-            lane__state=Lane.State.READY,
-            number__gte=F("lane__head"),
-            number__lt=F("lane__head") + limit,
+        Lane.objects.filter(
+            pk__in=lanes,
+            state=Lane.State.READY,
+            deliveries__number__gte=F("head"),
+            deliveries__number__lt=F("head") + limit,
         )
-        .order_by("lane", "number")
-        .values_list(*_HEAD_FIELDS)
+        .order_by("pk", "deliveries__number")
+        .values_list(*map(_seen_from_lane, _HEAD_FIELDS))
     )
 )
 _give_back = Order(
