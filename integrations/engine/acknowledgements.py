@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
+from integrations.canonical import Value
 from integrations.connectors.errors import (
     ConnectorError,
     FileGone,
@@ -136,11 +136,12 @@ def _what(head: HeadView) -> str:
             return f"The comment “{_begun(text_of(head.envelope['comment']['body']))}”"
         case Operation.FILE:
             return f"The file “{_begun(str(head.envelope['file']['name']))}”"
-    fields = head.envelope.get("fields", {})
-    return ", ".join(_said(name, value) for name, value in fields.items()) or "A change"
+    # Where its own rules could not tell what to send, the sender's own fields name the change.
+    fields = head.envelope.get("fields") or dict.fromkeys(head.envelope.get("changed", ()))
+    return ", ".join(_said(name, value) for name, value in fields.items())
 
 
-def _said(name: str, value: Any) -> str:
+def _said(name: str, value: Value) -> str:
     label = name.replace("_", " ").capitalize()
     text = "" if is_document(value) else text_of(value)
     return f"{label} “{text}”" if 0 < len(text) <= _LONGEST else label

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from integrations.canonical import Value
 from integrations.connectors.errors import ConnectorError
 from integrations.connectors.protocol import Connector
+from integrations.engine import acknowledgements
 from integrations.engine.undoing import Standing
 from integrations.mapping.agreement import (
     End,
@@ -211,9 +212,10 @@ def _under_way(linked_ticket: LinkedTicket) -> set[str]:
 
 
 def _counts(ticket_ids: Iterable[int]) -> dict[int, Counts]:
-    """Counted from the changes seen.  A file that came with a comment counts as a file."""
+    """Counted from the changes seen.  A file that came with a comment counts as a file, a word of ours to its side alone not."""
     found: dict[int, Counts] = {}
     seen = SyncEvent.objects.filter(ticket__in=list(ticket_ids)).exclude(comments=[], attachments=[])
+    seen = seen.exclude(caused_by__origin__startswith=acknowledgements.MARK)
     for ticket_id, comments, files in seen.values_list("ticket", "comments", "attachments"):
         have = found.get(ticket_id, Counts())
         public = sum(1 for comment in comments if comment.get("is_public"))

@@ -531,7 +531,7 @@ def test_each_side_says_what_is_told_of_refusals(client: Client, draft: MappingS
     assert (draft.tells_reasons, draft.notes_refusals) == (True, False)
     assert (incoming.tells_reasons, incoming.notes_refusals) == (False, True)
     page = client.get(at("mapping_detail", incoming)).content.decode()
-    assert "is told by an internal note" in page
+    assert "is told by a note on the ticket" in page
 
 
 @pytest.mark.parametrize("heading", ["{author", "{author} {mail}", "{0}"])

@@ -41,7 +41,7 @@ class Own(Projection):
         full = SyncEvent.objects.filter(pk__in=[event.pk for event in events if event.ticket_id in own])
         full_by_id = {event.pk: event for event in full.select_related("caused_by__lane")}
         deliveries = self._deliveries().filter(event__in=[event.pk for event in events])
-        sent = by_event(with_lanes(deliveries).order_by("number"))
+        sent = by_event(with_lanes(deliveries).order_by("pk"))
         labels = dict(
             DictionaryField.objects.filter(connection=self.linked_ticket.connection_id).values_list(
                 "name", "label"

@@ -47,4 +47,4 @@ class Whole(Projection):
         deliveries = Delivery.objects.filter(
             event__in=[event.pk for event in events], lane__linked_ticket=self.linked_ticket.pk
         )
-        return by_event(with_lanes(deliveries).order_by("number"))
+        return by_event(with_lanes(deliveries).order_by("pk"))

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from integrations.models import Attempt, Delivery, Lane, MappingSet, System
+from integrations.models import Attempt, Delivery, Lane, LinkedTicket, MappingSet, System
 from integrations.services import queue
+from integrations.services.comparison import compare
 from integrations.store.django import DjangoStore
 from tests.integrations.engine.test_follow_ups import FollowingSystem
 from tests.integrations.engine.world import World, writes
@@ -135,6 +136,27 @@ def test_what_the_senders_own_rules_cannot_tell_is_told_with_the_reason(world: W
             WAITS,
             number=1,
         )
+    ]
+
+
+def test_a_change_without_a_value_that_could_be_sent_is_named_by_the_senders_own_field(world: World) -> None:
+    raised, _ = begun(world)
+    world.desk.person_sets(raised, status="waiting for spare parts")
+    world.run()
+    assert [text.split("\n")[1].split(".")[0] for text in world.desk.texts(raised)] == ["Status"]
+
+
+def test_words_are_not_counted_among_what_was_said_on_both_sides(world: World) -> None:
+    raised, twin = begun(world)
+    refused(world, raised, subject="two")
+    world.board.person_comments(twin, "We look at it.", by="Ravi")
+    world.run()
+    compared = compare(LinkedTicket.objects.get())
+    assert [
+        (one.public_comments, one.internal_comments) for one in (compared.left_counts, compared.right_counts)
+    ] == [
+        (1, 0),
+        (1, 0),
     ]
 
 
