@@ -23,10 +23,12 @@ class Attribution:
     """Which parts of a change are ours, by the write that caused them.  What is not here is somebody else's fact.
 
     `steps` names fields that a workflow has only brought on the way to what we wanted: ours, and nobody's news.
+    `doubted` names those that hold what one write wanted and may be a step on the way of another one.
     """
 
     fields: dict[str, OpenWrite] = field(default_factory=dict)
     steps: set[str] = field(default_factory=set)
+    doubted: set[str] = field(default_factory=set)
     comments: dict[str, OpenWrite] = field(default_factory=dict)
     attachments: dict[str, OpenWrite] = field(default_factory=dict)
     created_by: OpenWrite | None = None
@@ -67,8 +69,12 @@ def attribute(change: Change, writes: Sequence[OpenWrite], account_id: str) -> A
             found.fields[name] = cause
             # No workflow leads to a text over other texts: it is ours as the system shows it, which may be with
             # people and pictures that our own model has no word for.
-            if cause.fields[name] != value and not is_document(value):
+            if is_document(value):
+                continue
+            if cause.fields[name] != value:
                 found.steps.add(name)
+            elif not exact and any(write.fields[name] != value for write in ours):
+                found.doubted.add(name)
     for comment in change.comments:
         if write := _comment_cause(comment, proven, writes, is_ours or comment.author.id == account_id):
             found.comments[comment.id] = write
@@ -121,6 +127,28 @@ def find_again(
             found.steps -= again
 
 
+def find_behind(change: Change, found: Attribution, writes: Sequence[OpenWrite], account_id: str) -> None:
+    """Add to `found` what a write did whose value had been seen before it, as a step on the way of another write.
+
+    Two lanes write to one field at once, and a workflow leads the one through the other's value.  Without a marker the
+    step is taken for the other write, which comes only after that: it was told of then, and is no news now.
+    """
+    if change.marker or not account_id or change.actor.id != account_id:
+        return
+    for name in change.fields.keys() - found.fields.keys():
+        alike = [
+            write for write in writes if name in write.behind and write.behind[name] == change.fields[name]
+        ]
+        if alike:
+            found.fields[name] = max(alike, key=lambda write: write.stamp)
+            found.set_again.add(name)
+
+
+def _is_proven(change: Change, write: OpenWrite) -> bool:
+    """Whether the system itself says that this write made the change."""
+    return change.id in write.change_ids or bool(change.marker and change.marker == write.marker)
+
+
 def _first_of(
     change: Change, known: Sequence[OpenWrite], *, text: Mapping | None = None, name: str = ""
 ) -> OpenWrite | None:
@@ -161,15 +189,16 @@ def remaining(write: OpenWrite, change: Change, found: Attribution) -> Mapping:
         left["file"] = write.file
     if write.creates and not created:
         left["creates"] = True
+    shown = {name for name, cause in found.fields.items() if _is_cause(cause, write)}
+    behind = {name: value for name, value in write.behind.items() if name not in shown & found.set_again}
+    behind |= {name: write.fields[name] for name in shown & found.doubted}
+    if behind:
+        left["behind"] = behind
     return left
 
 
 def _is_cause(cause: OpenWrite | None, write: OpenWrite) -> bool:
     return cause is not None and cause.delivery_id == write.delivery_id
-
-
-def _is_proven(change: Change, write: OpenWrite) -> bool:
-    return change.id in write.change_ids or bool(change.marker and change.marker == write.marker)
 
 
 def _comment_cause(

@@ -6,7 +6,7 @@ The history is the only source of order.  Our own writes are recognised in it, n
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from integrations.canonical import Attachment, Change, ChangeKind, Comment, History, Value
@@ -168,6 +168,7 @@ def _judge(
 ) -> None:
     found = echo.attribute(change, list(writes.values()), view.account_id)
     echo.find_again(change, found, spent, list(writes.values()), view.account_id)
+    echo.find_behind(change, found, list(writes.values()), view.account_id)
     position = plan.event_count + 1
     plan.event_count = position
     plan.changed_at = change.at if plan.changed_at is None else max(plan.changed_at, change.at)
@@ -582,23 +583,11 @@ def _left_no_trace(write: OpenWrite, started_at: datetime) -> bool:
 
 
 def _reduced(write: OpenWrite, left: Mapping) -> OpenWrite:
-    return OpenWrite(
-        delivery_id=write.delivery_id,
-        connection_id=write.connection_id,
-        state=write.state,
-        stamp=write.stamp,
-        origin=write.origin,
-        hops=write.hops,
-        marker=write.marker,
+    return replace(
+        write,
         creates=bool(left.get("creates")),
         fields=left.get("fields", {}),
         comment=left.get("comment"),
         file=left.get("file", ""),
-        change_ids=write.change_ids,
-        comment_id=write.comment_id,
-        attachment_id=write.attachment_id,
-        done_at=write.done_at,
-        over=write.over,
-        stood=write.stood,
-        held=write.held,
+        behind=left.get("behind", {}),
     )

@@ -202,6 +202,8 @@ class OpenWrite:
     stood: Mapping[str, Mapping] = field(default_factory=dict)
     # Of a write that puts values back: what has to stand there until then.
     held: Mapping[str, Value] = field(default_factory=dict)
+    # Values that were taken for this write's, and may have been steps of another write: it may still come behind that.
+    behind: Mapping[str, Value] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

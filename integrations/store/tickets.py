@@ -150,6 +150,7 @@ def _open_write(
         over={name: winner_from(made_of) for name, made_of in unseen.get("over", {}).items()},
         stood=unseen.get("stood", {}),
         held=unseen.get("held", {}),
+        behind=unseen.get("behind", {}),
     )
 
 

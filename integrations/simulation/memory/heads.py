@@ -98,6 +98,7 @@ def open_write(memory: Memory, row: DeliveryRow) -> OpenWrite:
         over={name: winner_from(made_of) for name, made_of in row.unseen.get("over", {}).items()},
         stood=row.unseen.get("stood", {}),
         held=row.unseen.get("held", {}),
+        behind=row.unseen.get("behind", {}),
     )
 
 
