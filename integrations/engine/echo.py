@@ -6,6 +6,7 @@ changes, and a write that came over one connection is news for every other one.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -59,8 +60,10 @@ def attribute(change: Change, writes: Sequence[OpenWrite], account_id: str) -> A
         return found
     proven = [write for write in writes if _is_proven(change, write)]
     is_ours = bool(proven) or not account_id or change.actor.id == account_id
+    over = _ways_of(change, proven, writes)
     for name, value in change.fields.items():
         ours = [write for write in writes if is_ours and name in write.fields]
+        ours = [write for write in ours if write.connection_id in over] or ours
         exact = [write for write in proven if name in write.fields]
         alike = [write for write in ours if write.fields[name] == value]
         # A workflow may need steps to the status that was wanted: until that is seen, they are part of our write.
@@ -82,6 +85,24 @@ def attribute(change: Change, writes: Sequence[OpenWrite], account_id: str) -> A
         if write := _file_cause(attachment, proven, writes, is_ours):
             found.attachments[attachment.id] = write
     return found
+
+
+def _ways_of(change: Change, proven: Sequence[OpenWrite], writes: Sequence[OpenWrite]) -> set[int]:
+    """The connections that a change of ours came over: what went out together went over one, under the first one's sign.
+
+    Without a sign those that explain the most of its values; none where none explains more than one.
+    """
+    if proven:
+        return {write.connection_id for write in proven}
+    explained = {
+        (write.connection_id, name)
+        for write in writes
+        for name, value in change.fields.items()
+        if name in write.fields and write.fields[name] == value
+    }
+    counts = Counter(connection_id for connection_id, _ in explained)
+    most = max(counts.values(), default=0)
+    return {connection_id for connection_id, count in counts.items() if count == most} if most > 1 else set()
 
 
 def may_be_again(changes: Sequence[Change], writes: Sequence[OpenWrite], account_id: str) -> bool:

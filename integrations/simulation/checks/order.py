@@ -11,6 +11,7 @@ from integrations.engine.acknowledgements import is_word
 from integrations.engine.follow_ups import is_follow_up
 from integrations.engine.values import Operation, Stamp
 from integrations.simulation.evidence import Evidence, last_line, stands_alone
+from integrations.simulation.journal import Happened
 from integrations.simulation.rows import DeliveryRow, EventRow
 from integrations.simulation.systems import OUR_ACCOUNT
 
@@ -21,7 +22,7 @@ def lanes_keep_their_order(evidence: Evidence) -> Iterator[str]:
     latest: dict[int, int] = {}
     for one in evidence.journal.happened:
         sent = one.sent
-        if sent is None or sent.lane_id is None or sent in evidence.over_since:
+        if sent is None or sent.lane_id is None or sent in evidence.over_since or _puts_back(evidence, one):
             continue
         numbers = [evidence.tables.deliveries[pk].number for pk in sent.deliveries]
         if not numbers or latest.get(sent.lane_id) == sent.number:
@@ -31,6 +32,33 @@ def lanes_keep_their_order(evidence: Evidence) -> Iterator[str]:
         if min(numbers) < reached.get(sent.lane_id, 0):
             yield f"lane {sent.lane_id}: number {min(numbers)} took effect after {reached[sent.lane_id]}"
         reached[sent.lane_id] = max(reached.get(sent.lane_id, 0), *numbers)
+
+
+def _puts_back(evidence: Evidence, one: Happened) -> bool:
+    """Whether a write brings once more what an earlier call had brought and an older value has covered since.
+
+    Where that earlier call found the value standing there already no history shows it: it counts as outstanding, and is
+    written again when it does not stand there any more.
+    """
+    sent = one.sent
+    assert sent is not None
+    for pk in sent.deliveries:
+        brought = [
+            call.executed_ms
+            for call in evidence.journal.calls
+            if call is not sent and pk in call.deliveries and call.executed_ms is not None
+        ]
+        before = max((ms for ms in brought if ms < one.ms), default=None)
+        if before is None or not any(
+            (other.place, other.remote_id) == (one.place, one.remote_id)
+            and before < other.ms < one.ms
+            and other.sent is not None
+            and other.sent.lane_id != sent.lane_id
+            and other.change.fields.keys() & one.change.fields.keys()
+            for other in evidence.journal.happened
+        ):
+            return False
+    return bool(sent.deliveries)
 
 
 def comments_keep_their_order(evidence: Evidence) -> Iterator[str]:
@@ -122,7 +150,7 @@ def nothing_multiplies(evidence: Evidence) -> Iterator[str]:
     acted: dict[int, set[int]] = {}
     for one in evidence.journal.happened:
         if one.sent is not None and not evidence.is_unpromised(one.sent):
-            if isinstance(one.sent.call, effects.FollowUp):
+            if isinstance(one.sent.call, effects.FollowUp) or _puts_back(evidence, one):
                 continue
             for pk in one.sent.deliveries:
                 acted.setdefault(pk, set()).add(one.sent.number)

@@ -57,6 +57,22 @@ def test_a_change_on_the_way_to_what_was_written_is_a_step_also_beside_the_marke
     )
 
 
+def test_what_went_out_under_the_marker_of_company_is_not_the_equal_write_of_another_connection() -> None:
+    first, beside = a_write(1, summary="one"), a_write(2, status="Done")
+    elsewhere = replace(a_write(3, status="Done"), connection_id=2)
+    assert attributed("marker-1", [first, beside, elsewhere], [], summary="one", status="Done") == (
+        {"summary": 1, "status": 2},
+        set(),
+        set(),
+    )
+    # Without a sign the whole of the change tells whose it is; where nothing does, it is the newest one's.
+    assert attributed("", [first, beside, elsewhere], [], summary="one", status="Done")[0] == {
+        "summary": 1,
+        "status": 2,
+    }
+    assert attributed("", [first, beside, elsewhere], [], status="Done")[0] == {"status": 3}
+
+
 def test_a_value_that_another_write_waits_to_see_is_that_ones() -> None:
     earlier, waiting = a_write(1, summary="one"), a_write(2, summary="one")
     assert attributed("marker-1", [waiting], [earlier], summary="one") == ({"summary": 2}, set(), set())
