@@ -182,7 +182,7 @@ def subject_of(alerts: Sequence[Alert]) -> str:
     worst = max(live or alerts, key=lambda one: one.severity)
     closed = len(alerts) - len(live)
     ended = f", {closed} of them closed" if closed else ""
-    return f"Concord: {len(alerts)} alerts{ended}: {worst.message}"[:200]
+    return f"Concord: {len(alerts):,} alerts{ended}: {worst.message}"[:200]
 
 
 def text_of(alerts: Sequence[Alert], zone: str) -> str:

@@ -203,7 +203,7 @@ class SignInFailures(models.Model):
         verbose_name_plural = "sign-in failures"
 
     def __str__(self) -> str:
-        return f"{self.count} failures"
+        return f"{self.count:,} failures"
 
 
 class DrillQuerySet(models.QuerySet["Drill"]):

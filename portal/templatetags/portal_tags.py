@@ -4,6 +4,7 @@
 {% local_time event.at %}                         23 Nov 2026, 10:12 in the reader's zone; also "date", "time", "long"
 {{ clock.left|duration }}, {{ event.at|ago }}     "1 h 46 min", "4 min ago"
 {% may "write" "connections" partner as may_edit %}
+{{ lanes|count }}                                 "12,000"; never for keys, years, values of a form, addresses
 {{ lane.state|tone }}                             the colour of a state; see portal/_status.html
 {% querystring page=2 %}                          Django's own: this page's query with one thing changed
 """
@@ -148,6 +149,15 @@ def local_time(value: datetime | None, style: str = "minute") -> SafeString:
         format_date(here, TIME_FORMATS["long"]),
         format_date(here, TIME_FORMATS[style]),
     )
+
+
+@register.filter
+def count(number: object) -> object:
+    """How many there are, as people read it: 12,000.  What is no whole number stays as it is.
+
+    Not Django's setting for all numbers: that would put commas into keys and addresses as well.
+    """
+    return f"{number:,}" if isinstance(number, int) else number
 
 
 @register.filter

@@ -208,7 +208,7 @@ def _tell(request: HttpRequest, results: Sequence[service.Result]) -> None:
     if not results:
         messages.info(request, "There is nothing left to act on: somebody was quicker.")
     for (is_done, text), count in Counter((one.is_done, one.message) for one in results).items():
-        words = text if len(results) == 1 else f"{count} lane{'' if count == 1 else 's'}: {text}"
+        words = text if len(results) == 1 else f"{count:,} lane{'' if count == 1 else 's'}: {text}"
         (messages.success if is_done else messages.warning)(request, words)
 
 

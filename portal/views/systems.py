@@ -173,7 +173,7 @@ def system_refresh(request: HttpRequest, pk: int) -> HttpResponse:
         return redirect("system_fields", pk)
     audit.record(request.user, "read the fields of", system, {"findings": len(found)} if found else None)
     count = len(system.metadata["fields"])
-    told = f"{count} field{'' if count == 1 else 's'} read."
+    told = f"{count:,} field{'' if count == 1 else 's'} read."
     if found:
         messages.warning(request, f"{told} {_new_findings(len(found))}")
         return redirect("system_detail", pk)
@@ -182,7 +182,7 @@ def system_refresh(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _new_findings(count: int) -> str:
-    return "1 finding is new." if count == 1 else f"{count} findings are new."
+    return "1 finding is new." if count == 1 else f"{count:,} findings are new."
 
 
 # --- Adding and changing ---

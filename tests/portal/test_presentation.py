@@ -31,6 +31,18 @@ def render(text: str, **context: object) -> str:
 
 @pytest.mark.parametrize(
     ("value", "words"),
+    [(0, "0"), (999, "999"), (12000, "12,000"), (1234567, "1,234,567"), ("some", "some"), (None, "None")],
+)
+def test_a_count_with_its_thousands_apart(value: object, words: str) -> None:
+    assert render("{{ value|count }}", value=value) == words
+
+
+def test_no_other_number_has_its_thousands_apart() -> None:
+    assert render("{{ key }} {{ value }}", key=12000, value=1234.5) == "12000 1234.5"
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
     [
         (None, "–"),
         (0, "0 s"),
@@ -118,7 +130,7 @@ def test_pages_keep_the_filter_they_belong_to() -> None:
     html = render_to_string("portal/_pagination.html", {"page": page}, request=request)
 
     assert 'href="?state=parked&amp;page=4"' in html
-    assert "101–150 of 1000" in html
+    assert "101–150 of 1,000" in html
     assert 'aria-current="page">3<' in html
 
 

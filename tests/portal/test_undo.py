@@ -210,3 +210,34 @@ def test_a_file_is_named_as_it_is_called(client: Client, matter: Matter, deliver
     staff(client).post(reverse("mapping_undo", args=[delivery.incoming_id]))
 
     assert "File Invoice NOV.PDF" in [item.label for item in UndoItem.objects.all()]
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        ("looking", "5,230 of 12,400 tickets looked at."),
+        ("queueing", "5,230 of 12,400 tickets queued."),
+        ("under_way", "5,230 of 12,400 fields put back or left alone."),
+    ],
+)
+def test_how_far_an_undoing_of_many_writes_is(
+    client: Client, delivery: Delivery, state: str, told: str
+) -> None:
+    made = staff(client)
+    undo = Undo.objects.create(
+        target=delivery.lane.target,
+        delivery=delivery,
+        state=state,
+        asked_at=delivery.queued_at,
+        due_at=delivery.queued_at,
+        total=12400,
+        done=5230,
+    )
+
+    page = made.get(reverse("undo_detail", args=[undo.pk])).content.decode()
+
+    assert told in page
+    assert f'value="{5230 * 100 // 12400}"' in page
+    # It looks again by itself, and without scripts.
+    assert 'hx-trigger="every 2s"' in page
+    assert "Look again" in page
