@@ -39,8 +39,8 @@ _OF_NOBODY = frozenset({Operation.REPAIR, Operation.REVERT})
 _REASONS: Mapping[str, str] = {
     RequiredField.code: "A field that is required there is empty.",
     NoTransition.code: "The workflow there has no step to that status now.",
-    TooLarge.code: "It is larger than that system takes.",
-    FileTooLarge.code: "It is larger than that system takes.",
+    TooLarge.code: "It is larger than what is taken there.",
+    FileTooLarge.code: "It is larger than what is taken there.",
     FileGone.code: "The file is not where it was any more.",
     FileSizeWrong.code: "The file is longer than its own system says.",
     Forbidden.code: "Concord's account has no right to that there.",

@@ -13,6 +13,7 @@ from datetime import datetime
 from functools import cache
 
 from django.db import transaction
+from django.db.models import Q
 
 from integrations.canonical import Value
 from integrations.events import lane_resumed
@@ -198,13 +199,11 @@ def _for_each(
     for start in range(0, len(asked), BATCH):
         with transaction.atomic():
             locked = Lane.objects.select_for_update(of=("self",)).select_related("system").order_by("pk")
-            batch = asked[start : start + BATCH]
+            batch = set(asked[start : start + BATCH])
+            meant = Q(pk__in=batch)
             if locks_back:
-                linked = Lane.objects.filter(pk__in=batch).values("linked_ticket")
-                found = [one for one in locked.filter(linked_ticket__in=linked) if one.pk in set(batch)]
-            else:
-                found = list(locked.filter(pk__in=batch))
-            for lane in found:
+                meant = Q(linked_ticket__in=Lane.objects.filter(meant).values("linked_ticket"))
+            for lane in [one for one in locked.filter(meant) if one.pk in batch]:
                 results[lane.pk] = act(lane, now)
     return [results[lane_id] for lane_id in asked if lane_id in results]
 

@@ -302,7 +302,7 @@ def withdraw(request: Withdraw) -> bool:
 
 
 def park(request: Park) -> bool:
-    """Stop the lane at this delivery until a person has decided; its sender is told, where both sides want that."""
+    """Stop the lane at this delivery until a person has decided; its sender is told, where its rules ask for that."""
     known = _lanes(keys=[request.lane_id, *_lanes_back([request])])
     lane = _owned_of(known, [request]).get(request.lane_id)
     if lane is None:

@@ -170,7 +170,7 @@ def test_a_file_with_a_note_in_its_place_is_told(world: World) -> None:
         word(
             "Not taken by Infinity",
             "The file “plan.txt”.",
-            "It is larger than that system takes.",
+            "It is larger than what is taken there.",
             "A note stands there in its place.",
         )
     ]
