@@ -27,6 +27,7 @@ from integrations.connectors.errors import (
     TooLarge,
 )
 from integrations.engine.values import DeliveryState, HeadView, Operation, StandIn, Word
+from integrations.file_names import safe_name
 from integrations.mapping.plan import text_of
 from integrations.richtext.blocks import Document, Paragraph, Run, is_document
 
@@ -135,7 +136,7 @@ def _what(head: HeadView) -> str:
         case Operation.COMMENT:
             return f"The comment “{_begun(text_of(head.envelope['comment']['body']))}”"
         case Operation.FILE:
-            return f"The file “{_begun(str(head.envelope['file']['name']))}”"
+            return f"The file “{_begun(safe_name(str(head.envelope['file']['name'])))}”"
     # Where its own rules could not tell what to send, the sender's own fields name the change.
     fields = head.envelope.get("fields") or dict.fromkeys(head.envelope.get("changed", ()))
     return ", ".join(_said(name, value) for name, value in fields.items())

@@ -239,10 +239,11 @@ class View:
         }
         target = one.target
         if one.rel == "AttachedFile":
-            file = self.organization.files[target]
-            attributes |= {"resourceSize": len(file.data)}
-            attributes.setdefault("name", file.name)
-            target = f"{self.project_base}/_apis/wit/attachments/{file.id}"
+            # A file that was deleted for good stays named on the work item.
+            if file := self.organization.files.get(target):
+                attributes |= {"resourceSize": len(file.data)}
+                attributes.setdefault("name", file.name)
+            target = f"{self.project_base}/_apis/wit/attachments/{target}"
         return {"rel": one.rel, "url": target, "attributes": attributes}
 
     # --- History ---

@@ -163,7 +163,8 @@ def test_words_are_not_counted_among_what_was_said_on_both_sides(world: World) -
 def test_a_file_with_a_note_in_its_place_is_told(world: World) -> None:
     raised, twin = begun(world)
     rules(world, world.board_row, "incoming", file_max_bytes=10)
-    world.desk.person_attaches(raised, "plan.txt", b"more than ten bytes")
+    # Shown as something that ends in exe.txt.
+    world.desk.person_attaches(raised, "pl\u202ean.txt", b"more than ten bytes")
     world.run()
     assert len(world.board.texts(twin)) == 1
     assert world.desk.texts(raised) == [

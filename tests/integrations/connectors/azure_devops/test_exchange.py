@@ -49,8 +49,8 @@ def test_a_ticket_from_any_other_vendor_lives_on_as_a_work_item(other: str) -> N
         exchange.carry(0, remote_id)
         assert any("Thanks" in one for one in words(boards, item))
         assert boards.connector.read(item).fields["title"] == "No network at all"
-        # Nothing of it is told twice.
-        assert len(words(boards, item)) == 2
+        # Nothing of it is told twice, but for what a note says of a file that one of the systems does not take.
+        assert len([one for one in words(boards, item) if not one.startswith("Not taken by")]) == 2
 
 
 @pytest.mark.parametrize("other", ["jira", "zendesk", "servicenow"])
