@@ -57,7 +57,9 @@ def go_on(world: World, lane: Lane) -> None:
 
 
 def word(title: str, *sentences: str, number: int = 2) -> str:
-    return f"{title}\n{' '.join(sentences)} In Concord it is change {number} of LT-1."
+    """A word about the linked ticket that was made last."""
+    linked = LinkedTicket.objects.latest("pk").number
+    return f"{title}\n{' '.join(sentences)} In Concord it is change {number} of {linked}."
 
 
 def test_a_refused_change_is_told_on_the_senders_ticket_as_an_internal_comment(world: World) -> None:
@@ -229,8 +231,7 @@ def test_a_word_goes_no_further_than_the_ticket_it_is_for(world: World) -> None:
     world.desk.person_sets(raised, subject="two")
     world.run()
     assert world.board.texts(twin) == [
-        f"Not taken by Global yet\nTitle “two”. That system does not accept the value. {WAITS} "
-        "In Concord it is change 2 of LT-2."
+        word("Not taken by Global yet", "Title “two”.", "That system does not accept the value.", WAITS)
     ]
     assert (world.desk.texts(raised), yard.texts(third)) == ([], [])
     assert world.board.tickets[twin].fields["summary"] == "two"
