@@ -99,7 +99,8 @@ def test_every_system_is_caught_up_with_after_it_was_down(left: str, right: str)
             "out_of_order": 0,
         }, [event for ticket in record["document"]["tickets"] for event in ticket["events"]]
         assert verdict["holds"]
-        assert verdict["events"] >= 20
+        # A choice that is drawn may stand there already, and then nothing happens.
+        assert verdict["events"] >= 15
         assert Signer(django_settings.CREDENTIAL_KEYS).is_ours(record)
 
 
