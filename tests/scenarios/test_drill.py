@@ -80,6 +80,8 @@ def test_every_system_is_caught_up_with_after_it_was_down(left: str, right: str)
     with opened(left, right) as places:
         connection = places.join(left, right)
         drill = Drill.objects.create(
+            # What people do is drawn by the key, which does not begin again at 1 on PostgreSQL.
+            pk=1,
             connection=connection,
             stopped_system=places[right].system,
             how=Drill.How.DOWN,
@@ -99,8 +101,7 @@ def test_every_system_is_caught_up_with_after_it_was_down(left: str, right: str)
             "out_of_order": 0,
         }, [event for ticket in record["document"]["tickets"] for event in ticket["events"]]
         assert verdict["holds"]
-        # A choice that is drawn may stand there already, and then nothing happens.
-        assert verdict["events"] >= 15
+        assert verdict["events"] >= 20
         assert Signer(django_settings.CREDENTIAL_KEYS).is_ours(record)
 
 
