@@ -64,8 +64,8 @@ def after_failure(
     """The health after this failure; the same one when the failure says nothing of it.
 
     Beside `says_nothing` that is the failure of what started before the system was stopped, or before a pause was over:
-    it was under way when that began, even if nobody answered it until after the pause.  Counted, a dozen calls that one short outage cuts off would grow the pause as an outage of hours
-    does.  To be noted once for each call.
+    it was under way when that began, even if nobody answered it until after the pause.  Counted, a dozen calls that one
+    short outage cuts off would grow the pause as an outage of hours does.  To be noted once for each call.
     """
     if before.is_stopped or says_nothing(error):
         return before

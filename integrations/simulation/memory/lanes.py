@@ -56,7 +56,7 @@ class Lanes(Writes):
         for pk, request in ended.items():
             overtaken = memory.tables.deliveries[pk]
             for answer in request.answers:
-                memory.queue(self._lane_back(request.lane_id), self._answer(answer, overtaken), now)
+                memory.queue(memory.lane_back(request.lane_id), self._answer(answer, overtaken), now)
         for pk, request in ended.items():
             if request.word:
                 words.queue(memory, memory.tables.deliveries[pk], request.word, now)
@@ -79,11 +79,6 @@ class Lanes(Writes):
     def _held(self, lane: LaneRow) -> TicketRow:
         pk = self.memory.tables.linked[lane.linked_id].tickets[lane.target_side_id]
         return self.memory.tables.tickets[pk]
-
-    def _lane_back(self, lane_id: int) -> LaneRow:
-        lane = self.memory.tables.lanes[lane_id]
-        other = self.memory.connections[lane.connection_id].other(lane.target_side_id)
-        return self.memory.lanes_of[lane.linked_id, other.id]
 
     def _answer(self, answer: Answer, overtaken: DeliveryRow) -> DeliveryRow:
         return DeliveryRow(

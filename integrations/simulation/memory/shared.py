@@ -97,6 +97,12 @@ class Memory:
         if not lane.waits:
             lane.waits, lane.waits_since, lane.next_at = True, now, now
 
+    def lane_back(self, lane_id: int) -> LaneRow:
+        """The other direction of the same linked ticket."""
+        lane = self.tables.lanes[lane_id]
+        other = self.connections[lane.connection_id].other(lane.target_side_id)
+        return self.lanes_of[lane.linked_id, other.id]
+
     def callable(self, system_id: int, now: datetime) -> bool:
         """Whether a system may be called now."""
         row = self.tables.systems[system_id]

@@ -13,8 +13,6 @@ from integrations.simulation.rows import DeliveryRow
 
 def queue(memory: Memory, about: DeliveryRow, word: Word, now: datetime) -> None:
     """Queue what a delivery's sender is told of it; the delivery counts as told then."""
-    lane = memory.tables.lanes[about.lane_id]
-    other = memory.connections[lane.connection_id].other(lane.target_side_id)
     row = DeliveryRow(
         id=0,
         lane_id=0,
@@ -30,7 +28,7 @@ def queue(memory: Memory, about: DeliveryRow, word: Word, now: datetime) -> None
         outgoing_id=word.outgoing_id,
         queued_at=now,
     )
-    memory.queue(memory.lanes_of[lane.linked_id, other.id], row, now)
+    memory.queue(memory.lane_back(about.lane_id), row, now)
     about.told_at = now
 
 
