@@ -52,10 +52,15 @@ class Tidings:
 
 
 class Gate:
-    """Thread-safe.  Open until somebody sets a measure; closed while the system asks us to stay away."""
+    """Thread-safe.  Open until somebody sets a measure; closed while the system asks us to stay away.
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    `is_shared`: somebody reports what is told and sets measures.  Then a limit that nobody knew, and of which little
+    may be left, closes the gate until it has been reported: several steps at once would run into it.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic, *, is_shared: bool = False) -> None:
         self._clock = clock
+        self._is_shared = is_shared
         self._lock = threading.Lock()
         self._allowances: deque[Allowance] = deque()
         self._is_measured = False
@@ -118,6 +123,7 @@ class Gate:
                 self._told, self._told_at, self._limit = told, sent_at, told.limit
                 self._is_new = self._is_new or is_new
                 self._is_urgent = self._is_urgent or is_new or bool(told.wait_s) or is_scarce(told)
+                self._is_measured = self._is_measured or (self._is_shared and is_new and is_scarce(told))
 
     def count(self, calls: int) -> None:
         """Count calls that went inside one that was let through, and that the system counts by themselves."""
@@ -181,7 +187,7 @@ class Gate:
 
     @property
     def is_new(self) -> bool:
-        """Whether a limit was told of which nobody knew: until it is reported nothing keeps to it."""
+        """Whether a limit was told of which nobody knew: it is to be reported at once."""
         return self._is_new
 
     def tidings(self) -> Tidings:

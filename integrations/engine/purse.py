@@ -55,7 +55,7 @@ class Purse:
     def gate(self, system_id: int) -> Gate:
         """The gate of a system's connector."""
         if system_id not in self._accounts:
-            self._accounts[system_id] = _Account(Gate(self._clock), noted_at=self._clock())
+            self._accounts[system_id] = _Account(Gate(self._clock, is_shared=True), noted_at=self._clock())
         return self._accounts[system_id].gate
 
     def due(self, now: datetime, room: int, has_work: Callable[[int], bool]) -> list[ShareBudget]:
@@ -75,7 +75,8 @@ class Purse:
         """The question for more calls of one system, when a step under way has none left; None if it is too soon."""
         account = self._accounts[system_id]
         is_out = account.free_at is not None and account.free_at > now
-        if is_out or self._clock() - account.asked_at < ASKED_EVERY_S:
+        is_soon = self._clock() - account.asked_at < ASKED_EVERY_S
+        if (is_out or is_soon) and not account.gate.is_new:
             return None
         return self._request(system_id, account, _need(account), least=max(1, account.gate.short_of))
 

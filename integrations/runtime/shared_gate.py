@@ -21,7 +21,7 @@ class SharedGate(Gate):
     """For polling, tests of a system and what people ask for: few calls, each in a thread that has the database."""
 
     def __init__(self, system_id: int, *, is_bulk: bool = False) -> None:
-        super().__init__()
+        super().__init__(is_shared=True)
         self._is_bulk = is_bulk
         self._system_id = system_id
         self._turn = threading.Lock()

@@ -18,7 +18,7 @@ from integrations.runtime.drain import BULK_EVERY
 from integrations.runtime.shared_gate import SharedGate
 from integrations.store import claims, tickets
 from tests.factories import make_system
-from tests.integrations.runtime.clockwork import NOW, WorkerAtTheClock
+from tests.integrations.runtime.clockwork import NOW, WorkerAtTheClock, shared
 
 CEILING = 60
 
@@ -94,6 +94,40 @@ def test_what_one_worker_is_told_holds_for_the_others() -> None:
     assert (budget.limit, budget.resets_at) == (700, resets_at)
     assert budget.left is not None
     assert budget.left <= 0
+
+
+@pytest.mark.django_db
+def test_a_limit_that_nobody_knew_is_shared_before_the_next_call_begins() -> None:
+    system = make_system(kind="servicenow")
+    worker = WorkerAtTheClock(system)
+    worker.round(0.0, calls=5)
+    assert worker.purse.may_call(system.pk)
+    worker.gate.hear(Told(limit=20, window_s=3600), 0.0)
+    # Neither what begins now nor what is in the middle of its requests goes on.
+    assert not worker.purse.may_call(system.pk)
+    with pytest.raises(HeldBack):
+        worker.gate.enter()
+    request = worker.purse.ask(system.pk, NOW)
+    assert request is not None
+    worker.purse.take([request], shared([request], NOW), 0.0)
+    assert worker.purse.may_call(system.pk)
+    for step in range(400):
+        worker.round(step / 40)
+    assert len(worker.went) == 20
+
+
+@pytest.mark.django_db
+def test_a_connector_of_its_own_keeps_to_a_limit_from_the_answer_on_that_told_of_it() -> None:
+    system = make_system(kind="servicenow")
+    gate = SharedGate(system.pk)
+    gate.enter()
+    gate.hear(Told(limit=20, window_s=3600), 0.0)
+    went = 1
+    with contextlib.suppress(HeldBack):
+        while went < 40:
+            gate.enter()
+            went += 1
+    assert went == 20
 
 
 @pytest.mark.django_db
