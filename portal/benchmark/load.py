@@ -11,6 +11,7 @@ from typing import Any
 from django.db.models import Max
 
 from integrations.models import Attempt, Delivery
+from integrations.querysets import DeliveryQuerySet
 from integrations.sandbox.client import Sandbox
 from portal.benchmark.work import CHANGES_A_TICKET, Work
 
@@ -98,42 +99,56 @@ class _Pace:
         self._count += 1
 
 
+def last_delivery() -> int:
+    """The key of the latest delivery, 0 without any."""
+    return int(Delivery.objects.aggregate(last=Max("pk"))["last"] or 0)
+
+
 def wait_until_carried(
-    expected: int, check: Callable[[], None], patience_s: float, look_every_s: float = LOOK_EVERY_S
+    expected: int,
+    check: Callable[[], None],
+    patience_s: float,
+    look_every_s: float = LOOK_EVERY_S,
+    after: int = 0,
 ) -> float:
     """Wait until nothing waits any more; the moment (monotonic) of the last delivery.  TimeoutError after a standstill.
 
-    `expected` tickets must have been linked; patience begins anew whenever something moves.
+    `expected` deliveries later than the one with the key `after` must have been made: whoever watches does not count a
+    million that are there already, which would take from the time of those who are measured.  Patience begins anew
+    whenever something moves.
     """
+    since = Delivery.objects.filter(pk__gt=after)
     moved_at, last = time.monotonic(), (-1, -1)
     while True:
         check()
-        finished = Delivery.objects.exclude(state__in=("new", "sent")).count()
+        finished = since.exclude(state__in=("new", "sent")).count()
         waiting = Delivery.objects.waiting().count()
         if (finished, waiting) != last:
             moved_at, last = time.monotonic(), (finished, waiting)
         is_all = finished + waiting >= expected
         if is_all and not waiting:
-            return _last_end(moved_at)
+            return _last_end(since, moved_at)
         if time.monotonic() - moved_at > patience_s:
             raise TimeoutError(f"{waiting} deliveries wait and {finished} are done; nothing moved any more.")
         time.sleep(look_every_s)
 
 
-def _last_end(seen_at: float) -> float:
+def _last_end(since: DeliveryQuerySet, seen_at: float) -> float:
     """When the last delivery ended; it was seen some time later."""
-    ended_at = Delivery.objects.aggregate(last=Max("done_at"))["last"]
+    ended_at = since.aggregate(last=Max("done_at"))["last"]
     if ended_at is None:
         return seen_at
     return min(seen_at, time.monotonic() - (datetime.now(UTC) - ended_at).total_seconds())
 
 
-def delays_ms(done: Done, *, except_to: int | None = None) -> list[float]:
+def delays_ms(done: Done, *, except_to: int | None = None, after: int = 0) -> list[float]:
     """For every change that was written to the other side: from the agent's click to the remote write, sorted.
 
-    What was written to the system `except_to` is left out.
+    What was written to the system `except_to` is left out, and deliveries up to the one with the key `after`.
     """
-    attempts = Attempt.objects.filter(outcome=Attempt.Result.DONE).order_by("delivery", "number")
+    attempts = Attempt.objects.filter(outcome=Attempt.Result.DONE, delivery__gt=after).order_by(
+        "delivery", "number"
+    )
     if except_to is not None:
         attempts = attempts.exclude(delivery__lane__system=except_to)
     rows = attempts.values_list(

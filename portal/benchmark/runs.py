@@ -55,13 +55,13 @@ class Delay:
 def throughput(field: Field, tickets: int, remote_ms: int) -> Throughput:
     """Make the changes as fast as the sandbox takes them and wait until all are carried."""
     prepare(field, remote_ms)
+    linked_before, issues_before, last = LinkedTicket.objects.count(), _count(field), load.last_delivery()
     before = _costs(field)
-    linked_before, issues_before = LinkedTicket.objects.count(), _count(field)
     began = time.monotonic()
     done = load.burst(field.left, field.work, tickets)
-    expected = deliveries(field, done)
+    expected = deliveries(field, done, last)
     check = field.processes.check
-    seconds = load.wait_until_carried(expected, check, PATIENCE_S, load.LOOK_SELDOM_S) - began
+    seconds = load.wait_until_carried(expected, check, PATIENCE_S, load.LOOK_SELDOM_S, last) - began
     after = _costs(field)
     changes = tickets * CHANGES_A_TICKET
     made = _count(field) - issues_before
@@ -90,9 +90,10 @@ def throughput(field: Field, tickets: int, remote_ms: int) -> Throughput:
 def delay(field: Field, tickets: int, rate: float, remote_ms: int) -> Delay:
     """Make the changes one by one at a steady rate."""
     prepare(field, remote_ms)
+    last = load.last_delivery()
     done = load.paced(field.left, field.work, tickets, rate)
-    load.wait_until_carried(deliveries(field, done), field.processes.check, PATIENCE_S)
-    delays = load.delays_ms(done)
+    load.wait_until_carried(deliveries(field, done, last), field.processes.check, PATIENCE_S, after=last)
+    delays = load.delays_ms(done, after=last)
     # What was written is read back some seconds later, and belongs to what it cost.
     rest(field)
     return Delay(
@@ -141,12 +142,15 @@ def prepare(field: Field, remote_ms: int) -> None:
         sandbox.reset_calls()
 
 
-def deliveries(field: Field, done: load.Done) -> int:
-    """Each change of a ticket gives one delivery; the first is its creation."""
+def deliveries(field: Field, done: load.Done, after: int = 0) -> int:
+    """How many there have to be after the one with that key, others' among them.
+
+    Each change of a ticket gives one; the first is its creation.
+    """
     prefix = field.work.prefix
     ours = [prefix + id_ for id_ in done.tickets]
-    earlier = Delivery.objects.exclude(event__ticket__remote_id__in=ours).count()
-    return earlier + done.changes
+    others = Delivery.objects.filter(pk__gt=after).exclude(event__ticket__remote_id__in=ours)
+    return others.count() + done.changes
 
 
 def _count(field: Field) -> int:
