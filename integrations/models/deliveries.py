@@ -102,17 +102,22 @@ class Lane(models.Model):
             models.UniqueConstraint(fields=["linked_ticket", "target"], name="lane_once_a_direction")
         ]
         indexes = [
+            # In the order of a claim.  Every connection's key is above 0, but PostgreSQL does not know it: only a question
+            # that says so goes through this index.  The look at the head of one receiver's queue must not, and where
+            # hardly any lane is believed to wait it would.
             models.Index(
                 fields=["is_bulk", "next_at"],
                 name="lane_due",
-                condition=models.Q(waits=True, state=LaneState.READY.value),
+                condition=models.Q(waits=True, state=LaneState.READY.value, connection__gt=0),
             ),
             models.Index(
                 fields=["state", "waits_since"], name="lane_waiting", condition=models.Q(waits=True)
             ),
-            # How many wait in each connection; SQLite would go through all lanes for it.
+            # Since when the longest waiting one of each receiver waits; and how many wait in each connection.
             models.Index(
-                fields=["connection"], name="lane_waiting_in_connection", condition=models.Q(waits=True)
+                fields=["connection", "system", "state", "is_bulk", "next_at"],
+                name="lane_waiting_in_system",
+                condition=models.Q(waits=True),
             ),
         ]
 

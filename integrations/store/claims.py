@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.db import connection as database
 from django.db import transaction
-from django.db.models import F, Q, QuerySet, Subquery
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from integrations.engine.ports import NO_LIMITS, ClaimedLane, ClaimedReading, Room
-from integrations.models import Connection, Lane, LinkedTicket, System, Ticket
+from integrations.models import Connection, Lane, LinkedTicket, Side, System, Ticket
 from integrations.statements import Order, Question
 
 # Where a row of each kind names its system.
 _SYSTEM_OF_LANE, _SYSTEM_OF_READING = 2, 1
 # What bulk work may take of a claim in which it comes first: live work finds a place in every claim.
 BULK_SHARE = 4
-# No system has this key: "busy" is never an empty list, which SQL does not know.
+# Nothing has this key: "busy" is never an empty list, which SQL does not know.
 NOBODY = 0
 
 
@@ -31,9 +31,7 @@ def has_work(now: datetime, busy: Collection[int] = ()) -> bool:
 
 def has_work_in(system_id: int, now: datetime) -> bool:
     """Whether something is due in one system; takes no lock."""
-    return bool(
-        _lanes_of(now=now, system=system_id, limit=1) or _readings_of(now=now, system=system_id, limit=1)
-    )
+    return any(found for (found,) in _work_in(now=now, system=system_id))
 
 
 def claim(
@@ -131,18 +129,57 @@ class _Found:
             self.taken[system_id] += len(rows)
 
 
-def due_lanes(now: datetime) -> QuerySet[Lane]:
-    """Lanes that may move now: something waits, nobody holds them, both sides take part, the system may be called."""
-    running = Connection.objects.filter(state=Connection.State.ACTIVE).exclude(sides__is_paused=True)
+def due_lanes(now: datetime, systems: QuerySet[System] | None = None) -> QuerySet[Lane]:
+    """Lanes that may move now: something waits, nobody holds them, both sides take part, the system may be called.
+
+    `systems`: those of the systems that may be called that are meant, all without.
+    """
+    systems = System.objects.callable_at(now) if systems is None else systems
+    # The index of those that are due wants to be asked for.
+    return _free_at(now).filter(connection__in=_running(), system__in=systems, connection__gt=NOBODY)
+
+
+def _free_at(now: datetime) -> QuerySet[Lane]:
     return Lane.objects.filter(
         Q(leased_until__isnull=True) | Q(leased_until__lte=now),
+        # Not as a join: SQLite would sooner or later begin with all tickets.
+        Exists(LinkedTicket.objects.filter(pk=OuterRef("linked_ticket"), state=LinkedTicket.State.ACTIVE)),
         waits=True,
         state=Lane.State.READY,
         next_at__lte=now,
-        connection__in=running,
-        system__in=System.objects.callable_at(now),
-        linked_ticket__state=LinkedTicket.State.ACTIVE,
     )
+
+
+def _running() -> QuerySet[Connection]:
+    return Connection.objects.filter(state=Connection.State.ACTIVE).exclude(sides__is_paused=True)
+
+
+def _lanes_wait_since(systems: QuerySet[System], now: datetime, is_bulk: bool) -> QuerySet:
+    """Since when the longest waiting lane waits that may move to one of these systems; one row, of NULL without any.
+
+    A look at the head of each receiver's own queue.  From this moment on the queue of all is gone through: what waits
+    before it, for a system that is away or a partner who paused, may be many thousands, and none of them may move.
+    """
+    lanes = _free_at(now).filter(connection=OuterRef("connection"), system=OuterRef("system"))
+    lanes = lanes.filter(_equal("is_bulk", is_bulk))
+    receivers = Side.objects.filter(connection__in=_running(), system__in=systems)
+    return _earliest(receivers, lanes.order_by("next_at").values("next_at")[:1])
+
+
+def _readings_wait_since(systems: QuerySet[System], now: datetime, is_bulk: bool) -> QuerySet:
+    """The same of tickets whose history is to be read."""
+    due = Ticket.objects.read_due(now).filter(_equal("read_is_bulk", is_bulk), system=OuterRef("pk"))
+    return _earliest(systems, due.order_by("read_due_at").values("read_due_at")[:1])
+
+
+def _equal(name: str, value: bool) -> Q:
+    # Django writes a condition on a boolean without "=", and then SQLite goes through the index for either value.
+    return Q((f"{name}__in", (value,)))
+
+
+def _earliest(rows: QuerySet, moment: QuerySet) -> QuerySet:
+    found = rows.annotate(since=Subquery(moment)).order_by(F("since").asc(nulls_last=True))
+    return found.values_list("since")[:1]
 
 
 def _skip_locked(rows: QuerySet) -> QuerySet:
@@ -155,42 +192,33 @@ def _skip_locked(rows: QuerySet) -> QuerySet:
 def _free_lanes(is_bulk: bool) -> tuple[Question, Question]:
     """The question for lanes that are due in all systems but some, and the one for those of one system."""
 
-    def found(rows: QuerySet[Lane], limit: int) -> QuerySet:
-        rows = _skip_locked(rows.filter(is_bulk=is_bulk)).order_by("next_at", "pk")
-        return rows.values_list("pk", "fence", "system_id")[:limit]
+    def found(systems: QuerySet[System], now: datetime, limit: int) -> QuerySet:
+        since = Subquery(_lanes_wait_since(systems, now, is_bulk))
+        rows = due_lanes(now, systems).filter(_equal("is_bulk", is_bulk), next_at__gte=since)
+        return _skip_locked(rows).order_by("next_at", "pk").values_list("pk", "fence", "system_id")[:limit]
 
-    return (
-        Question(lambda now, busy, limit: found(due_lanes(now).exclude(system__in=busy), limit)),
-        Question(lambda now, system, limit: found(due_lanes(now).filter(system=system), limit)),
-    )
-
-
-def _some_lane(lanes: QuerySet[Lane]) -> QuerySet:
-    """Keys of these lanes, in the order of the index of those that are due.
-
-    Whether there is one at all needs no order; but without it PostgreSQL goes through the whole table as soon as it
-    believes that many are due, and it believes so for long after a flood.
-    """
-    return lanes.order_by("is_bulk", "next_at").values_list("pk")
-
-
-def _some_reading(systems: QuerySet[System], now: datetime) -> QuerySet:
-    """Keys of tickets whose history is to be read, in one of these systems; in the order of their index likewise."""
-    due = Ticket.objects.read_due(now).filter(system__in=systems)
-    return due.order_by("read_is_bulk", "read_due_at").values_list("pk")
+    return _in_all_and_in_one(found)
 
 
 def _free_readings(is_bulk: bool) -> tuple[Question, Question]:
     """The same for tickets whose history is to be read."""
 
     def found(systems: QuerySet[System], now: datetime, limit: int) -> QuerySet:
-        rows = Ticket.objects.read_due(now).filter(system__in=systems, read_is_bulk=is_bulk)
+        since = Subquery(_readings_wait_since(systems, now, is_bulk))
+        rows = Ticket.objects.read_due(now).filter(_equal("read_is_bulk", is_bulk), system__in=systems)
+        rows = rows.filter(read_due_at__gte=since)
         return (
             _skip_locked(rows)
             .order_by("read_due_at", "pk")
             .values_list("pk", "system_id", "remote_id", "cursor", "version", "read_failures")[:limit]
         )
 
+    return _in_all_and_in_one(found)
+
+
+def _in_all_and_in_one(
+    found: Callable[[QuerySet[System], datetime, int], QuerySet],
+) -> tuple[Question, Question]:
     callable_at = System.objects.callable_at
     return (
         Question(lambda now, busy, limit: found(callable_at(now).exclude(pk__in=busy), now, limit)),
@@ -198,20 +226,26 @@ def _free_readings(is_bulk: bool) -> tuple[Question, Question]:
     )
 
 
-# As in a claim: what stands in a system that may not be called is no work, or a worker would ask on and on.
-# One question for both, asked of whatever system is the first: a worker with nothing to do asks it a hundred times a
-# second.
+def _work_waits_since(systems: QuerySet[System], now: datetime) -> QuerySet:
+    """A moment since when work waits in one of these systems, as in a claim; one row, of NULL without any.
+
+    One question for all kinds, asked of whatever system is the first: a worker with nothing to do asks it a hundred
+    times a second.
+    """
+    kinds = [
+        since(systems, now, is_bulk)
+        for is_bulk in (False, True)
+        for since in (_readings_wait_since, _lanes_wait_since)
+    ]
+    return System.objects.order_by("pk").values_list(Coalesce(*(Subquery(kind) for kind in kinds)))[:1]
+
+
+# What stands in a system that may not be called is no work, or a worker would ask on and on.
 _any_work = Question(
-    lambda now, busy: System.objects.order_by("pk").values_list(
-        Coalesce(
-            Subquery(_some_reading(System.objects.callable_at(now).exclude(pk__in=busy), now)[:1]),
-            Subquery(_some_lane(due_lanes(now).exclude(system__in=busy))[:1]),
-        )
-    )[:1]
+    lambda now, busy: _work_waits_since(System.objects.callable_at(now).exclude(pk__in=busy), now)
 )
-_lanes_of = Question(lambda now, system, limit: _some_lane(due_lanes(now).filter(system=system))[:limit])
-_readings_of = Question(
-    lambda now, system, limit: _some_reading(System.objects.callable_at(now).filter(pk=system), now)[:limit]
+_work_in = Question(
+    lambda now, system: _work_waits_since(System.objects.callable_at(now).filter(pk=system), now)
 )
 _live_lanes, _live_lanes_of = _free_lanes(is_bulk=False)
 _bulk_lanes, _bulk_lanes_of = _free_lanes(is_bulk=True)

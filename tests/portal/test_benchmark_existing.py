@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 
 import pytest
+from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
-from integrations.models import Delivery, Lane, LinkedTicket, PartnerTicket, Ticket
+from integrations.models import Connection, Delivery, Lane, LinkedTicket, PartnerTicket, System, Ticket
 from integrations.services import watching
 from integrations.store import claims
 from portal.benchmark import existing
 from slas.models import Clock, Timing
 from slas.services import continue_recomputing, load_reference
 from tests import factories
-from tests.costs import noted
+from tests.costs import cost_of, noted
 from tests.integrations.engine.world import World
 
 pytestmark = pytest.mark.django_db
@@ -85,8 +87,70 @@ def test_looking_for_work_does_so_when_statistics_tell_of_a_flood_that_is_over()
         claims.has_work(timezone.now())
 
     plans = [plan for one in asked for plan in (one.plan, one.general_plan)]
-    indexes = {(plan.count("ticket_read_due"), plan.count("lane_due")) for plan in plans}
-    assert indexes == {(1, 1)}, plans
+    indexes = {(plan.count("ticket_read_due"), plan.count("lane_waiting_in_system")) for plan in plans}
+    assert indexes == {(2, 2)}, plans
+
+
+def _systems_of(connection: Connection) -> QuerySet[System]:
+    return System.objects.filter(sides__connection=connection)
+
+
+WAIT_IN_VAIN: Mapping[str, Callable[[Connection], object]] = {
+    "a system is away": lambda one: _systems_of(one).update(paused_until=timezone.now() + timedelta(hours=1)),
+    "a system is switched off": lambda one: _systems_of(one).update(state=System.State.STOPPED),
+    "no calls are left": lambda one: None,
+    "a partner paused": lambda one: one.sides.filter(position="left").update(is_paused=True),
+    "the connection is paused": lambda one: Connection.objects.filter(pk=one.pk).update(state="paused"),
+}
+
+
+@pytest.mark.parametrize("why", WAIT_IN_VAIN)
+def test_lanes_that_wait_in_vain_cost_a_claim_nothing(why: str) -> None:
+    def wait(connection: Connection, since: datetime) -> None:
+        lanes = Lane.objects.filter(connection=connection, target__position="right")
+        lanes.update(waits=True, next_at=since, waits_since=since)
+
+    costs = [_cost_beside(count, why, wait) for count in (50, 2000)]
+
+    assert costs[1] < costs[0] + 200, costs
+
+
+@pytest.mark.parametrize("why", list(WAIT_IN_VAIN)[:3])
+def test_tickets_that_wait_to_be_read_in_vain_cost_a_claim_nothing(why: str) -> None:
+    def wait(connection: Connection, since: datetime) -> None:
+        tickets = Ticket.objects.filter(system=connection.sides.get(position="right").system)
+        tickets.update(read_due_at=since)
+
+    costs = [_cost_beside(count, why, wait) for count in (50, 2000)]
+
+    assert costs[1] < costs[0] + 200, costs
+
+
+def _cost_beside(count: int, why: str, wait: Callable[[Connection, datetime], None]) -> int:
+    """What it costs to claim all ten of one connection, while so many of another wait in vain and for longer."""
+    with transaction.atomic():
+        away, there = (
+            factories.make_connection(factories.make_system(), factories.make_system(kind="jira"))
+            for _ in range(2)
+        )
+        existing.fill(away, count)
+        existing.fill(there, 10)
+        now = timezone.now()
+        wait(away, now - timedelta(hours=1))
+        wait(there, now)
+        WAIT_IN_VAIN[why](away)
+        busy = list(_systems_of(away).values_list("pk", flat=True)) if why == "no calls are left" else []
+        existing.remember_sizes()
+        found: list[int] = []
+
+        def look() -> None:
+            assert claims.has_work(now, busy)
+            found.extend(map(len, claims.claim("worker", now, 60, 40, busy)))
+
+        cost = cost_of(look)
+        assert sum(found) == 10
+        transaction.set_rollback(True)
+    return cost
 
 
 def test_counting_the_tickets_that_are_gone_does_not_look_at_the_others() -> None:
