@@ -40,7 +40,8 @@ class Tidings:
 
     `calls` were made without an allowance; `unused` are allowances that ran out, slot and number.  `told` is the
     latest that was told, by an answer whose request left `age_s` seconds ago: `unseen` calls of this gate may have
-    come after it, and `counted` of those allowed in the moments before it have been counted in it.
+    come after it, and `counted` of those allowed in the moments before it have been counted in it.  `is_silent`: the
+    latest good answer told of no limit.
     """
 
     calls: int = 0
@@ -49,6 +50,7 @@ class Tidings:
     age_s: float = 0.0
     unseen: int = 0
     counted: int = 0
+    is_silent: bool = False
 
 
 class Gate:
@@ -70,7 +72,7 @@ class Gate:
         self._told: Told | None = None
         self._told_at = 0.0
         self._limit: int | None = None
-        self._is_told = False
+        self._is_told = self._is_silent = False
         self._short_of = 0
         self._is_urgent = self._is_new = False
         # When calls left, and what was allowed, for as long as an answer may be about it.
@@ -121,9 +123,15 @@ class Gate:
             if sent_at >= self._told_at:
                 is_new = self._limit != told.limit
                 self._told, self._told_at, self._limit = told, sent_at, told.limit
+                self._is_silent = self._is_silent and told.limit is None
                 self._is_new = self._is_new or is_new
                 self._is_urgent = self._is_urgent or is_new or bool(told.wait_s) or is_scarce(told)
                 self._is_measured = self._is_measured or (self._is_shared and is_new and is_scarce(told))
+
+    def hear_nothing(self, sent_at: float) -> None:
+        """Note a good answer that told of no limit; `sent_at` as in `hear`."""
+        with self._lock:
+            self._is_silent = self._is_silent or sent_at > self._told_at
 
     def count(self, calls: int) -> None:
         """Count calls that went inside one that was let through, and that the system counts by themselves."""
@@ -199,10 +207,12 @@ class Gate:
                 self._allowances.remove(one)
             if self._calls:
                 self._given.append((now, self._calls))
-            found = Tidings(self._calls, tuple((one.slot, one.count) for one in over if one.count))
+            unused = tuple((one.slot, one.count) for one in over if one.count)
+            found = Tidings(self._calls, unused, is_silent=self._is_silent)
             if self._told is not None:
                 found = self._with_told(found, self._told, now)
-            self._calls, self._told, self._is_urgent, self._is_new = 0, None, False, False
+            self._calls, self._told = 0, None
+            self._is_urgent = self._is_new = self._is_silent = False
             return found
 
     def _with_told(self, found: Tidings, told: Told, now: float) -> Tidings:

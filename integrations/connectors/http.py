@@ -302,7 +302,10 @@ class Http:
         For answers that came inside another one; `sent_at` is when the request left, on the monotonic clock.
         """
         told = self.read_rates(status, headers, datetime.now(UTC)) if self.read_rates else None
-        self.gate.hear(told, sent_at)
+        if told is not None:
+            self.gate.hear(told, sent_at)
+        elif status < 400:
+            self.gate.hear_nothing(sent_at)
         return told is not None and told.limit is not None
 
     def _chunks(

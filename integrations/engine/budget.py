@@ -66,7 +66,10 @@ def available(budget: Budget, now: datetime) -> int | None:
 
 
 def is_told(budget: Budget, now: datetime) -> bool:
-    """Whether the system tells of a limit of its own; one of which no answer has told for a window may be gone."""
+    """Whether the system tells of a limit of its own; one of which no answer has told for a window may be gone.
+
+    It is kept to until an answer came that tells of none: during an outage nobody answers, and afterwards it holds.
+    """
     if budget.limit is None or budget.told_at is None:
         return False
     return now < max(
@@ -120,7 +123,8 @@ def heard(budget: Budget, tidings: Tidings, now: datetime) -> Budget:
     """The budget after an answer told what is left; calls that it cannot have counted yet are taken off."""
     told = tidings.told
     if told is None:
-        return budget
+        is_gone = tidings.is_silent and budget.limit is not None and not is_told(budget, now)
+        return replace(budget, limit=None, left=None, resets_at=None, window_s=None) if is_gone else budget
     sent_at = now - timedelta(seconds=tidings.age_s)
     if told.wait_s:
         until = sent_at + timedelta(seconds=told.wait_s)
@@ -194,17 +198,20 @@ def _caps(budget: Budget, now: datetime) -> Iterator[_Cap]:
     if budget.limit is not None and budget.left is not None:
         resets_at = _resets_at(budget, budget.limit, now)
         if now >= resets_at:
-            yield from _after_reset(budget, budget.limit, resets_at, now)
+            yield _after_reset(budget, budget.limit, resets_at, now)
         elif budget.left < max(budget.limit // 4, PLENTY):
             yield _Cap(budget.limit, budget.left, resets_at)
 
 
-def _after_reset(budget: Budget, limit: int, resets_at: datetime, now: datetime) -> Iterator[_Cap]:
-    """A tenth at once and a tenth more every second, until an answer tells; some vendors tell only what is scarce."""
+def _after_reset(budget: Budget, limit: int, resets_at: datetime, now: datetime) -> _Cap:
+    """A tenth at once and a tenth more every second, until an answer tells; some vendors tell only what is scarce.
+
+    Calls of the last minute are counted: those before it were answered by nobody.
+    """
     elapsed_s = (now - resets_at).total_seconds()
-    if elapsed_s < (budget.window_s or MINUTE_S):
-        probe = min(limit, int(max(1, int(limit * PROBE)) * (1 + elapsed_s)))
-        yield _Cap(limit, probe - _since(budget, resets_at), now + timedelta(seconds=1))
+    probe = min(limit, int(max(1, int(limit * PROBE)) * (1 + elapsed_s)))
+    since = max(resets_at, now - timedelta(seconds=MINUTE_S))
+    return _Cap(limit, probe - _since(budget, since), now + timedelta(seconds=1))
 
 
 def _has_caps(budget: Budget, now: datetime) -> bool:

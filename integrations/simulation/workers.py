@@ -292,6 +292,8 @@ class Worker:
         told = sent.told or (Told(wait_s=wait_s) if wait_s else None)
         if not isinstance(result, ConnectorError) or isinstance(result, RateLimited):
             gate.hear(told, sent.left_ms / 1000)
+        if told is None and not isinstance(result, ConnectorError):
+            gate.hear_nothing(sent.left_ms / 1000)
         if gate.is_new or gate.is_urgent:
             self.look_within(1)
 

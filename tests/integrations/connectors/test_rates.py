@@ -184,6 +184,18 @@ def test_a_gate_knows_whether_the_system_tells_of_a_limit() -> None:
     assert not bench.gate.is_told
 
 
+def test_a_gate_reports_once_that_the_latest_good_answer_told_of_no_limit() -> None:
+    bench = Bench()
+    bench.gate.hear(Told(100, 90), bench.now)
+    bench.gate.hear_nothing(bench.now - 1)
+    assert not bench.gate.tidings().is_silent
+    bench.gate.hear_nothing(bench.now + 1)
+    assert [bench.gate.tidings().is_silent for _ in range(2)] == [True, False]
+    bench.gate.hear_nothing(bench.now + 2)
+    bench.gate.hear(Told(100, 80), bench.now + 3)
+    assert not bench.gate.tidings().is_silent
+
+
 def test_a_system_that_asks_for_a_pause_in_a_good_answer_gets_it() -> None:
     bench = Bench()
     bench.gate.hear(Told(wait_s=30.0), bench.now)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from integrations.connectors.gate import Tidings
 from integrations.connectors.rates import Told
 from integrations.engine import budget as rules
@@ -67,10 +69,10 @@ def test_what_is_left_at_the_vendor_is_shared_until_it_is_reset() -> None:
     budget = rules.heard(Budget(), told(limit=700, left=30, resets_at=later(40)), NOW)
     budget = rules.spent(budget, 30, later(1))
     assert (rules.available(budget, later(39)), rules.free_at(budget, later(39))) == (0, later(40))
-    # Then a tenth a second, until an answer tells more; a vendor that says nothing any more limits nobody.
+    # Then a tenth a second, until an answer tells more.
     assert rules.available(budget, later(40)) == 70
     budget = rules.spent(budget, 70, later(40))
-    assert [rules.available(budget, later(at)) for at in (40.5, 41, 100)] == [35, 70, None]
+    assert [rules.available(budget, later(at)) for at in (40.5, 41, 99)] == [35, 70, 630]
     budget = rules.heard(budget, told(limit=700, left=630, resets_at=later(100)), later(50))
     assert rules.available(budget, later(50)) is None
 
@@ -90,7 +92,26 @@ def test_a_vendor_that_does_not_tell_what_is_left_is_counted() -> None:
     assert rules.available(budget, later(2)) == 5
 
 
-def test_a_limit_of_which_no_answer_tells_any_more_is_taken_for_gone() -> None:
+def test_a_limit_holds_through_an_outage_in_which_nobody_answers() -> None:
+    budget = rules.heard(Budget(), told(limit=8, left=0, resets_at=later(40)), NOW)
+    nothing = Tidings(calls=2)
+    for minutes in (2, 60, 600):
+        budget = rules.heard(rules.spent(budget, 2, later(60 * minutes)), nothing, later(60 * minutes))
+        assert rules.available(budget, later(60 * minutes + 1)) == 6
+
+
+@pytest.mark.parametrize("window_s", [60, 3600])
+def test_a_limit_ends_with_an_answer_that_tells_of_none_a_window_after_the_last_that_did(
+    window_s: int,
+) -> None:
+    budget = rules.heard(Budget(), told(limit=8, left=0, resets_at=later(window_s), window_s=window_s), NOW)
+    silent = Tidings(is_silent=True)
+    assert rules.heard(budget, silent, later(window_s - 1)) == budget
+    budget = rules.heard(budget, silent, later(window_s))
+    assert (rules.available(budget, later(window_s)), budget) == (None, Budget(told_at=NOW))
+
+
+def test_a_limit_of_which_no_answer_tells_any_more_may_be_gone() -> None:
     budget = rules.heard(Budget(), told(limit=100, left=None, window_s=3600), NOW)
     assert [rules.is_told(one, later(at)) for one, at in ((Budget(), 0), (budget, 3599), (budget, 3600))] == [
         False,
