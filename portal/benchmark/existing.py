@@ -42,9 +42,19 @@ def fill(connection: Connection, count: int) -> None:
 
 
 def remember_sizes() -> None:
-    """Let the database look at its tables, so that it plans by what is in them; outside a transaction."""
+    """Let the database look at its tables, so that it plans by what is in them."""
     with database.cursor() as cursor:
         cursor.execute("ANALYZE")
+
+
+def settle() -> None:
+    """The same, and what PostgreSQL would do with so many new rows by itself in the minutes after; no transaction."""
+    remember_sizes()
+    if database.vendor == "postgresql":
+        with database.cursor() as cursor:
+            cursor.execute("VACUUM")
+            if _is_superuser():
+                cursor.execute("CHECKPOINT")
 
 
 def _place_of(connection: Connection, agreement: Agreement | None, *, has_triggers: bool) -> Place:
@@ -116,12 +126,17 @@ def _trust_keys() -> bool:
     """
     if database.vendor != "postgresql":
         return False
-    with database.cursor() as cursor:
-        cursor.execute("SELECT current_setting('is_superuser') = 'on'")
-        is_allowed = bool(cursor.fetchone()[0])
-        if is_allowed:
+    is_allowed = _is_superuser()
+    if is_allowed:
+        with database.cursor() as cursor:
             cursor.execute("SET LOCAL session_replication_role = replica")
     return is_allowed
+
+
+def _is_superuser() -> bool:
+    with database.cursor() as cursor:
+        cursor.execute("SELECT current_setting('is_superuser') = 'on'")
+        return bool(cursor.fetchone()[0])
 
 
 def _count_on() -> None:

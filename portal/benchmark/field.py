@@ -96,7 +96,7 @@ def prepared(
         connection = seed.seed_connection(*systems)
         if existing_tickets:
             existing.fill(connection, existing_tickets)
-            existing.remember_sizes()
+            existing.settle()
         for kind, system, client in zip(kinds, systems, clients, strict=True):
             address = f"http://{processes.HOST}:{port}" + reverse("hook", args=[system.hook_token])
             # Several at once and in no order, as the vendors send them.
