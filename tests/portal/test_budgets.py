@@ -86,8 +86,8 @@ def test_the_page_tells_of_the_limit_what_is_left_and_what_waits(client: Client,
     second = int(now.timestamp())
     SystemBudget.objects.create(
         system=zendesk,
-        ceiling=300,
-        limit=700,
+        ceiling=3000,
+        limit=65_000,
         left=0,
         window_s=60,
         resets_at=now + timedelta(seconds=40),
@@ -101,13 +101,13 @@ def test_the_page_tells_of_the_limit_what_is_left_and_what_waits(client: Client,
     Ticket.objects.create(system=zendesk, remote_id="1", read_due_at=now)
     shown = card(client, zendesk)
     for words in (
-        "Waits for the system's limit of 700 calls a minute. Goes on at",
+        "Waits for the system's limit of 65,000 calls a minute. Goes on at",
         "0 lanes and 1 reading wait for it.",
-        "Last minute 8 calls Last hour 9 calls The system's limit 700 a minute Left of it 0",
-        "Our own ceiling 300 a minute Had to wait, last hour 2 calls",
+        "Last minute 8 calls Last hour 9 calls The system's limit 65,000 a minute Left of it 0",
+        "Our own ceiling 3,000 a minute Had to wait, last hour 2 calls",
     ):
         assert words in shown
-    assert 'value="300"' in shown
+    assert 'value="3000"' in shown
 
 
 def test_the_page_of_a_system_without_a_limit_says_so(client: Client, zendesk: System) -> None:
