@@ -28,7 +28,7 @@ from integrations.connectors.answers import (
 )
 from integrations.connectors.gate import Gate
 from integrations.connectors.mishaps import mapped
-from integrations.connectors.rates import RatesReader
+from integrations.connectors.rates import Pricer, RatesReader
 from integrations.connectors.wire import (
     Call,
     GuardedAdapter,
@@ -118,7 +118,8 @@ class Http:
 
     `allowed_private_hosts` names the hosts ("name" or "name:port") on private addresses that the operator allows;
     every other private, loopback or link-local address is refused.  `timeout_s` is for a whole answer.  Every request
-    to the system's own host passes the `gate`, which hears what `read_rates` reads in every answer's headers.
+    to the system's own host passes the `gate`, which hears what `read_rates` reads in every answer's headers.  `price`
+    says as how many calls a request counts where the system tells of a limit; without it each counts once.
     """
 
     def __init__(
@@ -137,6 +138,7 @@ class Http:
         self.base_url = base_url.strip().rstrip("/")
         self.read_error = read_error
         self.read_rates: RatesReader | None = None
+        self.price: Pricer | None = None
         self.gate = gate or Gate()
         self.on_exchange = on_exchange
         self._timeout_s = timeout_s
@@ -177,13 +179,13 @@ class Http:
         headers: Mapping[str, str] | None = None,
         expect: Sequence[int] = (200,),
         is_write: bool | None = None,
-        calls: int = 1,
+        calls: int | None = None,
     ) -> Answer:
         """Send and return the answer; raise our error for any status not in `expect`.
 
         `path` starts with a slash, or is an absolute address on this system's own host.  `is_write` says whether a
         lost answer leaves the outcome unknown; by default every method but GET and HEAD does.  `calls`: as so many
-        the system counts it.
+        the system counts it, where that is not its price.
         """
         writes = is_write if is_write is not None else method not in ("GET", "HEAD")
         sent_headers = dict(headers or {})
@@ -194,6 +196,8 @@ class Http:
         if isinstance(data, SizedBody) and not len(data):
             # `requests` takes a length of nothing for an unknown one.
             data = b"".join(data)
+        if calls is None:
+            calls = self.price(method, path, json_body) if self.price and self.gate.is_told else 1
         request = requests.Request(
             method,
             self._own_address(path),

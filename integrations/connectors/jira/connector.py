@@ -50,7 +50,7 @@ from integrations.connectors.jira.faults import read_error
 from integrations.connectors.jira.journey import Journeys
 from integrations.connectors.jira.multipart import file_form
 from integrations.connectors.jira.own_comments import OwnComments
-from integrations.connectors.jira.rates import read_rates
+from integrations.connectors.jira.rates import points, read_rates
 from integrations.connectors.jira.recall import Known, Workflows, known_from
 from integrations.connectors.jira.wording import Wording
 from integrations.connectors.protocol import (
@@ -122,6 +122,7 @@ class JiraConnector:
         self._now = now
         http.read_error = read_error
         http.read_rates = read_rates
+        http.price = points
         http.sign_in_as(self._email, settings["api_token"])
         self._known: Recall[str, Known] = Recall(REMEMBERED, TRANSITIONS_FRESH_S, clock)
         self._heads: Recall[str, TicketHead] = Recall(REMEMBERED, HOUR_S, clock)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -41,6 +42,26 @@ def test_an_ordinary_exchange_costs_one_call_a_step(desk: Bench) -> None:
     ]
     paths = [one.path.rpartition("/")[2] for one in desk.exchanges[before:]]
     assert paths == [ticket, "transitions", "comment", ticket]
+
+
+def test_where_points_count_a_call_needs_as_many_places_as_it_takes_points(desk: Bench) -> None:
+    ticket = desk.ticket()
+    desk.comment(ticket, "On it")
+    desk.comment(ticket, "Still on it")
+    desk.sandbox.settings(points_per_hour=1000)
+    connector = connector_to(desk.sandbox, desk.case, desk.exchanges)
+    gate = connector._http.gate  # type: ignore[attr-defined]
+    # Of the points nobody knew before the first answer.
+    connector.read(ticket)
+    used, made = desk.sandbox.state.throttle._points[1], gate.made
+    # A write of one point, a reading of two, and the question for two comments which this connector did not write.
+    connector.comment(ticket, CommentDraft(from_plain("Done"), True, "m"))
+    connector.history(ticket, "")
+    assert (gate.made - made, desk.sandbox.state.throttle._points[1] - used) == (6, 6)
+    gate.measure(1, 1, time.monotonic(), is_told=True)
+    assert isinstance(outcome(lambda: connector.read(ticket)), errors.HeldBack)
+    assert (gate.allowed, gate.short_of) == (1, 2)
+    assert connector.comment(ticket, CommentDraft(from_plain("One point"), True, "n")).comment_id
 
 
 def test_a_status_without_a_straight_step_is_reached_over_those_that_others_took(desk: Bench) -> None:
