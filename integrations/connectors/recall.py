@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Generic, TypeVar
 
 Key = TypeVar("Key")
@@ -42,3 +43,28 @@ class Recall(Generic[Key, Held]):
         """Forget."""
         with self._lock:
             self._held.pop(key, None)
+
+
+class Asking(Generic[Held]):
+    """One question at a time: who asks while it is under way waits for its answer or error, and asks nothing."""
+
+    def __init__(self, ask: Callable[[], Held]) -> None:
+        self._ask = ask
+        self._lock = threading.Lock()
+        self._under_way: Future[Held] | None = None
+
+    def answer(self) -> Held:
+        """What the question gives; raises what it raises."""
+        with self._lock:
+            is_ours = self._under_way is None
+            found: Future[Held] = self._under_way or Future()
+            self._under_way = found
+        if is_ours:
+            try:
+                found.set_result(self._ask())
+            except BaseException as error:  # noqa: BLE001 - told to everybody who waits, us among them
+                found.set_exception(error)
+            finally:
+                with self._lock:
+                    self._under_way = None
+        return found.result()

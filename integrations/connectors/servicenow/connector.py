@@ -39,6 +39,7 @@ from integrations.connectors.protocol import (
     HookRequest,
     SettingSpec,
 )
+from integrations.connectors.recall import Asking
 from integrations.connectors.servicenow import (
     account,
     client,
@@ -136,6 +137,7 @@ class ServiceNowConnector:
         self._batch = Batch(http, clock)
         self._directory = Directory(self._look_up)
         self._known: _Known | None = None
+        self._learning = Asking(self._learn)
         # By remote id, how often the record had been updated when we last saw it.
         self._numbers: dict[str, int] = {}
 
@@ -404,7 +406,7 @@ class ServiceNowConnector:
 
     def _facts(self) -> _Known:
         known = self._known
-        return known if known is not None and self._clock() < known.until else self._learn()
+        return known if known is not None and self._clock() < known.until else self._learning.answer()
 
     def _learn(self) -> _Known:
         """Ask what the tables hold and in which zone we are; one call, and more for very long lists."""

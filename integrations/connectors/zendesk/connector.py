@@ -34,6 +34,7 @@ from integrations.connectors.protocol import (
     SettingSpec,
     TicketWrites,
 )
+from integrations.connectors.recall import Asking
 from integrations.connectors.zendesk import (
     audits,
     client,
@@ -96,6 +97,7 @@ class ZendeskConnector:
         self._people = People(lambda ids: client.users(http, ids))
         self._field_tags = FieldTags()
         self._field_tags_until = 0.0
+        self._asking_for_fields = Asking(self._ticket_fields)
 
     def check(self) -> Account:
         """Sign in and tell who we are and what is missing.  May be repeated."""
@@ -125,7 +127,7 @@ class ZendeskConnector:
 
     def _known_field_tags(self) -> FieldTags:
         if time.monotonic() > self._field_tags_until:
-            self._ticket_fields()
+            self._asking_for_fields.answer()
         return self._field_tags
 
     def history(self, remote_id: str, since: str) -> History:
