@@ -332,8 +332,9 @@ LOGGING = {
 SYNC_LANE_LEASE_S = whole("SYNC_LANE_LEASE_S", default=60, at_least=20)
 # How long another company's system may take to answer.
 SYNC_REQUEST_TIMEOUT_S = whole("SYNC_REQUEST_TIMEOUT_S", default=20)
-# Requests on their way at the same time, in one worker.
-SYNC_CALLS_IN_FLIGHT = whole("SYNC_CALLS_IN_FLIGHT", default=16)
+# Requests on their way at the same time, in one worker.  What comes back together is stored together, so that more of
+# them cost less each; `Capabilities.steps_at_once` says how many any one system gets.
+SYNC_CALLS_IN_FLIGHT = whole("SYNC_CALLS_IN_FLIGHT", default=64)
 # How often a system is asked for changes of which no web hook told us.
 SYNC_POLL_S = whole("SYNC_POLL_S", default=60)
 # How long after a write the ticket is read back.

@@ -63,6 +63,7 @@ class Capabilities:
     `guards_writes`: a change is refused when the ticket is no longer as it was read; see `GuardsWrites`.
     `steps`: fields that are led through a workflow, so that the present value decides how another is reached.
     `ticket_writes`: the limit for writes to one ticket, where there is one.
+    `steps_at_once`: so many of one worker's steps may be under way there, each with one request at a time.
     """
 
     idempotent_create: bool
@@ -74,6 +75,7 @@ class Capabilities:
     guards_writes: bool = False
     steps: frozenset[str] = frozenset({"status"})
     ticket_writes: TicketWrites | None = None
+    steps_at_once: int = 32
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,14 +59,20 @@ class Room:
 
     `bulk_first`: this time bulk work has its turn before live work, so that it gets a share whatever comes in.
     `share` is how many steps any one system may have under way, those in `under_way` among them: whatever waits for it,
-    there is room for the others.
+    there is room for the others.  Those in `shares` have a smaller one.
     """
 
     steps: Mapping[int, int] = field(default_factory=dict)
     without_bulk: Collection[int] = ()
     bulk_first: bool = False
     share: int | None = None
+    shares: Mapping[int, int] = field(default_factory=dict)
     under_way: Mapping[int, int] = field(default_factory=dict)
+
+    def has_share(self, system_id: int, taken: int) -> bool:
+        """Whether a system of which so many steps were taken may have one more."""
+        share = self.shares.get(system_id, self.share)
+        return share is None or self.under_way.get(system_id, 0) + taken < share
 
 
 NO_LIMITS = Room()

@@ -71,6 +71,12 @@ class Connectors:
         """What the system can do."""
         return self.get(system_id).capabilities
 
+    @property
+    def steps_at_once(self) -> dict[int, int]:
+        """How many steps may be under way in each open system."""
+        with self._lock:
+            return {pk: connector.capabilities.steps_at_once for pk, (_, connector) in self._open.items()}
+
     def follows_up(self, system_id: int) -> bool:
         """Whether a closed ticket can be followed up by a new one there."""
         return isinstance(self.get(system_id), FollowsUp)

@@ -13,7 +13,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -86,7 +86,7 @@ class Drain:
     random: random_module.Random = field(default_factory=random_module.SystemRandom)
     lease_s: int = 60
     request_timeout_s: float = 20.0
-    calls_in_flight: int = 16
+    calls_in_flight: int = 64
     report: Report = field(default_factory=Report)
     _pool: ThreadPoolExecutor | None = None
     _flying: dict[Future, _Fiber] = field(default_factory=dict)
@@ -158,9 +158,8 @@ class Drain:
             self._transact([effects.NoteSystemFailure(system_id, error, now)])
         # Systems opened just now have been asked about by nobody.
         self._share_budgets(now, free)
-        share = int(self.calls_in_flight * SHARE_OF_ONE_SYSTEM)
-        busy = [pk for pk, count in flying.items() if count >= share] + [*self.connectors.refused]
-        room = replace(self._room(free, silent), share=share, under_way=flying)
+        room = self._room(free, silent, flying)
+        busy = [pk for pk in flying if not room.has_share(pk, 0)] + [*self.connectors.refused]
         lanes, readings = self.store.claim(self.owner, now, self.lease_s, free, busy, room)
         context = Context(self.clock, self.random, self.connectors, self.lease_s, self.request_timeout_s)
         for lane in lanes:
@@ -177,14 +176,21 @@ class Drain:
         most = STEPS_IN_A_SILENT_SYSTEM
         return {pk: max(0, most - flying.get(pk, 0)) for pk in self.connectors.silent}
 
-    def _room(self, free: int, silent: Mapping[int, int]) -> Room:
-        """What the calls at hand pay for; now and then bulk work comes first, however much live work there is."""
+    def _room(self, free: int, silent: Mapping[int, int], flying: Mapping[int, int]) -> Room:
+        """What the calls at hand pay for, and of one system a part of the places and no more than it takes.
+
+        Now and then bulk work comes first, however much live work there is.
+        """
         purse = self.connectors.purse
         self._claims += 1
         bulk_first = self._claims % BULK_EVERY == 0
         rooms = purse.rooms(free)
         steps = rooms | {pk: min(most, rooms.get(pk, most)) for pk, most in silent.items()}
-        return Room(steps, () if bulk_first else purse.without_bulk(), bulk_first)
+        share = int(self.calls_in_flight * SHARE_OF_ONE_SYSTEM)
+        shares = {pk: min(share, most) for pk, most in self.connectors.steps_at_once.items()}
+        for pk, most in steps.items():
+            steps[pk] = max(0, min(most, shares.get(pk, share) - flying.get(pk, 0)))
+        return Room(steps, () if bulk_first else purse.without_bulk(), bulk_first, share, shares, flying)
 
     def _share_budgets(self, now: datetime, free: int) -> None:
         """Report to the shared budgets what was called and told, and ask for what is needed next."""

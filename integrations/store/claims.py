@@ -114,9 +114,7 @@ class _Found:
             left_out = left_out | full
 
     def _has_share(self, system_id: int) -> bool:
-        share = self.room.share
-        under_way = self.room.under_way.get(system_id, 0)
-        return share is None or under_way + self.taken[system_id] < share
+        return self.room.has_share(system_id, self.taken[system_id])
 
     def _look_in(self, system_id: int, steps: int, is_bulk: bool) -> None:
         lanes, readings = (

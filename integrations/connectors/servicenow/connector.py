@@ -97,6 +97,9 @@ class ServiceNowConnector:
         late_execution_s=60,
         search_lag_s=0,
         max_attachment_bytes=MAX_ATTACHMENT_BYTES,
+        # A node carries four out at a time and keeps fifty waiting, ours and everybody's; it refuses what is more.
+        # https://support.servicenow.com/kb?id=kb_article_view&sysparm_article=KB0635398
+        steps_at_once=12,
         poll_overlap_s=int(polling.OVERLAP.total_seconds()),
     )
     settings: ClassVar[Sequence[SettingSpec]] = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -114,22 +114,26 @@ class _Found:
             left_out.update(room.without_bulk)
         lanes = [lane for lane in self.due_lanes if lane.is_bulk is is_bulk]
         readings = [] if is_bulk else self.due_readings
-        self._take(self.lanes, [lane for lane in lanes if lane.system_id not in left_out], limit, room.share)
-        self._take(
-            self.readings, [row for row in readings if row.system_id not in left_out], limit, room.share
-        )
+        for into, due in ((self.lanes, lanes), (self.readings, readings)):
+            wanted = [one for one in due if one.system_id not in left_out]
+            self._take(into, wanted, limit, room.has_share)
         for system_id, steps in room.steps.items():
             if not steps or system_id in self.busy or (is_bulk and system_id in room.without_bulk):
                 continue
             for into, due in ((self.lanes, lanes), (self.readings, readings)):
                 most_here = min(limit, len(self.lanes) + len(self.readings) + steps - self.taken[system_id])
-                self._take(into, [one for one in due if one.system_id == system_id], most_here, None)
+                self._take(into, [one for one in due if one.system_id == system_id], most_here)
 
-    def _take(self, into: list[Any], due: Sequence[Any], limit: int, share: int | None) -> None:
+    def _take(
+        self,
+        into: list[Any],
+        due: Sequence[Any],
+        limit: int,
+        has_share: Callable[[int, int], bool] = lambda system_id, taken: True,
+    ) -> None:
         for one in due:
             if len(self.lanes) + len(self.readings) >= limit:
                 return
-            under_way = self.room.under_way.get(one.system_id, 0) + self.taken[one.system_id]
-            if one not in into and (share is None or under_way < share):
+            if one not in into and has_share(one.system_id, self.taken[one.system_id]):
                 into.append(one)
                 self.taken[one.system_id] += 1

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from integrations.connectors.errors import TimedOut, Unavailable
-from integrations.models import Heartbeat, System
+from integrations.connectors.protocol import Capabilities
+from integrations.models import Heartbeat, System, SystemBudget
 from integrations.runtime.connectors import Connectors
 from integrations.runtime.drain import Drain
 from integrations.services import heartbeats
@@ -32,11 +33,16 @@ class Switchboard:
     let_go: threading.Event = field(default_factory=threading.Event)
     read: list[str] = field(default_factory=list)
     on_read: Callable[[str], None] = lambda remote_id: None
+    steps_at_once: dict[int, int] = field(default_factory=dict)
 
     def open(self, system: System, gate: Any) -> Any:
         board = self
 
         class Line:
+            capabilities = Capabilities(
+                False, False, 0, 0, 0, 0, steps_at_once=board.steps_at_once.get(system.pk, 32)
+            )
+
             def history(self, remote_id: str, since: str) -> Any:
                 board.read.append(remote_id)
                 board.on_read(remote_id)
@@ -93,6 +99,26 @@ def test_a_system_that_kept_a_call_waiting_gets_few_at_a_time_until_it_answers()
 
     def look() -> None:
         begun.append(len(board.read) - 1)
+        board.let_go.set()
+
+    drain.run(for_s=0.3, hand_over=look)
+
+    assert begun == [2]
+
+
+@pytest.mark.parametrize("ceiling", [None, 20])
+def test_a_system_that_takes_few_requests_at_a_time_gets_no_more(ceiling: int | None) -> None:
+    """Also one whose calls are counted: more of them may be left than it takes at once."""
+    narrow = make_system(kind="servicenow")
+    board = Switchboard(hanging={narrow.pk}, steps_at_once={narrow.pk: 2})
+    drain = drain_with(board)
+    if ceiling:
+        SystemBudget.objects.update_or_create(system=narrow, defaults={"ceiling": ceiling})
+    due(narrow, "a", "b", "c", "d")
+    begun: list[int] = []
+
+    def look() -> None:
+        begun.append(len(board.read))
         board.let_go.set()
 
     drain.run(for_s=0.3, hand_over=look)

@@ -254,7 +254,9 @@ def test_no_system_takes_more_than_its_share_and_the_rest_is_for_the_others() ->
     Ticket.objects.filter(system=other).update(read_due_at=NOW)
     assert claimed(4, Room(share=3, under_way={full.pk: 1})) == "abwx"
     assert claimed(4, Room(share=3, under_way={full.pk: 3})) == ""
-    assert claimed(4, Room(share=3)) == "cde"
+    assert claimed(1, Room(share=3, shares={full.pk: 2}, under_way={full.pk: 2})) == ""
+    assert claimed(4, Room(share=3, shares={full.pk: 1})) == "c"
+    assert claimed(4, Room(share=3)) == "def"
 
 
 @pytest.mark.django_db
