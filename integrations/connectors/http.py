@@ -197,7 +197,7 @@ class Http:
             # `requests` takes a length of nothing for an unknown one.
             data = b"".join(data)
         if calls is None:
-            calls = self.price(method, path, json_body) if self.price and self.gate.is_told else 1
+            calls = self.price(writes, json_body) if self.price and self.gate.is_told else 1
         request = requests.Request(
             method,
             self._own_address(path),

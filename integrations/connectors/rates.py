@@ -32,8 +32,8 @@ class Told:
 
 # A vendor's reader of headers: (status, headers, now) -> what they tell, or None where they tell nothing.
 RatesReader = Callable[[int, Mapping[str, str], datetime], Told | None]
-# From a request's method, path and JSON body.
-Pricer = Callable[[str, str, object], int]
+# As how many calls a request counts: (whether it writes, its JSON body) -> calls.
+Pricer = Callable[[bool, object], int]
 
 
 def told_or_none(told: Told) -> Told | None:

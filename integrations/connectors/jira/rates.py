@@ -22,10 +22,7 @@ _NARROW = ("jira-per-issue-on-write", "jira-burst-based")
 # An endpoint's limit is for one second; with so small a part left calls under way may use it up.
 _SECOND_S = 1.0
 _SCARCE = 10
-_WRITES = frozenset(("POST", "PUT", "DELETE"))
 _FORESEEN = 10
-# They are posted and only read.
-_QUESTIONS = ("/comment/list", "/search/jql", "/workflows")
 _PART = re.compile(r"\b([rtqw])=(\d{1,9})\b")
 
 
@@ -65,13 +62,13 @@ def _quota(headers: Mapping[str, str], now: datetime) -> Told | None:
     return None
 
 
-def points(method: str, path: str, body: object) -> int:
+def points(is_write: bool, body: object) -> int:
     """What a call takes of the hour's quota, as far as it is foreseen: 1, and for a question more.
 
     A question takes one more for each object in its answer.  How many a search finds is known afterwards alone, from
     what its answer tells is left; so are more than a small quota would ever have free at once.
     """
-    if method in _WRITES and not path.endswith(_QUESTIONS):
+    if is_write:
         return 1
     ids = body.get("ids") if isinstance(body, Mapping) else None
     found = len(ids) if isinstance(ids, list) else 1
