@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random as random_module
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -69,10 +70,10 @@ class Room:
     shares: Mapping[int, int] = field(default_factory=dict)
     under_way: Mapping[int, int] = field(default_factory=dict)
 
-    def has_share(self, system_id: int, taken: int) -> bool:
-        """Whether a system of which so many steps were taken may have one more."""
+    def free_share(self, system_id: int, taken: int) -> float:
+        """How many more steps a system may have of which so many were taken; infinite where it has no share."""
         share = self.shares.get(system_id, self.share)
-        return share is None or self.under_way.get(system_id, 0) + taken < share
+        return math.inf if share is None else share - self.under_way.get(system_id, 0) - taken
 
 
 NO_LIMITS = Room()

@@ -159,7 +159,7 @@ class Drain:
         # Systems opened just now have been asked about by nobody.
         self._share_budgets(now, free)
         room = self._room(free, silent, flying)
-        busy = [pk for pk in flying if not room.has_share(pk, 0)] + [*self.connectors.refused]
+        busy = [pk for pk in flying if room.free_share(pk, 0) <= 0] + [*self.connectors.refused]
         lanes, readings = self.store.claim(self.owner, now, self.lease_s, free, busy, room)
         context = Context(self.clock, self.random, self.connectors, self.lease_s, self.request_timeout_s)
         for lane in lanes:
@@ -188,8 +188,6 @@ class Drain:
         steps = rooms | {pk: min(most, rooms.get(pk, most)) for pk, most in silent.items()}
         share = int(self.calls_in_flight * SHARE_OF_ONE_SYSTEM)
         shares = {pk: min(share, most) for pk, most in self.connectors.steps_at_once.items()}
-        for pk, most in steps.items():
-            steps[pk] = max(0, min(most, shares.get(pk, share) - flying.get(pk, 0)))
         return Room(steps, () if bulk_first else purse.without_bulk(), bulk_first, share, shares, flying)
 
     def _share_budgets(self, now: datetime, free: int) -> None:

@@ -114,14 +114,15 @@ class _Found:
             left_out = left_out | full
 
     def _has_share(self, system_id: int) -> bool:
-        return self.room.has_share(system_id, self.taken[system_id])
+        return self.room.free_share(system_id, self.taken[system_id]) > 0
 
     def _look_in(self, system_id: int, steps: int, is_bulk: bool) -> None:
         lanes, readings = (
             (_bulk_lanes_of, _bulk_readings_of) if is_bulk else (_live_lanes_of, _live_readings_of)
         )
         for of, into in ((lanes, self.lanes), (readings, self.readings)):
-            limit = max(0, min(self.left, steps - self.taken[system_id]))
+            free = self.room.free_share(system_id, self.taken[system_id])
+            limit = int(max(0, min(self.left, steps - self.taken[system_id], free)))
             rows = of(now=self.now, system=system_id, limit=limit)
             into += rows
             self.taken[system_id] += len(rows)

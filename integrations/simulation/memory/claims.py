@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -116,7 +116,7 @@ class _Found:
         readings = [] if is_bulk else self.due_readings
         for into, due in ((self.lanes, lanes), (self.readings, readings)):
             wanted = [one for one in due if one.system_id not in left_out]
-            self._take(into, wanted, limit, room.has_share)
+            self._take(into, wanted, limit)
         for system_id, steps in room.steps.items():
             if not steps or system_id in self.busy or (is_bulk and system_id in room.without_bulk):
                 continue
@@ -124,16 +124,10 @@ class _Found:
                 most_here = min(limit, len(self.lanes) + len(self.readings) + steps - self.taken[system_id])
                 self._take(into, [one for one in due if one.system_id == system_id], most_here)
 
-    def _take(
-        self,
-        into: list[Any],
-        due: Sequence[Any],
-        limit: int,
-        has_share: Callable[[int, int], bool] = lambda system_id, taken: True,
-    ) -> None:
+    def _take(self, into: list[Any], due: Sequence[Any], limit: int) -> None:
         for one in due:
             if len(self.lanes) + len(self.readings) >= limit:
                 return
-            if one not in into and has_share(one.system_id, self.taken[one.system_id]):
+            if one not in into and self.room.free_share(one.system_id, self.taken[one.system_id]) > 0:
                 into.append(one)
                 self.taken[one.system_id] += 1
